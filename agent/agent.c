@@ -1,0 +1,3 @@
+#include "agent/agent.h"
+
+const char agent_version[] = PACKAGE_VERSION;

@@ -1,0 +1,178 @@
+#include "base/jsonw.h"
+
+void
+jsonw_init(struct jsonw *w, struct buf *out)
+{
+	*w = (struct jsonw){ .out = out };
+}
+
+/*
+ * One code point of UTF-8 at @s, its length in *@len. Overlong forms,
+ * surrogates and values past U+10FFFF are not UTF-8 (RFC 3629 3): one byte
+ * is taken and U+FFFD given.
+ */
+static uint32_t
+utf8_next(struct slice s, size_t *len)
+{
+	static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char c = (unsigned char)s.p[0];
+	size_t n = c < 0x80 ? 1
+	    : c < 0xc2      ? 0
+	    : c < 0xe0      ? 2
+	    : c < 0xf0      ? 3
+	    : c < 0xf5      ? 4
+	                    : 0;
+	uint32_t v;
+
+	*len = 1;
+	if (n == 1)
+		return c;
+	if (n == 0 || s.n < n)
+		return 0xfffd;
+	v = c & (0xffU >> (n + 1));
+	for (size_t i = 1; i < n; i++) {
+		unsigned char more = (unsigned char)s.p[i];
+		if ((more & 0xc0) != 0x80)
+			return 0xfffd;
+		v = v << 6 | (more & 0x3f);
+	}
+	if (v < least[n] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
+		return 0xfffd;
+	*len = n;
+	return v;
+}
+
+static void
+put_u16(struct buf *out, uint32_t v)
+{
+	unsigned char b[2] = { (unsigned char)(v >> 8), (unsigned char)v };
+
+	buf_puts(out, "\\u");
+	buf_put_hex(out, b, 2);
+}
+
+void
+jsonw_escape(struct buf *out, struct slice s)
+{
+	while (s.n > 0) {
+		size_t len;
+		uint32_t v = utf8_next(s, &len);
+		if (v == '"' || v == '\\') {
+			buf_putc(out, '\\');
+			buf_putc(out, (char)v);
+		} else if (v >= 0x20 && v < 0x7f) {
+			buf_putc(out, (char)v);
+		} else if (v < 0x10000) {
+			put_u16(out, v);
+		} else {
+			put_u16(out, 0xd800 + ((v - 0x10000) >> 10));
+			put_u16(out, 0xdc00 + ((v - 0x10000) & 0x3ff));
+		}
+		s = slice_from(s, len);
+	}
+}
+
+static void
+jsonw_key(struct jsonw *w, const char *key)
+{
+	if (w->comma)
+		buf_putc(w->out, ',');
+	w->comma = true;
+	if (key == NULL)
+		return;
+	buf_putc(w->out, '"');
+	jsonw_escape(w->out, slice_of(key));
+	buf_puts(w->out, "\":");
+}
+
+static void
+jsonw_open(struct jsonw *w, const char *key, char c)
+{
+	jsonw_key(w, key);
+	buf_putc(w->out, c);
+	w->comma = false;
+}
+
+static void
+jsonw_close(struct jsonw *w, char c)
+{
+	buf_putc(w->out, c);
+	w->comma = true;
+}
+
+void
+jsonw_object(struct jsonw *w, const char *key)
+{
+	jsonw_open(w, key, '{');
+}
+
+void
+jsonw_object_end(struct jsonw *w)
+{
+	jsonw_close(w, '}');
+}
+
+void
+jsonw_array(struct jsonw *w, const char *key)
+{
+	jsonw_open(w, key, '[');
+}
+
+void
+jsonw_array_end(struct jsonw *w)
+{
+	jsonw_close(w, ']');
+}
+
+void
+jsonw_slice(struct jsonw *w, const char *key, struct slice s)
+{
+	jsonw_key(w, key);
+	buf_putc(w->out, '"');
+	jsonw_escape(w->out, s);
+	buf_putc(w->out, '"');
+}
+
+void
+jsonw_str(struct jsonw *w, const char *key, const char *s)
+{
+	if (s == NULL)
+		jsonw_null(w, key);
+	else
+		jsonw_slice(w, key, slice_of(s));
+}
+
+void
+jsonw_u64(struct jsonw *w, const char *key, uint64_t v)
+{
+	jsonw_key(w, key);
+	buf_put_u64(w->out, v);
+}
+
+void
+jsonw_i64(struct jsonw *w, const char *key, int64_t v)
+{
+	jsonw_key(w, key);
+	buf_put_i64(w->out, v);
+}
+
+void
+jsonw_bool(struct jsonw *w, const char *key, bool v)
+{
+	jsonw_key(w, key);
+	buf_puts(w->out, v ? "true" : "false");
+}
+
+void
+jsonw_null(struct jsonw *w, const char *key)
+{
+	jsonw_key(w, key);
+	buf_puts(w->out, "null");
+}
+
+void
+jsonw_raw(struct jsonw *w, const char *key, struct slice json)
+{
+	jsonw_key(w, key);
+	buf_put_slice(w->out, json);
+}

@@ -1,0 +1,145 @@
+#include "base/slice.h"
+
+#include <string.h>
+
+struct slice
+slice_of(const char *s)
+{
+	return (struct slice){ .p = s, .n = s == NULL ? 0 : strlen(s) };
+}
+
+char
+ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool
+ascii_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool
+ascii_is_alpha(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool
+ascii_is_alnum(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c);
+}
+
+bool
+ascii_is_hex(char c)
+{
+	return ascii_is_digit(c) || (c >= 'a' && c <= 'f') ||
+	    (c >= 'A' && c <= 'F');
+}
+
+bool
+slice_eq(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool
+slice_eq_nocase(struct slice a, struct slice b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+			return false;
+	return true;
+}
+
+bool
+slice_is(struct slice a, const char *s)
+{
+	return slice_eq(a, slice_of(s));
+}
+
+bool
+slice_is_nocase(struct slice a, const char *s)
+{
+	return slice_eq_nocase(a, slice_of(s));
+}
+
+bool
+slice_starts(struct slice a, struct slice prefix)
+{
+	return a.n >= prefix.n && slice_eq(slice_head(a, prefix.n), prefix);
+}
+
+bool
+slice_ends(struct slice a, struct slice suffix)
+{
+	return a.n >= suffix.n &&
+	    slice_eq(slice_from(a, a.n - suffix.n), suffix);
+}
+
+size_t
+slice_find(struct slice a, char c)
+{
+	const char *hit = a.n == 0 ? NULL : memchr(a.p, c, a.n);
+
+	return hit == NULL ? a.n : (size_t)(hit - a.p);
+}
+
+struct slice
+slice_from(struct slice a, size_t from)
+{
+	if (from >= a.n)
+		return (struct slice){ .p = a.p == NULL ? NULL : a.p + a.n };
+	return (struct slice){ .p = a.p + from, .n = a.n - from };
+}
+
+struct slice
+slice_head(struct slice a, size_t n)
+{
+	return (struct slice){ .p = a.p, .n = n < a.n ? n : a.n };
+}
+
+struct slice
+slice_trim_ows(struct slice a)
+{
+	while (a.n > 0 && (a.p[0] == ' ' || a.p[0] == '\t'))
+		a = slice_from(a, 1);
+	while (a.n > 0 && (a.p[a.n - 1] == ' ' || a.p[a.n - 1] == '\t'))
+		a.n--;
+	return a;
+}
+
+bool
+slice_to_u64(struct slice a, uint64_t max, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (a.n == 0 || a.n > 20)
+		return false;
+	for (size_t i = 0; i < a.n; i++) {
+		uint64_t d = (uint64_t)(unsigned char)a.p[i] - '0';
+		if (!ascii_is_digit(a.p[i]) || v > (max - d) / 10 || d > max)
+			return false;
+		v = v * 10 + d;
+	}
+	*out = v;
+	return true;
+}
+
+bool
+slice_copy(struct slice a, char *out, size_t out_bytes)
+{
+	if (out_bytes == 0)
+		return false;
+	out[0] = '\0';
+	if (a.n >= out_bytes)
+		return false;
+	if (a.n > 0)
+		memcpy(out, a.p, a.n);
+	out[a.n] = '\0';
+	return true;
+}

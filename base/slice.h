@@ -1,0 +1,52 @@
+/* Bytes that someone else owns: how untrusted input is passed about. */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include "base/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Borrowed bytes; never NUL-terminated by promise. */
+struct slice {
+	const char *p;
+	size_t n;
+};
+
+/** A slice of a string literal. */
+#define SLICE(lit) ((struct slice){ .p = "" lit, .n = sizeof(lit) - 1 })
+
+/** The bytes of @s up to its NUL; NULL gives the empty slice. */
+struct slice slice_of(const char *s);
+
+bool slice_eq(struct slice a, struct slice b);
+/** Compares with ASCII letters folded; locale has no say. */
+bool slice_eq_nocase(struct slice a, struct slice b);
+bool slice_is(struct slice a, const char *s);
+bool slice_is_nocase(struct slice a, const char *s);
+bool slice_starts(struct slice a, struct slice prefix);
+bool slice_ends(struct slice a, struct slice suffix);
+/** Index of the first @c, or a.n when there is none. */
+size_t slice_find(struct slice a, char c);
+/** Bytes from @from on; empty when @from is past the end. */
+struct slice slice_from(struct slice a, size_t from);
+/** The first @n bytes, or all when there are fewer. */
+struct slice slice_head(struct slice a, size_t n);
+/** Without SP and HTAB at both ends (RFC 9110 5.6.3 OWS). */
+struct slice slice_trim_ows(struct slice a);
+/**
+ * Decimal digits only, no sign, no space, 1..20 digits, no overflow past
+ * @max. Returns false and leaves @out alone otherwise.
+ */
+bool slice_to_u64(struct slice a, uint64_t max, uint64_t *out) ATTR_MUST_USE;
+/** Copies into @out with a NUL; false (and @out = "") when it does not fit. */
+bool slice_copy(struct slice a, char *out, size_t out_bytes) ATTR_MUST_USE;
+
+char ascii_lower(char c);
+bool ascii_is_digit(char c);
+bool ascii_is_alpha(char c);
+bool ascii_is_alnum(char c);
+bool ascii_is_hex(char c);
+
+#endif

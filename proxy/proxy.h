@@ -1,0 +1,212 @@
+/* Owns the traffic: listen, read, ask, resolve, ask again, connect, relay,
+ * record.
+ *
+ * One connection's story: listener.c accepts it on a worker's loop and
+ * workload.c asks the kernel whose it is. session.c gathers the first bytes
+ * (by the first one: SOCKS5 or HTTP/1) and makes one struct request of
+ * whatever protocol it was. request.c asks the policy for the name, the
+ * resolver for addresses, the policy for the route, and the dialer for a
+ * socket to one judged address; then the `open` record is written and only
+ * then the first byte goes out. tunnel.c (CONNECT, SOCKS5) checks the
+ * ClientHello and splices; forward.c (absolute-form) sends the request on,
+ * message by message. finish() writes the one `request` record, whatever
+ * happened.
+ *
+ * Everything here runs on the loop of the worker it was made on. What the
+ * proxy needs of others it asks through the ports below, which the agent
+ * fills in. Ports never call back from inside the call, and never after a
+ * cancel. */
+#ifndef PROXY_PROXY_H
+#define PROXY_PROXY_H
+
+#include "base/clock.h"
+#include "base/peer.h"
+#include "base/record.h"
+#include "policy/policy.h"
+
+struct event_base;
+
+/** Name servers for one suffix ("" is all other names). */
+struct proxy_dns_zone {
+	char suffix[HOST_BYTES];
+
+	struct {
+		struct addr addr;
+		uint16_t port;
+	} servers[8];
+
+	size_t n_servers;
+};
+
+struct proxy_dns_config {
+	struct proxy_dns_zone *zones; /**< zones[0] is the default */
+	size_t n_zones;
+	unsigned timeout_ms;
+	unsigned attempts;
+	unsigned max_ttl_s;
+};
+
+struct proxy_limits {
+	unsigned connections; /**< in total, all workers */
+	unsigned connections_per_uid;
+	unsigned head_bytes;
+	unsigned head_ms; /**< whole head, not per byte */
+	unsigned connect_ms;
+	unsigned idle_ms;
+	unsigned hello_ms;  /**< ClientHello after the CONNECT answer */
+	unsigned linger_ms; /**< draining after an early answer */
+};
+
+/**
+ * Immutable once published; counted; one per generation. The agent builds
+ * it aside. `release` runs with the last reference, on any thread.
+ */
+struct proxy_snapshot {
+	_Atomic unsigned refs;
+	uint64_t generation;
+	struct policy *policy; /**< one reference */
+	struct proxy_dns_config dns;
+	struct proxy_limits limits;
+	struct policy_self self;
+	char name[64];         /**< Via and Proxy-Status */
+	char cgroup_root[256]; /**< where cgroup2 is mounted */
+	bool exe_lookup;       /**< some rule has `exes` */
+	void (*release)(struct proxy_snapshot *s);
+};
+
+struct proxy_snapshot *proxy_snapshot_ref(struct proxy_snapshot *s);
+void proxy_snapshot_unref(struct proxy_snapshot *s);
+
+/** Somebody who waits for a port's answer; owned by the asker. */
+struct proxy_wait {
+	/** Called once on the asker's loop, unless cancelled before. */
+	void (*done)(struct proxy_wait *w, enum status st);
+	void *priv; /**< of the port's implementation */
+};
+
+/** The audit: a record is handed over, and its batch is awaited. */
+struct proxy_audit_port {
+	/**
+	 * Serialises @rec at once. With @wait, done() comes after write(2) of
+	 * its batch returned. E_BUSY: queue full; E_IO: the audit is failing.
+	 * In both cases nothing was taken and no done() comes.
+	 */
+	enum status (*submit)(
+	    void *ctx, const struct record *rec, struct proxy_wait *wait);
+	void (*cancel)(void *ctx, struct proxy_wait *wait);
+	/** Whether new requests may pass at all (false: AUDIT_UNAVAILABLE). */
+	bool (*healthy)(void *ctx);
+	void *ctx;
+};
+
+/** The user database: filled off the loop. */
+struct proxy_userdb_port {
+	/**
+	 * Fills user and groups of @peer from its uid. OK at once when cached;
+	 * E_PARTIAL: done() will come, then ask again. The pointers stay valid
+	 * while the process lives.
+	 */
+	enum status (*lookup)(
+	    void *ctx, struct peer *peer, struct proxy_wait *wait);
+	void (*cancel)(void *ctx, struct proxy_wait *wait);
+	void *ctx;
+};
+
+/** IMDS requests that came in absolute form are answered by the broker. */
+struct proxy_broker_ask {
+	struct proxy_wait wait;
+	const struct peer *peer; /**< borrowed until done or cancelled */
+	struct slice
+	    head; /**< one whole head in origin-form, borrowed for the call */
+	struct buf
+	    response; /**< secret: the whole response, owned by the asker */
+};
+
+struct proxy_broker_port {
+	enum status (*ask)(void *ctx, struct proxy_broker_ask *ask);
+	void (*cancel)(void *ctx, struct proxy_broker_ask *ask);
+	void *ctx;
+};
+
+/** Past denials, so that equal ones share an id and `why ID` finds them. */
+struct proxy_denial {
+	char id[RECORD_ID_BYTES];
+	const struct record *record;
+	const struct policy_explanation *explanation;
+};
+
+struct proxy_denial_port {
+	/** Called for each denial after it was rendered; copies what it keeps. */
+	void (*note)(void *ctx, const struct proxy_denial *d);
+	void *ctx;
+};
+
+struct proxy_ports {
+	struct proxy_audit_port audit;
+	struct proxy_userdb_port userdb;
+	struct proxy_broker_port broker;
+	struct proxy_denial_port denials;
+};
+
+/** One loop's share of the proxy. */
+struct proxy_worker;
+
+struct proxy_worker_config {
+	struct event_base *base;         /**< kept */
+	const struct clock *clock;       /**< kept */
+	const struct proxy_ports *ports; /**< kept */
+	struct proxy_snapshot *snapshot; /**< referenced */
+	struct proxy_shared *shared;     /**< kept; counters of all workers */
+};
+
+/** Counts per uid and in total, shared by all workers (atomics). */
+struct proxy_shared;
+struct proxy_shared *proxy_shared_create(void);
+void proxy_shared_destroy(struct proxy_shared *s);
+
+enum status proxy_worker_create(const struct proxy_worker_config *config,
+    struct proxy_worker **out) ATTR_MUST_USE;
+/** Closes everything at once. Only on the worker's own thread. */
+void proxy_worker_destroy(struct proxy_worker *w);
+/** Takes over a listening socket (non-blocking). @name is copied. */
+enum status proxy_worker_listen(
+    struct proxy_worker *w, int fd, const char *name) ATTR_MUST_USE;
+/** New decisions use @s; open tunnels are judged again within a second. */
+void proxy_worker_set_snapshot(
+    struct proxy_worker *w, struct proxy_snapshot *s);
+/** Stops accepting; idle connections end; @done comes when none is left. */
+void proxy_worker_drain(
+    struct proxy_worker *w, void (*done)(void *arg), void *arg);
+size_t proxy_worker_connections(const struct proxy_worker *w);
+
+/**
+ * Whose connection this is, from the kernel: SO_PEERCRED on Unix sockets,
+ * one exact sock_diag look-up on loopback TCP. For the broker, the control
+ * socket and admin too. One resolver of peers per thread.
+ */
+struct peer_source;
+enum status peer_source_create(const char *cgroup_root, bool exe_lookup,
+    struct peer_source **out) ATTR_MUST_USE;
+void peer_source_destroy(struct peer_source *s);
+
+/** Owns the text that a struct peer borrows. */
+struct peer_facts {
+	struct peer peer;
+	char unit[128];
+	char cgroup[512];
+	char exe[512];
+};
+
+/** Never fails: what cannot be found leaves peer.known false. No user names. */
+void peer_source_lookup(struct peer_source *s, int fd, struct peer_facts *out);
+/** Whether the client of @fd is still there, so that its facts still hold. */
+bool peer_still_connected(int fd);
+
+/** What a resolution for `why` needs: the live resolver on a worker's loop. */
+struct proxy_resolve;
+struct proxy_resolve *proxy_resolve_start(struct proxy_worker *w,
+    const char *name, void (*done)(void *arg, const struct policy_answer *a),
+    void *arg);
+void proxy_resolve_cancel(struct proxy_resolve *r);
+
+#endif
