@@ -1,0 +1,97 @@
+/* One destination asked for, from the question to its one record.
+ *
+ * Whatever protocol it came by, a request runs the same steps in request.c:
+ * name verdict, resolver, route verdict, dialer, `open` record. Then its
+ * owner (tunnel.c or forward.c) moves the bytes, and request_finish() writes
+ * the `request` record. There is no other way out. */
+#ifndef PROXY_REQUEST_H
+#define PROXY_REQUEST_H
+
+#include "proxy/proxy.h"
+
+enum request_protocol { REQUEST_CONNECT, REQUEST_FORWARD, REQUEST_SOCKS5 };
+
+struct request;
+
+/** All borrowed for the call; what lasts is copied. */
+struct request_params {
+	struct proxy_worker *worker;
+	enum request_protocol protocol;
+	const struct peer *peer; /**< lives as long as the request */
+	const char *listener;    /**< likewise */
+	struct host host;
+	uint16_t port;
+	bool plaintext;
+	struct slice method;
+	struct slice path;
+	/** An idle upstream to use instead of dialling if it is judged fit. */
+	const struct addr *reuse_address;
+	uint64_t reuse_generation;
+};
+
+enum request_outcome {
+	REQUEST_READY,  /**< allowed, recorded, connected (fd or reuse) */
+	REQUEST_DENIED, /**< request_code() says why; nothing was sent */
+};
+
+/**
+ * Starts judging. done() comes once from the loop, never from inside. NULL:
+ * no memory. The owner must end with request_finish() in every case.
+ */
+struct request *request_start(const struct request_params *params,
+    void (*done)(void *arg, enum request_outcome outcome), void *arg);
+
+/** A dialled socket (taken by the caller), or -1 when the idle one fits. */
+int request_take_fd(struct request *r);
+enum reason request_code(const struct request *r);
+const char *request_id(const struct request *r);
+const struct policy_verdict *request_verdict(const struct request *r);
+const struct addr *request_address(const struct request *r);
+uint64_t request_generation(const struct request *r);
+/** Judges the first flight of a tunnel and notes the SNI for the record. */
+enum reason request_judge_hello(
+    struct request *r, enum policy_hello hello, struct slice sni);
+/** Another verdict after READY (SNI_*, UPSTREAM_*): for the final record. */
+void request_set_code(struct request *r, enum reason code);
+/** Milliseconds to the first upstream byte are measured when this is called. */
+void request_note_first_byte(struct request *r);
+
+/** A denial that did not come from a request of ours: malformed, limits. */
+struct request_refusal {
+	struct proxy_worker *worker;
+	enum request_protocol protocol;
+	const struct peer *peer; /**< NULL: unknown */
+	const char *listener;
+	enum reason code;
+	const char *detail; /**< static clause that says more, or NULL */
+	int status;         /**< overrides the table's status; 0: the table's */
+	struct slice method;
+	const char *host; /**< canonical, or NULL */
+	uint16_t port;
+};
+
+/** Writes its one record and renders the answer; for bad input. */
+void request_refuse(const struct request_refusal *refusal, struct buf *out);
+
+/**
+ * Renders the denial (contract 5: status line with code and id, Proxy-Status,
+ * problem+json, Connection: close). Without the body for HEAD.
+ */
+void request_render_denial(struct request *r, struct buf *out);
+
+struct request_end {
+	int status; /**< HTTP status that the client got; 0: none */
+	uint64_t bytes_up, bytes_down;
+	const char *close; /**< static word of the schema's list */
+};
+
+/** Writes the `request` record, cancels what runs, frees @r. */
+void request_finish(struct request *r, const struct request_end *end);
+
+/**
+ * Asked when a snapshot changes or an `expires` passes: judges again with
+ * the facts of the opening. False: it must end now.
+ */
+bool request_still_allowed(struct request *r);
+
+#endif
