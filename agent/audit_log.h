@@ -1,0 +1,63 @@
+/* The audit file: one chained JSON line a record, written by its own thread.
+ *
+ * Any thread hands over a record's text; the writer thread puts time, seq and
+ * prev before it, writes what queued meanwhile with one write(2), and then
+ * tells each asker. written() is therefore called on the WRITER's thread: the
+ * agent's wiring posts it to the asker's mailbox. */
+#ifndef AGENT_AUDIT_LOG_H
+#define AGENT_AUDIT_LOG_H
+
+#include "base/clock.h"
+#include "base/slice.h"
+#include "base/status.h"
+
+struct audit_log;
+
+enum { AUDIT_PATH_BYTES = 512 };
+
+struct audit_settings {
+	char file[AUDIT_PATH_BYTES]; /**< absolute */
+	char state_dir
+	    [AUDIT_PATH_BYTES]; /**< audit.key, audit.pub, audit.head */
+	bool deny_on_failure;   /**< false: healthy() stays true when failing */
+	uint64_t rotate_bytes;  /**< 0: never by size */
+	unsigned keep;          /**< rotated files to keep; 0: all */
+	const struct clock *clock; /**< kept */
+};
+
+/**
+ * Opens or continues the file, finds a torn tail, starts the writer. @detail
+ * says what a human must do. E_IO, E_DENIED, E_INVALID, E_NOMEM.
+ */
+enum status audit_log_open(const struct audit_settings *settings,
+    struct audit_log **out, struct status_detail *detail) ATTR_MUST_USE;
+/** Writes what is queued and the checkpoint of the stop; NULL-safe. */
+void audit_log_close(struct audit_log *log);
+
+/**
+ * Takes the text of record_write() (copied). written(), unless NULL, is
+ * called once on the writer's thread: OK after write(2) of its batch, E_IO
+ * when that failed. E_BUSY (queue full), E_IO (failing now), E_LIMIT (record
+ * too long) or E_NOMEM: nothing was taken and written() does not come.
+ */
+enum status audit_log_append(struct audit_log *log, struct slice record_members,
+    void (*written)(void *arg, enum status st), void *arg) ATTR_MUST_USE;
+
+/** Whether new requests may pass; always true without deny_on_failure. */
+bool audit_log_healthy(struct audit_log *log);
+/** Asks the writer to rotate now (SIGHUP); the chain goes on. */
+void audit_log_reopen(struct audit_log *log);
+
+struct audit_status {
+	bool healthy;  /**< the last write succeeded */
+	uint64_t seq;  /**< of the last record written */
+	char head[65]; /**< hex SHA-256 of the last line and a NUL */
+	uint64_t records, errors, lost;
+	uint64_t queued;
+	char last_error[160];
+	char torn[160]; /**< name, length and hash of a torn tail, or "" */
+};
+
+void audit_log_status(struct audit_log *log, struct audit_status *out);
+
+#endif
