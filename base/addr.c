@@ -1,3 +1,4 @@
+/* Addresses: strict reading by inet_pton, canonical text. */
 #include "base/addr.h"
 
 #include <arpa/inet.h>

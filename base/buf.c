@@ -1,3 +1,4 @@
+/* The growable buffer; secrets are moved by hand, never by realloc. */
 #include "base/buf.h"
 
 #include <openssl/crypto.h>

@@ -1,3 +1,4 @@
+/* The kernel clocks, and RFC 3339 text. */
 #include "base/clock.h"
 
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* JSON out: commas, escapes, nothing else. */
 #include "base/jsonw.h"
 
 void

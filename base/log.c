@@ -1,3 +1,4 @@
+/* Log lines: level, escape, one write. */
 #include "base/log.h"
 
 #include <stdarg.h>

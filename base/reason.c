@@ -1,3 +1,4 @@
+/* The table of reason codes, made from its X-macro. */
 #include "base/reason.h"
 
 static const struct reason_info infos[REASON_COUNT] = {

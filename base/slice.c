@@ -1,3 +1,4 @@
+/* Slices of borrowed bytes, ASCII only, no locale. */
 #include "base/slice.h"
 
 #include <string.h>

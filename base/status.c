@@ -1,3 +1,4 @@
+/* Names of outcomes. */
 #include "base/status.h"
 
 #include <stdarg.h>
