@@ -1,3 +1,4 @@
+/* agent. */
 #include "agent/agent.h"
 
 const char agent_version[] = PACKAGE_VERSION;

@@ -1,3 +1,4 @@
+/* cli_main. */
 #include <stdio.h>
 
 int

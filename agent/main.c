@@ -1,3 +1,4 @@
+/* main. */
 #include <stdio.h>
 
 int

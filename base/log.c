@@ -24,13 +24,15 @@ log_set_priorities(bool on)
 	atomic_store(&log_priorities, on);
 }
 
+struct level_name {
+	const char *name;
+	enum log_level level;
+};
+
 bool
 log_level_from_text(const char *text, enum log_level *out)
 {
-	static const struct {
-		const char *name;
-		enum log_level level;
-	} names[] = {
+	static const struct level_name names[] = {
 		{ "error", LOG_LEVEL_ERROR },
 		{ "warning", LOG_LEVEL_WARNING },
 		{ "notice", LOG_LEVEL_NOTICE },

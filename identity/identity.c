@@ -1,1 +1,2 @@
+/* identity. */
 #include "identity/identity.h"

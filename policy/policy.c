@@ -1,1 +1,2 @@
+/* policy. */
 #include "policy/policy.h"

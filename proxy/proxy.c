@@ -1,1 +1,2 @@
+/* proxy. */
 #include "proxy/proxy.h"

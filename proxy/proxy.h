@@ -30,10 +30,7 @@ struct event_base;
 struct proxy_dns_zone {
 	char suffix[HOST_BYTES];
 
-	struct {
-		struct addr addr;
-		uint16_t port;
-	} servers[8];
+	struct policy_listener servers[8]; /**< address and port */
 
 	size_t n_servers;
 };
