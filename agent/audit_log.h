@@ -15,6 +15,12 @@ struct audit_log;
 
 enum { AUDIT_PATH_BYTES = 512 };
 
+/** "64 hex digits" and a NUL. */
+enum { AUDIT_HASH_BYTES = 65 };
+
+/** Most bytes of one record's members. */
+enum { AUDIT_MEMBERS_MAX = 64 * 1024 };
+
 struct audit_settings {
 	char file[AUDIT_PATH_BYTES]; /**< absolute */
 	char state_dir
@@ -27,34 +33,54 @@ struct audit_settings {
 
 /**
  * Opens or continues the file, finds a torn tail, starts the writer. @detail
- * says what a human must do. E_IO, E_DENIED, E_INVALID, E_NOMEM.
+ * says what a human must do. E_IO, E_DENIED, E_INVALID, E_NOMEM; E_BUSY when
+ * another process writes this file.
  */
 enum status audit_log_open(const struct audit_settings *settings,
     struct audit_log **out, struct status_detail *detail) ATTR_MUST_USE;
-/** Writes what is queued and the checkpoint of the stop; NULL-safe. */
+/**
+ * Writes what is queued and the checkpoint of the stop, ends the thread;
+ * NULL-safe. All written() calls have returned when it does.
+ */
 void audit_log_close(struct audit_log *log);
 
 /**
  * Takes the text of record_write() (copied). written(), unless NULL, is
  * called once on the writer's thread: OK after write(2) of its batch, E_IO
  * when that failed. E_BUSY (queue full), E_IO (failing now), E_LIMIT (record
- * too long) or E_NOMEM: nothing was taken and written() does not come.
+ * too long), E_CLOSED or E_NOMEM: nothing was taken and written() does not
+ * come. Without deny_on_failure a failed write is counted and written() gets
+ * OK, and E_IO does not occur.
  */
 enum status audit_log_append(struct audit_log *log, struct slice record_members,
     void (*written)(void *arg, enum status st), void *arg) ATTR_MUST_USE;
 
 /** Whether new requests may pass; always true without deny_on_failure. */
 bool audit_log_healthy(struct audit_log *log);
-/** Asks the writer to rotate now (SIGHUP); the chain goes on. */
+/**
+ * For SIGHUP: when the file was moved away, the writer goes on in a new one;
+ * the chain goes on. A file that is still in its place stays.
+ */
 void audit_log_reopen(struct audit_log *log);
+/**
+ * The torn tail that audit_log_open() cut off to FILE.torn, for the `start`
+ * record; false when there was none.
+ */
+bool audit_log_torn(const struct audit_log *log, uint64_t *bytes,
+    char sha256_hex[AUDIT_HASH_BYTES]);
 
 struct audit_status {
-	bool healthy;  /**< the last write succeeded */
-	uint64_t seq;  /**< of the last record written */
-	char head[65]; /**< hex SHA-256 of the last line and a NUL */
+	bool healthy; /**< the last write succeeded */
+	uint64_t seq; /**< of the last record written */
+	char head
+	    [AUDIT_HASH_BYTES]; /**< hex SHA-256 of the last line and a NUL */
 	uint64_t records, errors, lost;
 	uint64_t queued;
-	char last_error[160];
+	uint64_t bytes; /**< size of the file */
+	uint64_t rotations;
+	uint64_t checkpoint_seq; /**< of the last checkpoint; 0: none yet */
+	char key_id[17];         /**< of the signing key */
+	char last_error[160];    /**< "" when healthy */
 	char torn[160]; /**< name, length and hash of a torn tail, or "" */
 };
 
