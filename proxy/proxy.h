@@ -29,9 +29,7 @@ struct event_base;
 /** Name servers for one suffix ("" is all other names). */
 struct proxy_dns_zone {
 	char suffix[HOST_BYTES];
-
 	struct policy_listener servers[8]; /**< address and port */
-
 	size_t n_servers;
 };
 
