@@ -1,0 +1,218 @@
+/* Authorities, absolute URIs and query values; nothing is repaired. */
+#include "base/uri.h"
+
+#include <string.h>
+
+/* RFC 3986 3.2: what may stand in host and port. Percent signs and the rest
+ * of reg-name are left to the host's own, stricter reader. */
+static bool
+authority_byte_ok(char c)
+{
+	return c > ' ' && c < 0x7f && strchr("/?#\\@\"<>^`{|}", c) == NULL;
+}
+
+static enum status
+port_parse(struct slice digits, uint16_t *out)
+{
+	uint64_t v;
+
+	if (digits.n == 0 || digits.p[0] == '0' ||
+	    !slice_to_u64(digits, 65535, &v))
+		return E_SYNTAX;
+	*out = (uint16_t)v;
+	return OK;
+}
+
+/* Where the host ends: after its bracket, or before the first colon. */
+static size_t
+host_end(struct slice text)
+{
+	if (text.n > 0 && text.p[0] == '[') {
+		size_t at = slice_find(text, ']');
+		return at == text.n ? at : at + 1;
+	}
+	return slice_find(text, ':');
+}
+
+enum status
+authority_parse(struct slice text, struct authority *out)
+{
+	struct authority a = { 0 };
+	size_t end = host_end(text);
+
+	for (size_t i = 0; i < text.n; i++)
+		if (!authority_byte_ok(text.p[i]))
+			return E_SYNTAX;
+	if (end < text.n) {
+		if (text.p[end] != ':' ||
+		    port_parse(slice_from(text, end + 1), &a.port) != OK)
+			return E_SYNTAX;
+		a.has_port = true;
+	}
+	if (host_parse(slice_head(text, end), &a.host) != OK)
+		return E_INVALID;
+	*out = a;
+	return OK;
+}
+
+static bool
+uri_bytes_ok(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] <= ' ' || text.p[i] >= 0x7f || text.p[i] == '#')
+			return false;
+	return true;
+}
+
+/* RFC 3986 3.1. Returns the bytes of "scheme://", 0 if it is not there. */
+static size_t
+scheme_length(struct slice text)
+{
+	size_t n = 0;
+
+	while (n < text.n &&
+	    (ascii_is_alpha(text.p[n]) ||
+	        (n > 0 &&
+	            (ascii_is_digit(text.p[n]) || text.p[n] == '+' ||
+	                text.p[n] == '-' || text.p[n] == '.'))))
+		n++;
+	if (n == 0 || !slice_starts(slice_from(text, n), SLICE("://")))
+		return 0;
+	return n + 3;
+}
+
+static void
+uri_split_path(struct slice rest, struct uri *u)
+{
+	size_t mark = slice_find(rest, '?');
+
+	u->path_query = rest;
+	u->path = slice_head(rest, mark);
+	u->query = (struct slice){ 0 };
+	if (mark < rest.n)
+		u->query = (struct slice){ .p = rest.p + mark + 1,
+			.n = rest.n - mark - 1 };
+}
+
+enum status
+uri_parse(struct slice text, struct uri *out)
+{
+	struct uri u = { 0 };
+	size_t at = scheme_length(text), end = 0;
+	struct slice rest;
+	enum status st;
+
+	if (at == 0 || !uri_bytes_ok(text))
+		return E_SYNTAX;
+	if (slice_eq_nocase(slice_head(text, at), SLICE("http://")))
+		u.scheme = URI_HTTP;
+	else if (slice_eq_nocase(slice_head(text, at), SLICE("https://")))
+		u.scheme = URI_HTTPS;
+	else
+		return E_UNSUPPORTED;
+	rest = slice_from(text, at);
+	while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?')
+		end++;
+	u.authority_text = slice_head(rest, end);
+	st = authority_parse(u.authority_text, &u.authority);
+	if (st != OK)
+		return st;
+	if (!u.authority.has_port)
+		u.authority.port = u.scheme == URI_HTTP ? 80 : 443;
+	uri_split_path(slice_from(rest, end), &u);
+	*out = u;
+	return OK;
+}
+
+static int
+hex_value(char c)
+{
+	if (ascii_is_digit(c))
+		return c - '0';
+	return ascii_is_hex(c) ? ascii_lower(c) - 'a' + 10 : -1;
+}
+
+/*
+ * One byte of @s at *@at, percent-decoded; -1 for a broken escape or NUL
+ * (RFC 3986 2.1).
+ */
+static int
+decode_next(struct slice s, size_t *at)
+{
+	int hi, lo;
+
+	if (s.p[*at] != '%')
+		return (unsigned char)s.p[(*at)++];
+	if (s.n - *at < 3)
+		return -1;
+	hi = hex_value(s.p[*at + 1]);
+	lo = hex_value(s.p[*at + 2]);
+	*at += 3;
+	if (hi < 0 || lo < 0 || (hi == 0 && lo == 0))
+		return -1;
+	return hi * 16 + lo;
+}
+
+/* Keys are compared decoded: the next hop would read "%72esource" so. */
+static enum status
+key_matches(struct slice raw, const char *key, bool *out)
+{
+	size_t at = 0, n = strlen(key), i = 0;
+	bool same = true;
+
+	while (at < raw.n) {
+		int c = decode_next(raw, &at);
+		if (c <= 0)
+			return E_SYNTAX;
+		if (i >= n || (unsigned char)key[i] != c)
+			same = false;
+		i++;
+	}
+	*out = same && i == n;
+	return OK;
+}
+
+static enum status
+value_decode(struct slice raw, char *out, size_t out_bytes)
+{
+	size_t at = 0, n = 0;
+
+	while (at < raw.n) {
+		if (decode_next(raw, &at) <= 0)
+			return E_SYNTAX;
+		n++;
+	}
+	if (n >= out_bytes)
+		return E_LIMIT;
+	at = 0;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (char)decode_next(raw, &at);
+	out[n] = '\0';
+	return OK;
+}
+
+enum status
+query_get(struct slice query, const char *key, char *out, size_t out_bytes)
+{
+	struct slice found = { 0 };
+	bool any = false;
+
+	while (query.n > 0) {
+		size_t amp = slice_find(query, '&');
+		struct slice pair = slice_head(query, amp);
+		size_t eq = slice_find(pair, '=');
+		bool match;
+		if (key_matches(slice_head(pair, eq), key, &match) != OK)
+			return E_SYNTAX;
+		if (match && any)
+			return E_INVALID;
+		if (match) {
+			found = slice_from(pair, eq + 1);
+			any = true;
+		}
+		query = slice_from(query, amp + 1);
+	}
+	if (!any)
+		return E_NOTFOUND;
+	return value_decode(found, out, out_bytes);
+}
