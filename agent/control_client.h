@@ -1,0 +1,44 @@
+/* Asks the running daemon over its control socket.
+ *
+ * One connection carries one question: a line of JSON with a "verb", answered
+ * by a line of JSON with "ok". Where "ok" is false, "error" holds "code"
+ * ("usage", "permission", "notfound", "unavailable", "internal") and
+ * "message". The verbs, with what they take and give:
+ *
+ *   status                   version name pid uptime_s ready reasons policy
+ *                            {generation sha256 mode rules} reload {ok time
+ *                            message} workers connections listeners {proxy
+ *                            broker admin} identities audit {healthy seq head
+ *                            records errors key_id last_error} memory {locked
+ *                            used_bytes total_bytes}
+ *   wait                     ready reasons; at once: who waits asks again
+ *   env                      uid identity_header proxy broker (addresses)
+ *   why {id}                 denial (the record's members) rule_near unmet
+ *                            fix fix_rule
+ *   why {target, user, groups, unit, cgroup, method, at}
+ *                            verdict would mode code reason rule route zone
+ *                            host port resolved {chain addresses} rule_near
+ *                            unmet fix fix_rule
+ *   tokens                   tokens [{identity audience token_id state
+ *                            expires refresh last_used (Unix seconds)
+ *                            last_error}]
+ *   reload                   message; "unavailable" when the load failed
+ *
+ * Who may ask what is decided by SO_PEERCRED: why about others, tokens and
+ * reload are for root and the daemon's own user and group. */
+#ifndef AGENT_CONTROL_CLIENT_H
+#define AGENT_CONTROL_CLIENT_H
+
+#include "base/status.h"
+
+#include <jansson.h>
+
+/**
+ * Sends @request (borrowed) to the socket at @path and waits at most 30 s.
+ * OK: *reply is owned, whatever its "ok" says. E_NOTFOUND: no daemon listens
+ * there. E_TIMEOUT, E_IO, E_SYNTAX, E_NOMEM.
+ */
+enum status control_call(
+    const char *path, json_t *request, json_t **reply) ATTR_MUST_USE;
+
+#endif

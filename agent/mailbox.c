@@ -1,0 +1,142 @@
+/* Brings work to another thread's event loop: an eventfd and a queue. */
+#include "agent/mailbox.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct mailbox {
+	pthread_mutex_t lock;
+	struct mail *first, *last; /* under lock */
+	size_t n, max;             /* under lock */
+	int fd;
+	struct event *readable;
+};
+
+static struct mail *
+take_all(struct mailbox *box)
+{
+	struct mail *m;
+
+	pthread_mutex_lock(&box->lock);
+	m = box->first;
+	box->first = box->last = NULL;
+	box->n = 0;
+	pthread_mutex_unlock(&box->lock);
+	return m;
+}
+
+static void
+deliver_all(struct mailbox *box)
+{
+	struct mail *m = take_all(box);
+
+	while (m != NULL) {
+		struct mail *next = m->next; /* deliver() may free it */
+
+		m->next = NULL;
+		m->deliver(m);
+		m = next;
+	}
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct mailbox *box = arg;
+	uint64_t count;
+	ssize_t n = read(fd, &count, sizeof count);
+
+	(void)what;
+	(void)n; /* EAGAIN is another's wake-up that we served already */
+	deliver_all(box);
+}
+
+enum status
+mailbox_create(struct event_base *base, size_t max, struct mailbox **out)
+{
+	struct mailbox *box = calloc(1, sizeof *box);
+
+	if (box == NULL)
+		return E_NOMEM;
+	box->max = max;
+	box->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (box->fd < 0) {
+		free(box);
+		return E_IO;
+	}
+	box->readable =
+	    event_new(base, box->fd, EV_READ | EV_PERSIST, on_readable, box);
+	if (box->readable == NULL || event_add(box->readable, NULL) != 0 ||
+	    pthread_mutex_init(&box->lock, NULL) != 0) {
+		if (box->readable != NULL)
+			event_free(box->readable);
+		close(box->fd);
+		free(box);
+		return E_NOMEM;
+	}
+	*out = box;
+	return OK;
+}
+
+void
+mailbox_destroy(struct mailbox *box)
+{
+	if (box == NULL)
+		return;
+	while (box->first != NULL)
+		deliver_all(box);
+	event_free(box->readable);
+	close(box->fd);
+	pthread_mutex_destroy(&box->lock);
+	free(box);
+}
+
+static void
+put_last(struct mailbox *box, struct mail *m)
+{
+	m->next = NULL;
+	if (box->last != NULL)
+		box->last->next = m;
+	else
+		box->first = m;
+	box->last = m;
+	box->n++;
+}
+
+/* Only the first mail of an empty queue needs to wake the loop. */
+static enum status
+post(struct mailbox *box, struct mail *m, bool always)
+{
+	const uint64_t one = 1;
+	bool was_empty, full;
+	ssize_t n = 0;
+
+	pthread_mutex_lock(&box->lock);
+	was_empty = box->first == NULL;
+	full = !always && box->n >= box->max;
+	if (!full)
+		put_last(box, m);
+	if (!full && was_empty)
+		n = write(box->fd, &one, sizeof one);
+	pthread_mutex_unlock(&box->lock);
+	(void)n; /* EAGAIN: the counter is at its ceiling, so it is readable */
+	return full ? E_BUSY : OK;
+}
+
+enum status
+mailbox_post(struct mailbox *box, struct mail *m)
+{
+	return post(box, m, false);
+}
+
+void
+mailbox_answer(struct mailbox *box, struct mail *m)
+{
+	(void)post(box, m, true);
+}
