@@ -14,6 +14,11 @@ struct slice {
 	size_t n;
 };
 
+/** SLICE() as an initialiser of static tables. */
+/* clang-format off */
+#define SLICE_INIT(lit) { .p = "" lit, .n = sizeof(lit) - 1 }
+/* clang-format on */
+
 /** A slice of a string literal. */
 #define SLICE(lit) ((struct slice){ .p = "" lit, .n = sizeof(lit) - 1 })
 

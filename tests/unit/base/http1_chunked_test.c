@@ -40,13 +40,13 @@ struct chunk_case {
 	size_t rest;
 };
 
-#define GOOD(in, body, trailers, rest)              \
-	{                                           \
-		SLICE(in), OK, body, trailers, rest \
+#define GOOD(in, body, trailers, rest)                   \
+	{                                                \
+		SLICE_INIT(in), OK, body, trailers, rest \
 	}
-#define BAD(in)                                    \
-	{                                          \
-		SLICE(in), E_SYNTAX, NULL, NULL, 0 \
+#define BAD(in)                                         \
+	{                                               \
+		SLICE_INIT(in), E_SYNTAX, NULL, NULL, 0 \
 	}
 
 static const struct chunk_case cases[] = {
@@ -83,10 +83,10 @@ static const struct chunk_case cases[] = {
 	BAD("0\r\nA\r\n\r\n"),
 	BAD("0\r\n\n"),
 	BAD("0\r\n\rX"),
-	{ SLICE("5\r\nhel"), E_PARTIAL, NULL, NULL, 0 },
-	{ SLICE("5\r\nhello\r\n"), E_PARTIAL, NULL, NULL, 0 },
-	{ SLICE("0\r\n"), E_PARTIAL, NULL, NULL, 0 },
-	{ SLICE("0\r\n\r"), E_PARTIAL, NULL, NULL, 0 },
+	{ SLICE_INIT("5\r\nhel"), E_PARTIAL, NULL, NULL, 0 },
+	{ SLICE_INIT("5\r\nhello\r\n"), E_PARTIAL, NULL, NULL, 0 },
+	{ SLICE_INIT("0\r\n"), E_PARTIAL, NULL, NULL, 0 },
+	{ SLICE_INIT("0\r\n\r"), E_PARTIAL, NULL, NULL, 0 },
 };
 
 static void

@@ -13,7 +13,7 @@ struct framing_case {
 	bool keep_alive;
 };
 
-#define POST(fields) SLICE("POST / HTTP/1.1\r\n" fields "\r\n")
+#define POST(fields) SLICE_INIT("POST / HTTP/1.1\r\n" fields "\r\n")
 #define BAD(fields)                                          \
 	{                                                    \
 		POST(fields), 400, HTTP1_BODY_NONE, 0, false \
@@ -29,7 +29,7 @@ static const struct framing_case requests[] = {
 	{ POST("transfer-encoding:\tCHUNKED\r\n"), 0, HTTP1_BODY_CHUNKED, 0,
 	    true },
 	{ POST("Connection: x, Close\r\n"), 0, HTTP1_BODY_NONE, 0, false },
-	{ SLICE("POST / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), 0,
+	{ SLICE_INIT("POST / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), 0,
 	    HTTP1_BODY_NONE, 0, false },
 	BAD("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"),
 	BAD("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"),
@@ -65,11 +65,12 @@ static const struct framing_case requests[] = {
 	    false },
 	{ POST("Transfer-Encoding: identity, chunked\r\n"), 501,
 	    HTTP1_BODY_NONE, 0, false },
-	{ SLICE("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400,
+	{ SLICE_INIT("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+	    400, HTTP1_BODY_NONE, 0, false },
+	{ SLICE_INIT("CONNECT a:1 HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), 400,
 	    HTTP1_BODY_NONE, 0, false },
-	{ SLICE("CONNECT a:1 HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), 400,
-	    HTTP1_BODY_NONE, 0, false },
-	{ SLICE("CONNECT a:1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+	{ SLICE_INIT(
+	      "CONNECT a:1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"),
 	    400, HTTP1_BODY_NONE, 0, false },
 };
 
@@ -105,7 +106,7 @@ struct response_case {
 	bool keep_alive, dirty;
 };
 
-#define OK11(fields) SLICE("HTTP/1.1 200 OK\r\n" fields "\r\n")
+#define OK11(fields) SLICE_INIT("HTTP/1.1 200 OK\r\n" fields "\r\n")
 #define FAULTY(fields)                                                    \
 	{                                                                 \
 		OK11(fields), "GET", false, HTTP1_BODY_NONE, false, false \
@@ -125,20 +126,20 @@ static const struct response_case responses[] = {
 	    true, false },
 	{ OK11("Content-Length: 5\r\n"), "CONNECT", true, HTTP1_BODY_NONE, true,
 	    false },
-	{ SLICE("HTTP/1.1 304 NM\r\nContent-Length: 5\r\n\r\n"), "GET", true,
-	    HTTP1_BODY_NONE, true, false },
-	{ SLICE("HTTP/1.1 204 NC\r\n\r\n"), "GET", true, HTTP1_BODY_NONE, true,
-	    false },
-	{ SLICE("HTTP/1.1 204 NC\r\nContent-Length: 5\r\n\r\n"), "GET", true,
-	    HTTP1_BODY_NONE, false, true },
-	{ SLICE("HTTP/1.1 100 Continue\r\n\r\n"), "GET", true, HTTP1_BODY_NONE,
+	{ SLICE_INIT("HTTP/1.1 304 NM\r\nContent-Length: 5\r\n\r\n"), "GET",
+	    true, HTTP1_BODY_NONE, true, false },
+	{ SLICE_INIT("HTTP/1.1 204 NC\r\n\r\n"), "GET", true, HTTP1_BODY_NONE,
 	    true, false },
+	{ SLICE_INIT("HTTP/1.1 204 NC\r\nContent-Length: 5\r\n\r\n"), "GET",
+	    true, HTTP1_BODY_NONE, false, true },
+	{ SLICE_INIT("HTTP/1.1 100 Continue\r\n\r\n"), "GET", true,
+	    HTTP1_BODY_NONE, true, false },
 	{ OK11("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), "GET",
 	    true, HTTP1_BODY_CHUNKED, false, true },
-	{ SLICE("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n"), "GET", true,
-	    HTTP1_BODY_LENGTH, false, false },
-	{ SLICE("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), "GET",
-	    false, HTTP1_BODY_NONE, false, false },
+	{ SLICE_INIT("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n"), "GET",
+	    true, HTTP1_BODY_LENGTH, false, false },
+	{ SLICE_INIT("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+	    "GET", false, HTTP1_BODY_NONE, false, false },
 	FAULTY("Content-Length: 5\r\nContent-Length: 5\r\n"),
 	FAULTY("Content-Length: 5, 5\r\n"),
 	FAULTY("Content-Length: -5\r\n"),
