@@ -42,7 +42,7 @@ connect_unix(const char *path)
 static enum status
 errno_status(void)
 {
-	return errno == EAGAIN || errno == EWOULDBLOCK ? E_TIMEOUT : E_IO;
+	return errno == EAGAIN ? E_TIMEOUT : E_IO;
 }
 
 static enum status
