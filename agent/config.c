@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONFIG_FILE_MAX_BYTES = 1 << 20, POLICY_FILE_MAX_BYTES = 64 << 20 };
+enum { CONFIG_FILE_MAX_BYTES = 1 << 20 };
 
 /* Adds one issue; past the last slot they are only counted. */
 static void
@@ -364,25 +364,6 @@ config_load(const char *path, struct config **out, struct policy_issues *issues)
 		issue_add(issues, (struct json_place){ 1, 1 }, "", detail.text);
 	else
 		st = config_parse(buf_slice(&text), path, out, issues);
-	buf_release(&text);
-	return st;
-}
-
-enum status
-config_load_policy(
-    const struct config *c, struct policy **out, struct policy_issues *issues)
-{
-	struct status_detail detail;
-	struct buf text;
-	enum status st;
-
-	issues->n = issues->n_errors = 0;
-	buf_init(&text, POLICY_FILE_MAX_BYTES);
-	st = trusted_file_read(c->policy_file, &text, &detail);
-	if (st != OK)
-		issue_add(issues, (struct json_place){ 1, 1 }, "", detail.text);
-	else
-		st = policy_load(buf_slice(&text), out, issues);
 	buf_release(&text);
 	return st;
 }

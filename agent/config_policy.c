@@ -1,0 +1,36 @@
+/* Reads the policy file that the configuration names. */
+#include "agent/config.h"
+#include "agent/trusted_file.h"
+
+#include <stdio.h>
+
+enum { POLICY_FILE_MAX_BYTES = 64 << 20 };
+
+static void
+cannot_read(struct policy_issues *issues, const char *text)
+{
+	struct policy_issue *i = &issues->at[0];
+
+	*i = (struct policy_issue){ .is_error = true, .line = 1, .column = 1 };
+	(void)snprintf(i->text, sizeof i->text, "%s", text);
+	issues->n = issues->n_errors = 1;
+}
+
+enum status
+config_load_policy(
+    const struct config *c, struct policy **out, struct policy_issues *issues)
+{
+	struct status_detail detail;
+	struct buf text;
+	enum status st;
+
+	issues->n = issues->n_errors = 0;
+	buf_init(&text, POLICY_FILE_MAX_BYTES);
+	st = trusted_file_read(c->policy_file, &text, &detail);
+	if (st != OK)
+		cannot_read(issues, detail.text);
+	else
+		st = policy_load(buf_slice(&text), out, issues);
+	buf_release(&text);
+	return st;
+}

@@ -1,0 +1,123 @@
+/* The last denials, so that `wayleave why ID` can tell more of them. */
+#include "agent/denials.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEMBERS_MAX_BYTES = 16384 };
+
+struct kept {
+	char id[RECORD_ID_BYTES];
+	bool peer_known;
+	uint32_t uid;
+	struct buf members;
+	struct policy_explanation explanation;
+};
+
+struct denials {
+	pthread_mutex_t lock;
+	struct kept *at[DENIALS_KEPT];
+	size_t next;
+};
+
+static void
+kept_free(struct kept *k)
+{
+	if (k == NULL)
+		return;
+	buf_release(&k->members);
+	free(k);
+}
+
+enum status
+denials_create(struct denials **out)
+{
+	struct denials *d = calloc(1, sizeof *d);
+
+	if (d == NULL)
+		return E_NOMEM;
+	if (pthread_mutex_init(&d->lock, NULL) != 0) {
+		free(d);
+		return E_NOMEM;
+	}
+	*out = d;
+	return OK;
+}
+
+void
+denials_destroy(struct denials *d)
+{
+	if (d == NULL)
+		return;
+	for (size_t i = 0; i < DENIALS_KEPT; i++)
+		kept_free(d->at[i]);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+void
+denials_note(struct denials *d, const struct proxy_denial *denial)
+{
+	struct kept *k = calloc(1, sizeof *k);
+	struct kept *old;
+
+	if (k == NULL)
+		return; /* the audit has it all the same */
+	memcpy(k->id, denial->id, sizeof k->id);
+	buf_init(&k->members, MEMBERS_MAX_BYTES);
+	record_write(&k->members, denial->record);
+	if (denial->record->peer != NULL) {
+		k->peer_known = denial->record->peer->known;
+		k->uid = denial->record->peer->uid;
+	}
+	if (denial->explanation != NULL)
+		k->explanation = *denial->explanation;
+	if (buf_status(&k->members) != OK) {
+		kept_free(k);
+		return;
+	}
+	pthread_mutex_lock(&d->lock);
+	old = d->at[d->next];
+	d->at[d->next] = k;
+	d->next = (d->next + 1) % DENIALS_KEPT;
+	pthread_mutex_unlock(&d->lock);
+	kept_free(old);
+}
+
+static const struct kept *
+find_newest(const struct denials *d, struct slice id)
+{
+	for (size_t i = 1; i <= DENIALS_KEPT; i++) {
+		const struct kept *k =
+		    d->at[(d->next + DENIALS_KEPT - i) % DENIALS_KEPT];
+
+		if (k == NULL)
+			return NULL;
+		if (slice_is(id, k->id))
+			return k;
+	}
+	return NULL;
+}
+
+enum status
+denials_find(struct denials *d, struct slice id, struct denial_found *out)
+{
+	const struct kept *k;
+	enum status st = E_NOTFOUND;
+
+	pthread_mutex_lock(&d->lock);
+	k = find_newest(d, id);
+	if (k != NULL) {
+		out->peer_known = k->peer_known;
+		out->uid = k->uid;
+		out->explanation = k->explanation;
+		buf_init(&out->members, MEMBERS_MAX_BYTES);
+		buf_put_slice(&out->members, buf_slice(&k->members));
+		st = buf_status(&out->members);
+		if (st != OK)
+			buf_release(&out->members);
+	}
+	pthread_mutex_unlock(&d->lock);
+	return st;
+}

@@ -1,0 +1,34 @@
+/* User and group names by uid, looked up off the loops and kept fresh. */
+#ifndef AGENT_USERDB_H
+#define AGENT_USERDB_H
+
+#include "base/peer.h"
+#include "base/status.h"
+
+struct mailbox;
+struct userdb;
+
+/** Somebody who waits for a uid; owned by the asker until woken. */
+struct userdb_wait;
+
+/** Starts the thread that asks the system. E_NOMEM, E_INTERNAL. */
+enum status userdb_create(struct userdb **out) ATTR_MUST_USE;
+/** Ends the thread, frees all names: no peer may live. NULL-safe. */
+void userdb_destroy(struct userdb *db);
+
+/**
+ * Fills user and groups of @peer by its uid. OK when known; E_PARTIAL: the
+ * helper asks, and woken(arg) comes by @box; *wait is a handle till then.
+ * E_NOMEM, E_LIMIT. Thread-safe.
+ */
+enum status userdb_lookup(struct userdb *db, struct peer *peer,
+    struct mailbox *box, void (*woken)(void *arg), void *arg,
+    struct userdb_wait **wait) ATTR_MUST_USE;
+/** On the loop of the mailbox: woken() does not come any more. */
+void userdb_cancel(struct userdb_wait *wait);
+
+/** Asks the system on this thread, for start and tests. */
+enum status userdb_lookup_now(
+    struct userdb *db, struct peer *peer) ATTR_MUST_USE;
+
+#endif

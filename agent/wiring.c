@@ -1,0 +1,163 @@
+/* Fills in the ports of proxy and identity: where the rooms meet. */
+#include "agent/wiring.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+on_proxy_woken(void *arg)
+{
+	struct proxy_wait *wait = arg;
+
+	wait->priv = NULL;
+	wait->done(wait, OK);
+}
+
+static enum status
+proxy_user_lookup(void *ctx, struct peer *peer, struct proxy_wait *wait)
+{
+	struct wiring *w = ctx;
+	struct userdb_wait *handle = NULL;
+	enum status st = userdb_lookup(
+	    w->userdb, peer, w->mailbox, on_proxy_woken, wait, &handle);
+
+	if (wait != NULL)
+		wait->priv = handle;
+	return st;
+}
+
+static void
+proxy_user_cancel(void *ctx, struct proxy_wait *wait)
+{
+	(void)ctx;
+	if (wait->priv != NULL)
+		userdb_cancel(wait->priv);
+	wait->priv = NULL;
+}
+
+static void
+denial_note(void *ctx, const struct proxy_denial *d)
+{
+	struct wiring *w = ctx;
+
+	denials_note(w->denials, d);
+}
+
+void
+wiring_fill_proxy(struct wiring *w, struct proxy_ports *out)
+{
+	*out = (struct proxy_ports){
+		.audit = { .submit = wiring_audit_submit,
+		    .cancel = wiring_audit_cancel,
+		    .healthy = wiring_audit_healthy,
+		    .ctx = w },
+		.userdb = { .lookup = proxy_user_lookup,
+		    .cancel = proxy_user_cancel,
+		    .ctx = w },
+		.broker = { .ask = wiring_broker_ask,
+		    .cancel = wiring_broker_cancel,
+		    .ctx = w },
+		.denials = { .note = denial_note, .ctx = w },
+	};
+}
+
+static void
+allow_token(void *ctx, const struct identity_token_question *q,
+    struct identity_token_answer *out)
+{
+	struct wiring_identity *w = ctx;
+	const struct policy *p = w->snapshot->policy;
+	const struct policy_token_request request = {
+		.peer = q->peer,
+		.audience = q->audience,
+		.identity = q->identity,
+	};
+	struct policy_token_verdict v;
+
+	policy_decide_token(p, &request, &v);
+	memset(out, 0, sizeof *out);
+	out->allowed = v.effect == POLICY_ALLOW;
+	out->code = v.code;
+	if (v.grant != NULL)
+		(void)snprintf(out->grant, sizeof out->grant, "%s", v.grant);
+	if (v.identity != NULL)
+		(void)snprintf(
+		    out->identity, sizeof out->identity, "%s", v.identity);
+	(void)snprintf(out->detail, sizeof out->detail, "%s", v.detail);
+	out->policy_generation = w->snapshot->generation;
+	(void)snprintf(out->policy_sha256, sizeof out->policy_sha256, "%s",
+	    policy_sha256(p));
+}
+
+static void
+on_identity_woken(void *arg)
+{
+	struct identity_wait *wait = arg;
+
+	wait->priv = NULL;
+	wait->done(wait, OK);
+}
+
+static enum status
+peer_lookup(
+    void *ctx, int fd, struct identity_wait *wait, const struct peer **out)
+{
+	struct wiring_identity *w = ctx;
+	struct peer_facts *facts = calloc(1, sizeof *facts);
+	struct userdb_wait *handle = NULL;
+	enum status st = OK;
+
+	if (facts == NULL)
+		return E_NOMEM;
+	peer_source_lookup(w->peers, fd, facts);
+	if (facts->peer.known)
+		st = userdb_lookup(w->loop->userdb, &facts->peer,
+		    w->loop->mailbox, on_identity_woken, wait, &handle);
+	if (st != OK) {
+		free(facts);
+		wait->priv = handle;
+		return st;
+	}
+	*out = &facts->peer;
+	return OK;
+}
+
+static void
+peer_cancel(void *ctx, struct identity_wait *wait)
+{
+	(void)ctx;
+	if (wait->priv != NULL)
+		userdb_cancel(wait->priv);
+	wait->priv = NULL;
+}
+
+static void
+peer_release(void *ctx, const struct peer *peer)
+{
+	(void)ctx;
+	/* The peer is the first member of the struct peer_facts above. */
+	free((void *)(uintptr_t)peer);
+}
+
+static bool
+still_connected(void *ctx, int fd)
+{
+	(void)ctx;
+	return peer_still_connected(fd);
+}
+
+void
+wiring_fill_identity(struct wiring_identity *w, struct identity_ports *out)
+{
+	*out = (struct identity_ports){
+		.allow_token = allow_token,
+		.audit_submit = wiring_identity_audit_submit,
+		.audit_cancel = wiring_identity_audit_cancel,
+		.peer_lookup = peer_lookup,
+		.peer_cancel = peer_cancel,
+		.peer_release = peer_release,
+		.peer_still_connected = still_connected,
+		.ctx = w,
+	};
+}

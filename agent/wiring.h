@@ -1,0 +1,59 @@
+/* Fills in the ports of proxy and identity: where the rooms meet. */
+#ifndef AGENT_WIRING_H
+#define AGENT_WIRING_H
+
+#include "agent/audit_log.h"
+#include "agent/denials.h"
+#include "agent/mailbox.h"
+#include "agent/userdb.h"
+#include "identity/identity.h"
+#include "proxy/proxy.h"
+
+/** The control loop's end of the broker port. */
+struct broker_desk;
+
+/** What one loop's ports need; one a loop, all borrowed. */
+struct wiring {
+	struct audit_log *audit;
+	struct userdb *userdb;
+	struct denials *denials;
+	struct mailbox *mailbox; /**< of this loop */
+	struct broker_desk *desk;
+};
+
+void wiring_fill_proxy(struct wiring *w, struct proxy_ports *out);
+
+/** As the ctx of identity's ports; lives on the control loop. */
+struct wiring_identity {
+	struct wiring *loop;
+	struct peer_source *peers;
+	struct proxy_snapshot *snapshot; /**< the current one, borrowed */
+};
+
+void wiring_fill_identity(
+    struct wiring_identity *w, struct identity_ports *out);
+
+/* wiring_audit.c */
+enum status wiring_audit_submit(
+    void *ctx, const struct record *rec, struct proxy_wait *wait);
+void wiring_audit_cancel(void *ctx, struct proxy_wait *wait);
+bool wiring_audit_healthy(void *ctx);
+enum status wiring_identity_audit_submit(
+    void *ctx, const struct record *rec, struct identity_wait *wait);
+void wiring_identity_audit_cancel(void *ctx, struct identity_wait *wait);
+/** A record nobody waits for (start, reload, stop). */
+enum status wiring_record(
+    struct audit_log *audit, const struct record *rec) ATTR_MUST_USE;
+
+/* wiring_broker.c */
+/** @box is the control loop's; @id may be set later, before any ask. */
+enum status broker_desk_create(
+    struct mailbox *box, struct broker_desk **out) ATTR_MUST_USE;
+void broker_desk_set(struct broker_desk *desk, struct identity *id);
+/** Cancels what identity still works on; on the control loop. NULL-safe. */
+void broker_desk_close(struct broker_desk *desk);
+void broker_desk_destroy(struct broker_desk *desk);
+enum status wiring_broker_ask(void *ctx, struct proxy_broker_ask *ask);
+void wiring_broker_cancel(void *ctx, struct proxy_broker_ask *ask);
+
+#endif
