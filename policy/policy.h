@@ -56,6 +56,12 @@ size_t policy_rule_count(const struct policy *p);
 /** Names of users and groups that the policy mentions, for the user database. */
 size_t policy_user_names(const struct policy *p, const char *const **names);
 size_t policy_group_names(const struct policy *p, const char *const **names);
+/** Names of identities that `tokens` mention, for the configuration's check. */
+size_t policy_identity_names(const struct policy *p, const char *const **names);
+/** Whether some workload has `exes`: then programs must be looked up. */
+bool policy_uses_exes(const struct policy *p);
+/** The id of rule @index (in the file's order), or NULL past the end. */
+const char *policy_rule_id(const struct policy *p, size_t index);
 
 /** One destination as asked for; everything is borrowed. */
 struct policy_request {
@@ -101,8 +107,9 @@ struct policy_verdict {
 	enum reason code; /**< the first denial, also when it only would */
 	const char *rule; /**< the rule that allows or denies, NULL if none */
 	enum policy_route route;
-	bool sni_any;     /**< the rule lets every protocol through */
-	const char *zone; /**< the privatelink zone that proved the route */
+	bool sni_any;           /**< the rule lets every protocol through */
+	const char *zone;       /**< the privatelink zone that proved the route;
+			       borrowed from the answer's chain */
 	int64_t expires_unix_s; /**< of the deciding rule; 0: never */
 	uint32_t rule_index;    /**< private to policy/ */
 	uint32_t candidate;     /**< private to policy/ */

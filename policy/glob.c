@@ -1,0 +1,39 @@
+#include "policy/glob.h"
+
+/* Two restart points suffice: a later '*' makes an earlier one needless
+ * within a path part, and a later "**" makes all earlier ones needless. */
+struct restart {
+	const char *glob, *text;
+};
+
+bool
+glob_match(const char *glob, const char *text)
+{
+	struct restart part = { NULL, NULL }, path = { NULL, NULL };
+
+	for (;;) {
+		if (glob[0] == '*' && glob[1] == '*') {
+			glob += 2;
+			path = (struct restart){ glob, text };
+			part.glob = NULL;
+		} else if (*glob == '*') {
+			part = (struct restart){ ++glob, text };
+		} else if (*text == '\0' && *glob == '\0') {
+			return true;
+		} else if (*text != '\0' &&
+		    (*glob == *text || (*glob == '?' && *text != '/'))) {
+			glob++;
+			text++;
+		} else if (part.glob != NULL && *part.text != '\0' &&
+		    *part.text != '/') {
+			glob = part.glob;
+			text = ++part.text;
+		} else if (path.glob != NULL && *path.text != '\0') {
+			part.glob = NULL;
+			glob = path.glob;
+			text = ++path.text;
+		} else {
+			return false;
+		}
+	}
+}

@@ -1,0 +1,13 @@
+/* Globs over units, cgroup paths and programs. */
+#ifndef POLICY_GLOB_H
+#define POLICY_GLOB_H
+
+#include "base/slice.h"
+
+/**
+ * '*' is any run without '/', "**" any run, '?' one byte but '/'; all else
+ * stands for itself. Time is at most product of the lengths.
+ */
+bool glob_match(const char *glob, const char *text);
+
+#endif

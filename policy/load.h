@@ -1,0 +1,80 @@
+/* From policy.json to struct policy: shared by the load_*.c files only. */
+#ifndef POLICY_LOAD_H
+#define POLICY_LOAD_H
+
+#include "policy/model.h"
+
+#include <jansson.h>
+
+/** A JSON pointer (RFC 6901) to where the loader is. */
+struct where {
+	char pointer[160];
+};
+
+struct loader {
+	struct slice text;
+	struct policy *p;
+	struct policy_issues *issues;
+	enum status st; /**< the first failure; E_NOMEM wins */
+};
+
+/** What an object may hold. */
+struct key_set {
+	const char *const *known;
+	const char *const *later; /**< "not in this version" */
+	size_t n_known, n_later;
+	const char *what; /**< "a rule" */
+};
+
+struct where where_key(const struct where *w, const char *key);
+struct where where_at(const struct where *w, size_t index);
+
+/** Notes an error at @w and fails the load. */
+void load_error(struct loader *l, const struct where *w, const char *fmt, ...)
+    ATTR_PRINTF(3, 4);
+void load_unsupported(struct loader *l, const struct where *w, const char *fmt,
+    ...) ATTR_PRINTF(3, 4);
+void load_warning(struct loader *l, const struct where *w, const char *fmt, ...)
+    ATTR_PRINTF(3, 4);
+void load_no_memory(struct loader *l);
+
+/** Whether @v is an object with no unknown keys; says what is wrong. */
+bool load_object(struct loader *l, const json_t *v, const struct where *w,
+    const struct key_set *keys);
+/** Text of member @key, NULL when absent or wrong (then said). */
+const char *load_text(struct loader *l, const json_t *object, const char *key,
+    const struct where *w);
+/** A text member that must be there; NULL after saying so. */
+const char *load_required_text(struct loader *l, const json_t *object,
+    const char *key, const struct where *w);
+/** Index of member @key's text in @names, or @otherwise when absent. */
+size_t load_choice(struct loader *l, const json_t *object, const char *key,
+    const struct where *w, const struct text_list *names, size_t otherwise);
+/**
+ * A non-empty array in member @key. NULL when absent or wrong (then said);
+ * @where becomes the array's place.
+ */
+const json_t *load_list(
+    struct loader *l, const json_t *object, const char *key, struct where *w);
+/** A non-empty list of non-empty texts, copied; left alone when absent. */
+void load_texts(struct loader *l, const json_t *object, const char *key,
+    const struct where *w, struct text_list *out);
+/** An RFC 3339 member; left alone when absent. */
+void load_time(struct loader *l, const json_t *object, const char *key,
+    const struct where *w, int64_t *unix_s);
+/** An id of 1..64 letters, digits, '.', '_', '-'; "" after saying so. */
+const char *load_id(
+    struct loader *l, const json_t *object, const struct where *w);
+/** Indices of the workloads that `workloads` names. */
+void load_workload_refs(struct loader *l, const json_t *object,
+    const struct where *w, const uint32_t **out, size_t *n);
+/** Copies into the policy's pool; "" without memory. */
+const char *load_copy(struct loader *l, const char *s);
+
+void load_workloads(struct loader *l, const json_t *root);
+void load_rules(struct loader *l, const json_t *root);
+void load_endpoints(struct loader *l, const json_t *root);
+void load_tokens(struct loader *l, const json_t *root);
+void load_tests(struct loader *l, const json_t *root);
+
+#endif

@@ -1,0 +1,97 @@
+/* The loaded policy's inside, for the files of policy/ alone. */
+#ifndef POLICY_MODEL_H
+#define POLICY_MODEL_H
+
+#include "policy/index.h"
+#include "policy/policy.h"
+#include "policy/pool.h"
+
+#include <stdatomic.h>
+
+enum { RULE_NONE = UINT32_MAX };
+
+/** Users or groups, by name and by number; either may match. */
+struct id_list {
+	const char *const *names;
+	const uint32_t *numbers;
+	size_t n_names;
+	size_t n_numbers;
+};
+
+struct text_list {
+	const char *const *at;
+	size_t n;
+};
+
+/** All conditions that are given (n > 0) must hold. */
+struct workload {
+	const char *name;
+	struct id_list users, groups;
+	struct text_list units, cgroups, exes; /**< globs */
+};
+
+struct rule {
+	const char *id;
+	int64_t expires_unix_s; /**< 0: never */
+	const uint16_t *ports;
+	const uint32_t *workloads; /**< indices; none: every known workload */
+	uint32_t n_ports;
+	uint32_t n_workloads;
+	uint8_t route; /**< enum policy_route */
+	bool deny;
+	bool sni_any;
+};
+
+/** Who may have tokens for what, as whom. */
+struct grant {
+	const char *id;
+	const uint32_t *workloads;
+	size_t n_workloads;
+	struct text_list audiences;  /**< normalised */
+	struct text_list identities; /**< none: all configured */
+};
+
+/** One entry of `tests`, ready to run. */
+struct test_case {
+	const char *name;
+	struct host host;
+	uint16_t port;
+	bool plaintext;
+	struct slice method, path;
+	struct peer peer;
+	bool has_at, has_sni, has_resolves;
+	int64_t at_unix_s;
+	struct slice sni;
+	struct policy_answer answer;
+	enum policy_effect expect;
+	const char *rule; /**< NULL: not asked */
+	enum reason code; /**< NONE: not asked */
+};
+
+struct policy {
+	_Atomic unsigned refs;
+	enum policy_mode mode;
+	bool uses_exes;
+	char sha256[65];
+	struct pool pool; /**< owns all text and arrays below */
+	struct index index;
+	struct cidr *endpoints;
+	struct workload *workloads;
+	struct rule *rules;
+	struct grant *grants;
+	struct test_case *tests;
+	const char **user_names, **group_names, **identity_names;
+	size_t n_endpoints, n_workloads, n_rules, n_grants, n_tests;
+	size_t n_user_names, n_group_names, n_identity_names;
+};
+
+/** Whether the kernel's facts about @peer can be trusted at all. */
+bool peer_is_known(const struct peer *peer);
+bool workload_matches(const struct workload *w, const struct peer *peer);
+/** Whether @peer is one of the @n workloads; none given is all the known. */
+bool workloads_match(const struct policy *p, const uint32_t *at, size_t n,
+    const struct peer *peer);
+bool rule_has_port(const struct rule *r, uint16_t port);
+bool rule_has_expired(const struct rule *r, int64_t now_unix_s);
+
+#endif

@@ -1,0 +1,58 @@
+# Makes the C table of zones.c from zones.txt.
+# One entry a row: its suffixes and zones, joined by spaces.
+function quote(s) { gsub(/[\\"]/, "\\\\&", s); return "\"" s "\"" }
+function flush() {
+	if (service == "")
+		return
+	if (suffixes == "" || zones == "") {
+		print "zones.txt: entry " service " is empty" > "/dev/stderr"
+		failed = 1
+		exit 1
+	}
+	n = split(suffixes, s, " ")
+	for (i = 1; i <= n; i++)
+		printf "\t{ %s, %s, %s, %s, %s, %s },\n", quote(s[i]),
+		    quote(zones), quote(service), quote(groups),
+		    exact, account
+	service = ""
+}
+BEGIN { print "/* Made by zones.awk from zones.txt: do not edit. */" }
+BEGIN { n_accounts = 0; n_hosts = 0 }
+BEGIN { print "static const struct zone_entry entries[] = {" }
+/^entry / {
+	flush()
+	exact = $3 == "exact" ? "true" : "false"
+	account = $4 == "account" ? "true" : "false"
+	groups = $6
+	service = $7
+	for (f = 8; f <= NF; f++)
+		service = service " " $f
+	suffixes = ""
+	zones = ""
+	next
+}
+/^suffix / { suffixes = suffixes (suffixes == "" ? "" : " ") $2; next }
+/^zone / { zones = zones (zones == "" ? "" : " ") $2; next }
+/^account / { accounts[n_accounts++] = $2; next }
+/^public / {
+	why = $3
+	for (f = 4; f <= NF; f++)
+		why = why " " $f
+	hosts[n_hosts] = $2
+	whys[n_hosts++] = why
+	next
+}
+/^(#|$|source |region |note )/ { next }
+{ print "zones.txt:" NR ": unknown line" > "/dev/stderr"; failed = 1; exit 1 }
+END {
+	if (failed)
+		exit 1
+	flush()
+	print "};\n\nstatic const char *const account_suffixes[] = {"
+	for (i = 0; i < n_accounts; i++)
+		print "\t" quote(accounts[i]) ","
+	print "};\n\nstatic const struct public_host public_hosts[] = {"
+	for (i = 0; i < n_hosts; i++)
+		print "\t{ " quote(hosts[i]) ", " quote(whys[i]) " },"
+	print "};"
+}
