@@ -65,14 +65,13 @@ reader_error(struct config_reader *r, bool of_key, const char *fmt, ...)
 	char text[sizeof r->issues->at[0].text];
 	char whole[sizeof text];
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	n = snprintf(whole, sizeof whole, "%s%s%s", r->pointer,
-	    *r->pointer != '\0' ? ": " : "", text);
-	(void)n; /* a cut message is still a message */
+	/* A cut message is still a message. */
+	(void)snprintf(whole, sizeof whole, "%s%s%.*s", r->pointer,
+	    *r->pointer != '\0' ? ": " : "", 300, text);
 	issue_add(r->issues, json_place(r->text, r->pointer, of_key),
 	    r->pointer, whole);
 }

@@ -12,7 +12,9 @@ cannot_read(struct policy_issues *issues, const char *text)
 	struct policy_issue *i = &issues->at[0];
 
 	*i = (struct policy_issue){ .is_error = true, .line = 1, .column = 1 };
-	(void)snprintf(i->text, sizeof i->text, "%s", text);
+	/* A cut message is still a message. */
+	(void)snprintf(
+	    i->text, sizeof i->text, "%.*s", (int)sizeof i->text - 1, text);
 	issues->n = issues->n_errors = 1;
 }
 
