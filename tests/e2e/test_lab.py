@@ -1,0 +1,154 @@
+"""The lab is honest: clients work in it directly, and it does refuse."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lab import names, paths, zones
+
+DIRECT = {"REQUESTS_CA_BUNDLE": str(paths.CA_FILE)}
+TOKEN_URL = (
+    f"http://{names.IMDS}/metadata/identity/oauth2/token"
+    "?api-version=2018-02-01&resource="
+)
+
+
+def ask(azure, resource, *options):
+    argv = ["curl", "-sS", "-m", "5", "-H", "Metadata: true", *options]
+    return azure.run_as("alice", [*argv, TOKEN_URL + resource])
+
+
+def test_users_are_real_and_units_are_cgroups(azure):
+    result = azure.run_as("bob", ["id", "-un"], unit="job-1.service")
+    assert result.out == "bob\n"
+    shown = azure.run_as(
+        "bob", ["cat", "/proc/self/cgroup"], unit="job-1.service"
+    )
+    assert shown.out.strip().endswith("/job-1.service")
+
+
+def test_imds_signs_real_tokens_with_eight_strings(azure, imds):
+    body = json.loads(ask(azure, names.STORAGE_AUDIENCE).out)
+    assert list(body) == [
+        "access_token",
+        "client_id",
+        "expires_in",
+        "expires_on",
+        "ext_expires_in",
+        "not_before",
+        "resource",
+        "token_type",
+    ]
+    assert all(isinstance(v, str) for v in body.values())
+    assert body["access_token"].count(".") == 2
+
+
+def test_imds_needs_its_header(azure):
+    url = TOKEN_URL + names.STORAGE_AUDIENCE
+    result = azure.run_as("alice", ["curl", "-sSi", url])
+    assert " 400 " in result.out.splitlines()[0]
+
+
+@pytest.mark.parametrize("fault", ["400", "404", "410", "429", "500", "503"])
+def test_imds_fails_as_switched_and_heals(azure, imds, fault):
+    imds(fault, retry_after=3, times=1)
+    first = ask(azure, names.ARM_AUDIENCE, "-i").out
+    assert f" {fault} " in first.splitlines()[0]
+    assert "Retry-After: 3" in first
+    second = ask(azure, names.ARM_AUDIENCE, "-i").out
+    assert " 200 " in second.splitlines()[0]
+
+
+def test_imds_hangs_and_sends_garbage(azure, imds):
+    imds("hang")
+    assert ask(azure, names.ARM_AUDIENCE, "-m", "1").code == 28
+    imds("garbage")
+    assert "<html>" in ask(azure, names.ARM_AUDIENCE).out
+    imds("stale")
+    body = json.loads(ask(azure, names.ARM_AUDIENCE).out)
+    left = int(body["expires_on"]) - time.time()
+    assert int(body["expires_in"]) > left + 3000
+
+
+def test_dns_answers_chains_and_denies(azure):
+    code = (
+        "import socket, sys\n"
+        "for h in sys.argv[1:]:\n"
+        "    try: print(socket.gethostbyname(h))\n"
+        "    except OSError as e: print(type(e).__name__)\n"
+    )
+    hosts = [names.ACCT1, *(zones.ROUTES[f"R{i}"][0] for i in (1, 2, 4, 7))]
+    seen = azure.python_as("alice", code, *hosts).out.split()
+    assert seen == [
+        names.ENDPOINTS[names.ACCT1],
+        names.PUBLIC,
+        names.PUBLIC,
+        "gaierror",
+        names.CASES_ADDRESS,
+    ]
+
+
+def test_storage_refuses_who_has_no_role(azure):
+    code = f"""
+from azure.identity import ManagedIdentityCredential
+from azure.storage.blob import BlobServiceClient
+c = ManagedIdentityCredential(
+    client_id="{names.IDENTITIES["alice"]["client_id"]}")
+s = BlobServiceClient("https://{names.ACCT1}", credential=c)
+s.create_container("direct")
+s.get_blob_client("direct", "b").upload_blob(b"x" * 70000)
+print(len(s.get_blob_client("direct", "b").download_blob().readall()))
+try:
+    BlobServiceClient("https://{names.ACCT2}", credential=c).create_container(
+        "direct")
+except Exception as e:
+    print(e.error_code)
+"""
+    result = azure.python_as("alice", code, env=DIRECT)
+    assert result.out.split() == ["70000", "AuthorizationPermissionMismatch"]
+
+
+@pytest.mark.parametrize("host", [names.VAULT, names.AZUREML, names.SCORE])
+def test_services_refuse_a_wrong_audience(azure, host):
+    wrong = azure.call("mint", resource="https://graph.microsoft.com")
+    argv = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}"]
+    argv += ["--cacert", paths.CA_FILE, "-H", f"Authorization: Bearer {wrong}"]
+    result = azure.run_as("alice", [*argv, f"https://{host}/secrets/x"])
+    assert result.out == "401"
+
+
+def test_public_connections_are_counted():
+    """In a lab of its own: the session's counters must stay at 0."""
+    import lab
+
+    with lab.up() as other:
+        assert other.public() == 0
+        url = f"https://{names.LOGIN}/"
+        other.run_as("bob", ["curl", "-sSk", "-m", "3", url])
+        assert other.public() == 1
+
+
+def test_nothing_is_left_after_a_kill_9():
+    code = "import lab, os; l = lab.up(); print(l.pid, flush=True); "
+    code += "os.kill(os.getpid(), 9)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(paths.REPO / "tests"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    pid = int(run.stdout)
+    for _ in range(100):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                gone = ") Z " in f.read()
+        except FileNotFoundError:
+            gone = True
+        if gone:
+            break
+        time.sleep(0.05)
+    assert gone

@@ -1,0 +1,18 @@
+"""Where things are, outside and inside the lab's mount namespace."""
+
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+
+# Inside, every path is the same on every machine, and can be traversed by
+# the lab's plain users even where the checkout lies in a private folder.
+INSIDE = Path("/run/wayleave-lab")
+SRC = INSIDE / "src"
+STATE = INSIDE / "state"
+CGROUP = INSIDE / "cgroup"
+HOME = INSIDE / "home"
+PYTHON = SRC / ".venv" / "bin" / "python"
+
+CA_FILE = STATE / "ca.pem"
+CERT_FILE = STATE / "server.pem"
+KEY_FILE = STATE / "server.key"
