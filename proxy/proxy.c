@@ -1,2 +1,167 @@
-/* proxy. */
-#include "proxy/proxy.h"
+/* What all workers share: snapshots, counts, ids of recent refusals. */
+#include "proxy/worker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SHARED_UIDS_MAX = 4096,
+	/* Remembered; a newer one takes the slot. */
+	SHARED_REFUSALS = 512,
+	/* Contract 5: equal ones share their id so long. */
+	SHARED_REFUSAL_MS = 10000,
+};
+
+struct shared_uid {
+	uint32_t uid;
+	unsigned count;
+};
+
+struct shared_refusal {
+	uint8_t key[SHARED_KEY_BYTES];
+	int64_t until_ms;
+	char id[RECORD_ID_BYTES];
+};
+
+struct proxy_shared {
+	atomic_uint total;
+	pthread_mutex_t lock; /* over all below */
+	struct shared_uid *uids;
+	size_t n_uids, cap_uids;
+	struct shared_refusal refusals[SHARED_REFUSALS];
+};
+
+struct proxy_snapshot *
+proxy_snapshot_ref(struct proxy_snapshot *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void
+proxy_snapshot_unref(struct proxy_snapshot *s)
+{
+	if (s == NULL ||
+	    atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	s->release(s);
+}
+
+struct proxy_shared *
+proxy_shared_create(void)
+{
+	struct proxy_shared *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	if (pthread_mutex_init(&s->lock, NULL) != 0) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+proxy_shared_destroy(struct proxy_shared *s)
+{
+	if (s == NULL)
+		return;
+	(void)pthread_mutex_destroy(&s->lock);
+	free(s->uids);
+	free(s);
+}
+
+unsigned
+shared_enter(struct proxy_shared *s)
+{
+	return atomic_fetch_add_explicit(&s->total, 1, memory_order_relaxed) +
+	    1;
+}
+
+void
+shared_leave(struct proxy_shared *s)
+{
+	atomic_fetch_sub_explicit(&s->total, 1, memory_order_relaxed);
+}
+
+unsigned
+shared_total(const struct proxy_shared *s)
+{
+	return atomic_load_explicit(&s->total, memory_order_relaxed);
+}
+
+/* Few uids are here at once, so a list in one block beats a table. */
+static struct shared_uid *
+uid_find(struct proxy_shared *s, uint32_t uid)
+{
+	for (size_t i = 0; i < s->n_uids; i++)
+		if (s->uids[i].uid == uid)
+			return &s->uids[i];
+	return NULL;
+}
+
+static enum status
+uid_add(struct proxy_shared *s, uint32_t uid)
+{
+	size_t cap = s->cap_uids == 0 ? 16 : s->cap_uids * 2;
+	struct shared_uid *more;
+
+	if (s->n_uids == SHARED_UIDS_MAX)
+		return E_LIMIT;
+	if (s->n_uids == s->cap_uids) {
+		more = realloc(s->uids, cap * sizeof *more);
+		if (more == NULL)
+			return E_NOMEM;
+		s->uids = more;
+		s->cap_uids = cap;
+	}
+	s->uids[s->n_uids++] = (struct shared_uid){ .uid = uid, .count = 1 };
+	return OK;
+}
+
+enum status
+shared_enter_uid(struct proxy_shared *s, uint32_t uid, unsigned *count)
+{
+	struct shared_uid *u;
+	enum status st = OK;
+
+	(void)pthread_mutex_lock(&s->lock);
+	u = uid_find(s, uid);
+	if (u != NULL)
+		*count = ++u->count;
+	else if ((st = uid_add(s, uid)) == OK)
+		*count = 1;
+	(void)pthread_mutex_unlock(&s->lock);
+	return st;
+}
+
+void
+shared_leave_uid(struct proxy_shared *s, uint32_t uid)
+{
+	struct shared_uid *u;
+
+	(void)pthread_mutex_lock(&s->lock);
+	u = uid_find(s, uid);
+	if (u != NULL && --u->count == 0)
+		*u = s->uids[--s->n_uids];
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+void
+shared_refusal_id(struct proxy_shared *s, const uint8_t key[SHARED_KEY_BYTES],
+    int64_t now_ms, char id[RECORD_ID_BYTES])
+{
+	struct shared_refusal *r =
+	    &s->refusals[(key[0] | (size_t)key[1] << 8) % SHARED_REFUSALS];
+
+	(void)pthread_mutex_lock(&s->lock);
+	if (now_ms >= r->until_ms || memcmp(r->key, key, sizeof r->key) != 0) {
+		memcpy(r->key, key, sizeof r->key);
+		r->until_ms = now_ms + SHARED_REFUSAL_MS;
+		record_new_id(r->id);
+	}
+	memcpy(id, r->id, sizeof r->id);
+	(void)pthread_mutex_unlock(&s->lock);
+}

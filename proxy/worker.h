@@ -5,15 +5,43 @@
 #include "proxy/proxy.h"
 #include "proxy/resolver.h"
 
+struct relay_pool;
+struct session;
+
 /* Borrowed views for request.c, tunnel.c, forward.c and session.c. */
 struct event_base *worker_base(struct proxy_worker *w);
 const struct clock *worker_clock(struct proxy_worker *w);
 const struct proxy_ports *worker_ports(struct proxy_worker *w);
 struct resolver *worker_resolver(struct proxy_worker *w);
+struct proxy_shared *worker_shared(struct proxy_worker *w);
+struct peer_source *worker_peers(struct proxy_worker *w);
+struct relay_pool *worker_relay_pool(struct proxy_worker *w);
 /** The current snapshot; take a reference to keep it. */
 struct proxy_snapshot *worker_snapshot(struct proxy_worker *w);
 bool worker_is_draining(const struct proxy_worker *w);
 /** Frees @p with @destroy at the end of this turn of the loop. */
 void worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p);
+
+/* session.c says when one comes and goes. */
+void worker_session_opened(struct proxy_worker *w, struct session *s);
+void worker_session_closed(struct proxy_worker *w, struct session *s);
+
+/* Counts of all workers (proxy.c). Every enter has its leave. */
+
+/** The number of connections with this one. */
+unsigned shared_enter(struct proxy_shared *s);
+void shared_leave(struct proxy_shared *s);
+unsigned shared_total(const struct proxy_shared *s);
+/** The number of this uid's connections with this one; E_LIMIT, E_NOMEM. */
+enum status shared_enter_uid(
+    struct proxy_shared *s, uint32_t uid, unsigned *count) ATTR_MUST_USE;
+void shared_leave_uid(struct proxy_shared *s, uint32_t uid);
+
+enum { SHARED_KEY_BYTES = 32 };
+
+/** The id of a refusal with that key: the last one's if within 10 s. */
+void shared_refusal_id(struct proxy_shared *s,
+    const uint8_t key[SHARED_KEY_BYTES], int64_t now_ms,
+    char id[RECORD_ID_BYTES]);
 
 #endif

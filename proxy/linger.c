@@ -1,0 +1,139 @@
+/* The lingering close after an early answer (RFC 9112 9.6). */
+#include "proxy/linger.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { DROP_BYTES = 4096, DROP_TURNS = 64 };
+
+struct lingering {
+	int fd;
+	struct buf last;
+	size_t sent;
+	struct event io, deadline;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void
+lingering_end(struct lingering *l)
+{
+	void (*done)(void *arg) = l->done;
+	void *arg = l->arg;
+
+	lingering_destroy(l);
+	done(arg);
+}
+
+/* OK: all is out; E_PARTIAL: the socket is full; E_CLOSED. */
+static enum status
+lingering_send(struct lingering *l)
+{
+	while (l->sent < l->last.n) {
+		ssize_t n = send(l->fd, l->last.p + l->sent,
+		    l->last.n - l->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? E_PARTIAL : E_CLOSED;
+		l->sent += (size_t)n;
+	}
+	return OK;
+}
+
+/* E_PARTIAL: it may send more; E_CLOSED: it has ended. */
+static enum status
+lingering_drop(struct lingering *l)
+{
+	char sink[DROP_BYTES];
+
+	for (unsigned turn = 0; turn < DROP_TURNS; turn++) {
+		ssize_t n = recv(l->fd, sink, sizeof sink, MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return E_CLOSED;
+		if (n < 0)
+			break;
+	}
+	return E_PARTIAL;
+}
+
+static void
+lingering_on_io(evutil_socket_t fd, short what, void *arg)
+{
+	struct lingering *l = arg;
+	enum status st;
+
+	(void)fd;
+	if ((what & EV_WRITE) != 0) {
+		st = lingering_send(l);
+		if (st == E_CLOSED) {
+			lingering_end(l);
+		} else if (st == OK) {
+			struct event_base *base = event_get_base(&l->io);
+			(void)shutdown(l->fd, SHUT_WR);
+			(void)event_del(&l->io);
+			(void)event_assign(&l->io, base, l->fd,
+			    EV_READ | EV_PERSIST, lingering_on_io, l);
+			/* When even that fails the deadline still ends it. */
+			(void)event_add(&l->io, NULL);
+		}
+		return;
+	}
+	if (lingering_drop(l) == E_CLOSED)
+		lingering_end(l);
+}
+
+static void
+lingering_on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	lingering_end(arg);
+}
+
+struct lingering *
+lingering_start(struct proxy_worker *w, int fd, struct buf *last,
+    void (*done)(void *arg), void *arg)
+{
+	unsigned ms = worker_snapshot(w)->limits.linger_ms;
+	struct timeval tv = { .tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+	struct lingering *l = calloc(1, sizeof *l);
+
+	if (l == NULL) {
+		buf_release(last);
+		(void)close(fd);
+		return NULL;
+	}
+	l->fd = fd;
+	l->last = *last;
+	*last = (struct buf){ .max = last->max };
+	l->done = done;
+	l->arg = arg;
+	(void)event_assign(&l->io, worker_base(w), fd, EV_WRITE | EV_PERSIST,
+	    lingering_on_io, l);
+	(void)evtimer_assign(
+	    &l->deadline, worker_base(w), lingering_on_deadline, l);
+	if (event_add(&l->io, NULL) != 0 ||
+	    evtimer_add(&l->deadline, &tv) != 0) {
+		lingering_destroy(l);
+		return NULL;
+	}
+	return l;
+}
+
+void
+lingering_destroy(struct lingering *l)
+{
+	if (l == NULL)
+		return;
+	(void)event_del(&l->io);
+	(void)event_del(&l->deadline);
+	(void)close(l->fd);
+	buf_release(&l->last);
+	free(l);
+}

@@ -1,0 +1,20 @@
+/* Says a last thing and closes so that the other side can still read it. */
+#ifndef PROXY_LINGER_H
+#define PROXY_LINGER_H
+
+#include "proxy/worker.h"
+
+struct lingering;
+
+/**
+ * Takes @fd and the bytes of @last: writes them, shuts our side down, reads
+ * and drops what still comes until the peer closes, and closes at the latest
+ * after limits.linger_ms (a reset would take the answer away: RFC 9112 9.6).
+ * done() comes once from the loop. NULL: no memory, and @fd is closed.
+ */
+struct lingering *lingering_start(struct proxy_worker *w, int fd,
+    struct buf *last, void (*done)(void *arg), void *arg);
+/** Closes at once, without done(). */
+void lingering_destroy(struct lingering *l);
+
+#endif

@@ -1,0 +1,354 @@
+/* The hybrid forwarding of tunnels: copy while small, splice while bulk. */
+#include "proxy/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What one step of a flow came to. */
+enum step {
+	STEP_MOVED,   /* go on */
+	STEP_STARVED, /* nothing to read now */
+	STEP_BLOCKED, /* the receiver is full */
+	STEP_EOF,     /* the sender has ended and all of it is out */
+	STEP_FROM_FAILED,
+	STEP_TO_FAILED,
+	STEP_NOMEM,
+};
+
+void
+relay_pool_init(struct relay_pool *p, struct event_base *base)
+{
+	p->base = base;
+	p->n_pipes = 0;
+	p->no_splice = false;
+}
+
+void
+relay_pool_release(struct relay_pool *p)
+{
+	while (p->n_pipes > 0) {
+		p->n_pipes--;
+		(void)close(p->pipes[p->n_pipes][0]);
+		(void)close(p->pipes[p->n_pipes][1]);
+	}
+}
+
+static bool
+pipe_borrow(struct relay_pool *p, int out[2])
+{
+	if (p->n_pipes > 0) {
+		p->n_pipes--;
+		memcpy(out, p->pipes[p->n_pipes], sizeof p->pipes[0]);
+		return true;
+	}
+	if (pipe2(out, O_NONBLOCK | O_CLOEXEC) != 0)
+		return false;
+	/* Refused past the user's allowance: 64 KiB does as well. */
+	(void)fcntl(out[1], F_SETPIPE_SZ, RELAY_TURN_BYTES);
+	return true;
+}
+
+/* A pipe that still holds somebody's bytes must never serve another. */
+static void
+pipe_return(struct relay_flow *f)
+{
+	struct relay_pool *p = f->relay->pool;
+
+	if (f->pipe[0] < 0)
+		return;
+	if (f->piped == 0 && p->n_pipes < RELAY_PIPES_KEPT) {
+		memcpy(p->pipes[p->n_pipes], f->pipe, sizeof f->pipe);
+		p->n_pipes++;
+	} else {
+		(void)close(f->pipe[0]);
+		(void)close(f->pipe[1]);
+	}
+	f->pipe[0] = f->pipe[1] = -1;
+	f->piped = 0;
+}
+
+static void
+flow_count(struct relay_flow *f, size_t n)
+{
+	struct relay *r = f->relay;
+
+	if (n > 0 && f == &r->down && f->bytes == 0 && r->first_byte != NULL)
+		r->first_byte(r->arg);
+	f->bytes += n;
+	r->moved = true;
+}
+
+/* Errors of a send: is it full, or gone? */
+static enum step
+send_error(void)
+{
+	return errno == EAGAIN ? STEP_BLOCKED : STEP_TO_FAILED;
+}
+
+static enum step
+flow_send_held(struct relay_flow *f)
+{
+	ssize_t n = send(f->to, f->held + f->held_at, f->held_n - f->held_at,
+	    MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EINTR ? STEP_MOVED : send_error();
+	flow_count(f, (size_t)n);
+	f->held_at += (size_t)n;
+	if (f->held_at == f->held_n) {
+		free(f->held);
+		f->held = NULL;
+		f->held_at = f->held_n = 0;
+	}
+	return STEP_MOVED;
+}
+
+static enum step
+flow_drain_pipe(struct relay_flow *f)
+{
+	ssize_t n = splice(f->pipe[0], NULL, f->to, NULL, f->piped,
+	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+	if (n < 0)
+		return errno == EINTR ? STEP_MOVED : send_error();
+	if (n == 0)
+		return STEP_TO_FAILED;
+	flow_count(f, (size_t)n);
+	f->piped -= (size_t)n;
+	return STEP_MOVED;
+}
+
+static enum step
+flow_splice(struct relay_flow *f, size_t *budget)
+{
+	ssize_t n = -1;
+
+	if (f->pipe[0] < 0 && !pipe_borrow(f->relay->pool, f->pipe)) {
+		f->bulk = false;
+		return STEP_MOVED;
+	}
+	n = splice(f->from, NULL, f->pipe[1], NULL, *budget,
+	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	if (n > 0) {
+		f->piped = (size_t)n;
+		*budget -= (size_t)n;
+		return STEP_MOVED;
+	}
+	f->bulk = false;
+	if (n == 0) {
+		f->eof = true;
+		return STEP_MOVED;
+	}
+	if (errno == EAGAIN)
+		return STEP_STARVED;
+	if (errno == EINVAL || errno == ENOSYS)
+		f->relay->pool->no_splice = true;
+	else if (errno != EINTR)
+		return STEP_FROM_FAILED;
+	return STEP_MOVED;
+}
+
+/* Keeps what the receiver did not take of the shared buffer. */
+static enum step
+flow_hold(struct relay_flow *f, const char *bytes, size_t n)
+{
+	f->held = malloc(n);
+	if (f->held == NULL)
+		return STEP_NOMEM;
+	memcpy(f->held, bytes, n);
+	f->held_at = 0;
+	f->held_n = n;
+	return STEP_BLOCKED;
+}
+
+static enum step
+flow_copy(struct relay_flow *f, size_t *budget)
+{
+	struct relay_pool *p = f->relay->pool;
+	ssize_t n = recv(f->from, p->buffer, sizeof p->buffer, MSG_DONTWAIT);
+	size_t got, sent = 0;
+
+	if (n < 0 && errno == EINTR)
+		return STEP_MOVED;
+	if (n < 0)
+		return errno == EAGAIN ? STEP_STARVED : STEP_FROM_FAILED;
+	if (n == 0) {
+		f->eof = true;
+		return STEP_MOVED;
+	}
+	got = (size_t)n;
+	f->bulk = got == sizeof p->buffer && !p->no_splice;
+	*budget -= got < *budget ? got : *budget;
+	n = send(f->to, p->buffer, got, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0 && errno != EINTR && errno != EAGAIN)
+		return STEP_TO_FAILED;
+	if (n > 0) {
+		sent = (size_t)n;
+		flow_count(f, sent);
+	}
+	if (sent < got)
+		return flow_hold(f, p->buffer + sent, got - sent);
+	/* A short read says that the socket is empty: spare one recv. */
+	return got < sizeof p->buffer ? STEP_STARVED : STEP_MOVED;
+}
+
+static enum step
+flow_step(struct relay_flow *f, size_t *budget)
+{
+	if (f->held != NULL)
+		return flow_send_held(f);
+	if (f->piped > 0)
+		return flow_drain_pipe(f);
+	if (f->eof)
+		return STEP_EOF;
+	if (f->bulk)
+		return flow_splice(f, budget);
+	return flow_copy(f, budget);
+}
+
+static struct relay_flow *
+flow_other(struct relay_flow *f)
+{
+	return f == &f->relay->up ? &f->relay->down : &f->relay->up;
+}
+
+static void
+relay_end(struct relay *r, enum close_reason why)
+{
+	r->ended(r->arg, why);
+}
+
+/* RFC 9110 9.3.6: what was read is flushed before the end is passed on. */
+static void
+flow_finish(struct relay_flow *f)
+{
+	struct relay *r = f->relay;
+
+	(void)event_del(&f->readable);
+	(void)event_del(&f->writable);
+	pipe_return(f);
+	if (!f->shut && !flow_other(f)->shut)
+		r->client_first = f == &r->up;
+	f->shut = true;
+	(void)shutdown(f->to, SHUT_WR);
+	if (flow_other(f)->shut)
+		relay_end(r, r->client_first ? CLOSE_CLIENT : CLOSE_UPSTREAM);
+}
+
+/* Waits for the one thing that can move this flow on. */
+static void
+flow_wait(struct relay_flow *f, bool for_receiver)
+{
+	struct event *on = for_receiver ? &f->writable : &f->readable;
+	struct event *off = for_receiver ? &f->readable : &f->writable;
+
+	(void)event_del(off);
+	if (event_add(on, NULL) != 0)
+		relay_end(f->relay, CLOSE_ERROR);
+}
+
+static void
+flow_settle(struct relay_flow *f, enum step step)
+{
+	bool to_client = f == &f->relay->down;
+
+	switch (step) {
+	case STEP_MOVED: /* its turn is over */
+	case STEP_STARVED:
+	case STEP_BLOCKED:
+		if (f->piped == 0)
+			pipe_return(f);
+		flow_wait(f, f->held != NULL || f->piped > 0);
+		break;
+	case STEP_EOF:
+		flow_finish(f);
+		break;
+	case STEP_FROM_FAILED:
+		relay_end(f->relay, to_client ? CLOSE_UPSTREAM : CLOSE_CLIENT);
+		break;
+	case STEP_TO_FAILED:
+		relay_end(f->relay, to_client ? CLOSE_CLIENT : CLOSE_UPSTREAM);
+		break;
+	case STEP_NOMEM:
+		relay_end(f->relay, CLOSE_ERROR);
+		break;
+	}
+}
+
+static void
+flow_run(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_flow *f = arg;
+	size_t budget = RELAY_TURN_BYTES;
+	enum step step = STEP_MOVED;
+
+	(void)fd;
+	(void)what;
+	while (step == STEP_MOVED &&
+	    (budget > 0 || f->held != NULL || f->piped > 0 || f->eof))
+		step = flow_step(f, &budget);
+	flow_settle(f, step);
+}
+
+static void
+flow_init(struct relay_flow *f, struct relay *r, int from, int to)
+{
+	*f = (struct relay_flow){
+		.relay = r, .from = from, .to = to, .pipe = { -1, -1 }
+	};
+	(void)event_assign(&f->readable, r->pool->base, from,
+	    EV_READ | EV_PERSIST, flow_run, f);
+	(void)event_assign(&f->writable, r->pool->base, to,
+	    EV_WRITE | EV_PERSIST, flow_run, f);
+}
+
+void
+relay_init(
+    struct relay *r, struct relay_pool *pool, int client_fd, int upstream_fd)
+{
+	*r = (struct relay){ .pool = pool };
+	flow_init(&r->up, r, client_fd, upstream_fd);
+	flow_init(&r->down, r, upstream_fd, client_fd);
+}
+
+void
+relay_queue_up(struct relay *r, char *bytes, size_t n)
+{
+	r->up.held = n > 0 ? bytes : NULL;
+	r->up.held_n = n;
+	if (n == 0)
+		free(bytes);
+}
+
+enum status
+relay_start(struct relay *r)
+{
+	struct event *up =
+	    r->up.held != NULL ? &r->up.writable : &r->up.readable;
+
+	if (event_add(up, NULL) != 0 || event_add(&r->down.readable, NULL) != 0)
+		return E_NOMEM;
+	return OK;
+}
+
+static void
+flow_stop(struct relay_flow *f)
+{
+	(void)event_del(&f->readable);
+	(void)event_del(&f->writable);
+	pipe_return(f);
+	free(f->held);
+	f->held = NULL;
+	f->held_at = f->held_n = 0;
+}
+
+void
+relay_stop(struct relay *r)
+{
+	flow_stop(&r->up);
+	flow_stop(&r->down);
+}

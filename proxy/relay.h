@@ -1,0 +1,72 @@
+/* Moves bytes between two sockets, both ways, each way at its own pace.
+ *
+ * While little comes, bytes go through one buffer that all connections of a
+ * worker share; when a read fills it, they go through a pipe by splice(2).
+ * What the receiver does not take yet is the only thing a connection ever
+ * holds, and while it holds something it reads nothing more. */
+#ifndef PROXY_RELAY_H
+#define PROXY_RELAY_H
+
+#include "base/slice.h"
+#include "base/status.h"
+#include "proxy/close.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+enum {
+	RELAY_READ_BYTES = 16384,  /**< a read that fills it means bulk */
+	RELAY_TURN_BYTES = 131072, /**< then others have their turn */
+	RELAY_PIPES_KEPT = 32,
+};
+
+/** One a worker: the shared buffer and idle pipes. */
+struct relay_pool {
+	struct event_base *base;
+	int pipes[RELAY_PIPES_KEPT][2];
+	size_t n_pipes;
+	bool no_splice; /**< for tests, and kernels that refuse it */
+	char buffer[RELAY_READ_BYTES];
+};
+
+void relay_pool_init(struct relay_pool *p, struct event_base *base);
+void relay_pool_release(struct relay_pool *p);
+
+struct relay;
+
+/** One way of the two. All private. */
+struct relay_flow {
+	struct relay *relay;
+	struct event readable, writable;
+	int from, to;
+	char *held; /**< owned; read, but not taken yet */
+	size_t held_at, held_n;
+	int pipe[2]; /**< -1 while none is borrowed from the pool */
+	size_t piped;
+	uint64_t bytes; /**< taken by the receiver */
+	bool bulk, eof, shut;
+};
+
+struct relay {
+	struct relay_pool *pool;
+	struct relay_flow up, down; /**< to the destination, to the client */
+	bool moved;        /**< bytes moved since the owner last cleared it */
+	bool client_first; /**< the client ended its side first */
+	/** It is over: the owner calls relay_stop() and closes both. */
+	void (*ended)(void *arg, enum close_reason why);
+	/** The first byte from the destination is about to go out. */
+	void (*first_byte)(void *arg);
+	void *arg;
+};
+
+/** Borrows both descriptors. Nothing moves before relay_start(). */
+void relay_init(
+    struct relay *r, struct relay_pool *pool, int client_fd, int upstream_fd);
+/** Takes @bytes (malloc'd) to be sent up before anything else. */
+void relay_queue_up(struct relay *r, char *bytes, size_t n);
+/** E_NOMEM: no event could be added. ended() never comes from inside. */
+enum status relay_start(struct relay *r) ATTR_MUST_USE;
+/** No callback comes afterwards. Counters stay readable. */
+void relay_stop(struct relay *r);
+
+#endif

@@ -1,0 +1,439 @@
+/* The steps of one request: name, answer, route, socket, record. */
+#include "proxy/request_inside.h"
+
+#include "base/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DIAL_ADDRESSES_MAX = 32 };
+
+static int64_t
+request_now(const struct request *r)
+{
+	return clock_boot_ms(worker_clock(r->worker));
+}
+
+struct policy_request
+request_question(const struct request *r)
+{
+	struct policy_request q = { .host = &r->host,
+		.port = r->port,
+		.plaintext = r->plaintext,
+		.peer = r->peer,
+		.now_unix_s = clock_unix_s(worker_clock(r->worker)) };
+
+	/* A tunnel's own method and path are not to be seen. */
+	if (r->protocol == REQUEST_FORWARD) {
+		q.method = slice_of(r->method);
+		q.path = slice_of(r->path);
+	}
+	return q;
+}
+
+struct policy_answer
+request_facts(const struct request *r)
+{
+	struct policy_answer a = { .failure = REASON_NONE };
+
+	if (r->answer != NULL)
+		return r->answer->facts;
+	if (r->host.kind == HOST_IP) {
+		a.addresses = &r->host.addr;
+		a.n_addresses = 1;
+	}
+	return a;
+}
+
+/* The owner hears of it from the loop, with nothing of ours on the stack. */
+static void
+request_tell(struct request *r, enum request_outcome outcome)
+{
+	r->outcome = outcome;
+	event_active(&r->turn, EV_TIMEOUT, 1);
+}
+
+static void
+request_on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct request *r = arg;
+
+	(void)fd;
+	(void)what;
+	r->done(r->arg, r->outcome);
+}
+
+static void
+request_fail(struct request *r, enum reason code)
+{
+	r->code = code;
+	if (r->fd >= 0)
+		(void)close(r->fd);
+	r->fd = -1;
+	request_refused(r);
+	request_tell(r, REQUEST_DENIED);
+}
+
+/* False when the verdict so far denies; then the owner will be told. */
+static bool
+request_passes(struct request *r)
+{
+	if (r->verdict.effect == POLICY_ALLOW)
+		return true;
+	request_fail(r, r->verdict.code);
+	return false;
+}
+
+/* While we waited a reload may have come: it has the last word. */
+static void
+request_on_recorded(struct proxy_wait *w, enum status st)
+{
+	void *at = (char *)w - offsetof(struct request, audit_wait);
+	struct request *r = at;
+
+	r->audit_waits = false;
+	if (st != OK) {
+		request_fail(r, REASON_AUDIT_UNAVAILABLE);
+		return;
+	}
+	if (r->snapshot != worker_snapshot(r->worker) &&
+	    !request_still_allowed(r)) {
+		request_fail(r, r->verdict.code);
+		return;
+	}
+	metric_add(METRIC_REQUESTS_ALLOWED_TOTAL, 1);
+	if (r->verdict.would_deny)
+		metric_add(METRIC_REQUESTS_WOULD_DENY_TOTAL, 1);
+	request_tell(r, REQUEST_READY);
+}
+
+/* Contract 6: no bytes before write(2) of the `open` record returned. */
+static void
+request_open(struct request *r)
+{
+	r->audit_wait.done = request_on_recorded;
+	if (request_record(r, RECORD_OPEN, NULL, &r->audit_wait) != OK) {
+		request_fail(r, REASON_AUDIT_UNAVAILABLE);
+		return;
+	}
+	r->audit_waits = true;
+	r->opened = true;
+}
+
+static bool
+address_is_judged(const struct request *r, const struct addr *a)
+{
+	struct policy_answer facts = request_facts(r);
+
+	for (size_t i = 0; i < facts.n_addresses; i++) {
+		struct addr judged = addr_unmap(&facts.addresses[i]);
+		struct addr got = addr_unmap(a);
+		if (addr_eq(&judged, &got))
+			return true;
+	}
+	return false;
+}
+
+static void
+request_on_dialled(void *arg, const struct dial_result *result)
+{
+	struct request *r = arg;
+
+	r->dial = NULL;
+	r->fd = result->fd;
+	r->ms.connect = request_now(r) - r->connect_start_ms;
+	if (result->fd < 0) {
+		request_fail(r, result->code);
+		return;
+	}
+	r->address = result->address;
+	/* The peer that answered must be one that was judged. */
+	if (address_is_judged(r, &r->address))
+		request_open(r);
+	else
+		request_fail(r, REASON_CONNECT_UNREACHABLE);
+}
+
+static void
+request_dial(struct request *r)
+{
+	struct policy_answer facts = request_facts(r);
+	struct dial_params params = { .base = worker_base(r->worker),
+		.addresses = facts.addresses,
+		.n_addresses = facts.n_addresses,
+		.port = r->port,
+		.timeout_ms = r->snapshot->limits.connect_ms };
+
+	if (r->reuse && r->reuse_generation == r->snapshot->generation &&
+	    address_is_judged(r, &r->address)) {
+		request_open(r);
+		return;
+	}
+	r->reuse = false;
+	r->address = (struct addr){ .family = ADDR_NONE };
+	if (params.n_addresses > DIAL_ADDRESSES_MAX)
+		params.n_addresses = DIAL_ADDRESSES_MAX;
+	r->connect_start_ms = request_now(r);
+	r->dial = dial_start(&params, request_on_dialled, r);
+	if (r->dial == NULL)
+		request_fail(r, REASON_LIMIT_REACHED);
+}
+
+static void
+request_judge_route(struct request *r)
+{
+	struct policy_request q = request_question(r);
+	struct policy_answer facts = request_facts(r);
+
+	policy_decide_route(
+	    r->snapshot->policy, &q, &facts, &r->snapshot->self, &r->verdict);
+	if (request_passes(r))
+		request_dial(r);
+}
+
+static void
+request_on_resolved(void *arg, struct resolver_answer *a)
+{
+	struct request *r = arg;
+
+	r->query = NULL;
+	r->answer = a;
+	r->ms.dns = request_now(r) - r->dns_start_ms;
+	request_judge_route(r);
+}
+
+static void
+request_judge_name(struct request *r)
+{
+	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
+	struct policy_request q = request_question(r);
+
+	if (worker_is_draining(r->worker)) {
+		request_fail(r, REASON_NOT_READY);
+		return;
+	}
+	policy_decide_name(r->snapshot->policy, &q, &r->verdict);
+	if (!request_passes(r))
+		return;
+	if (!audit->healthy(audit->ctx)) {
+		request_fail(r, REASON_AUDIT_UNAVAILABLE);
+		return;
+	}
+	if (r->host.kind == HOST_IP) {
+		request_judge_route(r);
+		return;
+	}
+	r->dns_start_ms = request_now(r);
+	r->query = resolver_start(
+	    worker_resolver(r->worker), r->host.name, request_on_resolved, r);
+	if (r->query == NULL)
+		request_fail(r, REASON_LIMIT_REACHED);
+}
+
+static char *
+copy_text(struct slice s)
+{
+	char *out = malloc(s.n + 1);
+
+	if (out == NULL)
+		return NULL;
+	if (s.n > 0)
+		memcpy(out, s.p, s.n);
+	out[s.n] = '\0';
+	return out;
+}
+
+static void
+request_free(struct request *r)
+{
+	(void)event_del(&r->turn);
+	resolver_answer_unref(r->answer);
+	proxy_snapshot_unref(r->snapshot);
+	free(r->method);
+	free(r->path);
+	free(r->sni);
+	free(r);
+}
+
+static void
+request_init(struct request *r, const struct request_params *params)
+{
+	r->worker = params->worker;
+	r->snapshot = proxy_snapshot_ref(worker_snapshot(params->worker));
+	r->protocol = params->protocol;
+	r->peer = params->peer;
+	r->listener = params->listener;
+	r->host = params->host;
+	r->port = params->port;
+	r->plaintext = params->plaintext;
+	r->method = copy_text(params->method);
+	r->path = copy_text(params->path);
+	r->verdict.effect = POLICY_DENY;
+	r->fd = -1;
+	r->hello = POLICY_HELLO_NOT_TLS;
+	r->ms = (struct record_ms){ -1, -1, -1, -1, -1 };
+	if (params->reuse_address != NULL) {
+		r->reuse = true;
+		r->address = *params->reuse_address;
+		r->reuse_generation = params->reuse_generation;
+	}
+	(void)evtimer_assign(
+	    &r->turn, worker_base(r->worker), request_on_turn, r);
+}
+
+struct request *
+request_start(const struct request_params *params,
+    void (*done)(void *arg, enum request_outcome outcome), void *arg)
+{
+	struct request *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return NULL;
+	request_init(r, params);
+	if (r->method == NULL || r->path == NULL) {
+		request_free(r);
+		return NULL;
+	}
+	r->done = done;
+	r->arg = arg;
+	r->start_ms = request_now(r);
+	record_new_id(r->id);
+	request_judge_name(r);
+	return r;
+}
+
+int
+request_take_fd(struct request *r)
+{
+	int fd = r->fd;
+
+	r->fd = -1;
+	return fd;
+}
+
+enum reason
+request_code(const struct request *r)
+{
+	return r->code;
+}
+
+const char *
+request_id(const struct request *r)
+{
+	return r->id;
+}
+
+const struct policy_verdict *
+request_verdict(const struct request *r)
+{
+	return &r->verdict;
+}
+
+const struct addr *
+request_address(const struct request *r)
+{
+	return &r->address;
+}
+
+uint64_t
+request_generation(const struct request *r)
+{
+	return r->snapshot->generation;
+}
+
+enum reason
+request_judge_hello(
+    struct request *r, enum policy_hello hello, struct slice sni)
+{
+	struct policy_request q = request_question(r);
+
+	r->hello_seen = true;
+	r->hello = hello;
+	r->sni = copy_text(sni);
+	r->sni_n = r->sni == NULL ? 0 : sni.n;
+	policy_decide_hello(r->snapshot->policy, &q, hello, sni, &r->verdict);
+	if (r->verdict.effect == POLICY_ALLOW && r->sni != NULL)
+		return REASON_NONE;
+	r->code = r->sni == NULL ? REASON_LIMIT_REACHED : r->verdict.code;
+	request_refused(r);
+	return r->code;
+}
+
+void
+request_set_code(struct request *r, enum reason code)
+{
+	r->code = code;
+}
+
+void
+request_note_first_byte(struct request *r)
+{
+	if (r->ms.first < 0)
+		r->ms.first = request_now(r) - r->start_ms;
+}
+
+/* All three questions again, in the words of the new policy. */
+static void
+request_judge_again(const struct request *r, const struct proxy_snapshot *s,
+    struct policy_verdict *v)
+{
+	struct policy_request q = request_question(r);
+	struct policy_answer facts = request_facts(r);
+	const struct slice sni = { .p = r->sni, .n = r->sni_n };
+
+	policy_decide_name(s->policy, &q, v);
+	if (v->effect == POLICY_ALLOW)
+		policy_decide_route(s->policy, &q, &facts, &s->self, v);
+	/* A flight that nobody looked at counts as no TLS. */
+	if (v->effect == POLICY_ALLOW && !v->sni_any &&
+	    r->protocol != REQUEST_FORWARD &&
+	    (r->hello_seen || r->verdict.sni_any))
+		policy_decide_hello(s->policy, &q, r->hello, sni, v);
+}
+
+bool
+request_still_allowed(struct request *r)
+{
+	struct proxy_snapshot *s = worker_snapshot(r->worker);
+	struct policy_verdict v = { .effect = POLICY_DENY };
+
+	if (r->outcome == REQUEST_DENIED && r->code != REASON_NONE)
+		return false;
+	request_judge_again(r, s, &v);
+	/* The verdict borrows from its policy: both change together. */
+	r->verdict = v;
+	if (s != r->snapshot) {
+		proxy_snapshot_unref(r->snapshot);
+		r->snapshot = proxy_snapshot_ref(s);
+	}
+	if (v.effect == POLICY_ALLOW)
+		return true;
+	r->code = v.code;
+	return false;
+}
+
+void
+request_finish(struct request *r, const struct request_end *end)
+{
+	const struct proxy_audit_port *audit;
+
+	if (r == NULL)
+		return;
+	audit = &worker_ports(r->worker)->audit;
+	if (r->query != NULL)
+		resolver_cancel(r->query);
+	if (r->dial != NULL)
+		dial_cancel(r->dial);
+	if (r->audit_waits)
+		audit->cancel(audit->ctx, &r->audit_wait);
+	if (r->fd >= 0)
+		(void)close(r->fd);
+	r->ms.total = request_now(r) - r->start_ms;
+	if (request_record(r, RECORD_REQUEST, end, NULL) != OK)
+		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
+	metric_add(METRIC_BYTES_UP_TOTAL, (int64_t)end->bytes_up);
+	metric_add(METRIC_BYTES_DOWN_TOTAL, (int64_t)end->bytes_down);
+	request_note_denial(r);
+	request_free(r);
+}

@@ -1,0 +1,67 @@
+/* The inside of a request, for request.c and request_record.c alone. */
+#ifndef PROXY_REQUEST_INSIDE_H
+#define PROXY_REQUEST_INSIDE_H
+
+#include "proxy/dialer.h"
+#include "proxy/request.h"
+#include "proxy/resolver.h"
+#include "proxy/worker.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+struct request {
+	struct proxy_worker *worker;
+	struct proxy_snapshot *snapshot; /**< one reference; the last judge */
+	enum request_protocol protocol;
+	const struct peer *peer;
+	const char *listener;
+	struct host host;
+	uint16_t port;
+	bool plaintext;
+	char *method, *path; /**< owned */
+
+	struct resolver_query *query; /**< running, or NULL */
+	struct resolver_answer *answer;
+	struct dial *dial; /**< running, or NULL */
+	struct proxy_wait audit_wait;
+	bool audit_waits;
+	struct event turn; /**< tells the outcome from the loop */
+
+	struct policy_verdict verdict;
+	enum reason code; /**< why it failed, whoever said so; else NONE */
+	enum request_outcome outcome;
+	bool opened; /**< the `open` record was handed over */
+	bool noted;  /**< the denial was shown to the denials port */
+	bool hello_seen;
+	enum policy_hello hello;
+	char *sni; /**< owned, sni_n bytes */
+	size_t sni_n;
+
+	char id[RECORD_ID_BYTES];
+	int fd;
+	struct addr address;
+	bool reuse; /**< the idle upstream may be used if it is judged fit */
+	uint64_t reuse_generation;
+
+	int64_t start_ms, dns_start_ms, connect_start_ms;
+	struct record_ms ms;
+	void (*done)(void *arg, enum request_outcome outcome);
+	void *arg;
+};
+
+/** What the policy is asked; borrows from @r. */
+struct policy_request request_question(const struct request *r);
+/** The facts of the opening: the resolver's, or the literal address. */
+struct policy_answer request_facts(const struct request *r);
+/** Whether @code is the policy's refusal, not a fault after its verdict. */
+bool request_is_refused(const struct request *r);
+/** Writes the record of @event; @wait as in proxy_audit_port.submit. */
+enum status request_record(struct request *r, enum record_event event,
+    const struct request_end *end, struct proxy_wait *wait) ATTR_MUST_USE;
+/** Counts the refusal, and gives it the id of an equal one within 10 s. */
+void request_refused(struct request *r);
+/** Shows the denial to the port, once. */
+void request_note_denial(struct request *r);
+
+#endif

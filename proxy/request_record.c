@@ -1,0 +1,336 @@
+/* A request as a record, as an answer, and as a refusal without a request. */
+#include "proxy/request_inside.h"
+
+#include "base/metrics.h"
+#include "proxy/denial.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+enum { WORKLOAD_NAMES_MAX = 16, KEY_TEXT_BYTES = 65536 };
+
+static const char *const protocols[] = {
+	[REQUEST_CONNECT] = "connect",
+	[REQUEST_FORWARD] = "forward",
+	[REQUEST_SOCKS5] = "socks5",
+};
+
+bool
+request_is_refused(const struct request *r)
+{
+	const char *code = reason_code(r->code);
+
+	if (r->code == REASON_NONE)
+		return false;
+	/* Contract 6: faults after the route verdict are `allow`. */
+	return strncmp(code, "CONNECT_", 8) != 0 &&
+	    strncmp(code, "UPSTREAM_", 9) != 0 && strncmp(code, "TLS_", 4) != 0;
+}
+
+static const char *
+mode_text(const struct proxy_snapshot *s)
+{
+	return policy_mode(s->policy) == POLICY_REPORT ? "report" : "enforce";
+}
+
+static void
+record_put_policy(struct record *rec, const struct proxy_snapshot *s)
+{
+	rec->mode = mode_text(s);
+	rec->policy_generation = s->generation;
+	rec->policy_sha256 = policy_sha256(s->policy);
+}
+
+static void
+record_put_question(struct record *rec, const struct request *r)
+{
+	rec->id = r->id;
+	rec->peer = r->peer;
+	rec->listener = r->listener;
+	rec->protocol = protocols[r->protocol];
+	rec->method = slice_of(r->method);
+	rec->path = slice_of(r->path);
+	rec->host = r->host.name;
+	rec->port = r->port;
+}
+
+static void
+record_put_facts(struct record *rec, const struct request *r)
+{
+	const struct policy_answer *facts;
+
+	rec->rule = r->verdict.rule;
+	rec->zone = r->verdict.zone;
+	rec->sni = (struct slice){ .p = r->sni, .n = r->sni_n };
+	if (r->address.family != ADDR_NONE)
+		rec->address = &r->address;
+	if (r->answer == NULL)
+		return;
+	facts = &r->answer->facts;
+	rec->has_resolved = true;
+	rec->chain = facts->chain;
+	rec->n_chain = facts->n_chain;
+	rec->addresses = facts->addresses;
+	rec->n_addresses = facts->n_addresses;
+	rec->ttl_s = r->answer->ttl_s;
+}
+
+static void
+record_put_verdict(struct record *rec, const struct request *r)
+{
+	bool open = rec->event == RECORD_OPEN;
+
+	rec->code = open ? REASON_NONE : r->code;
+	rec->verdict =
+	    !open && request_is_refused(r) ? RECORD_DENY : RECORD_ALLOW;
+	if (rec->verdict == RECORD_ALLOW && r->verdict.would_deny) {
+		rec->would_deny = true;
+		if (rec->code == REASON_NONE)
+			rec->code = r->verdict.code;
+	}
+	/* An end before any verdict (the client left) allowed nothing. */
+	if (!open && r->code == REASON_NONE && r->verdict.effect == POLICY_DENY)
+		rec->verdict = RECORD_DENY;
+}
+
+static void
+record_put_all(
+    struct record *rec, const struct request *r, const struct request_end *end)
+{
+	record_put_question(rec, r);
+	record_put_facts(rec, r);
+	record_put_verdict(rec, r);
+	record_put_policy(rec, r->snapshot);
+	rec->ms = r->ms;
+	if (end == NULL)
+		return;
+	rec->status = end->status;
+	rec->bytes_up = end->bytes_up;
+	rec->bytes_down = end->bytes_down;
+	rec->close = end->close;
+}
+
+/* policy_workload_names() gives the true number, which may be more. */
+static size_t
+workload_names(const struct proxy_snapshot *s, const struct peer *peer,
+    const char *names[WORKLOAD_NAMES_MAX])
+{
+	size_t n;
+
+	if (peer == NULL || !peer->known)
+		return 0;
+	n = policy_workload_names(s->policy, peer, names, WORKLOAD_NAMES_MAX);
+	return n < WORKLOAD_NAMES_MAX ? n : WORKLOAD_NAMES_MAX;
+}
+
+enum status
+request_record(struct request *r, enum record_event event,
+    const struct request_end *end, struct proxy_wait *wait)
+{
+	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
+	const char *names[WORKLOAD_NAMES_MAX];
+	struct record rec;
+
+	record_init(&rec, event);
+	record_put_all(&rec, r, end);
+	rec.workload_names = names;
+	rec.n_workload_names = workload_names(r->snapshot, r->peer, names);
+	return audit->submit(audit->ctx, &rec, wait);
+}
+
+/* What makes two refusals equal, in front of the 10 s memory of ids. */
+struct refusal_key {
+	enum request_protocol protocol;
+	const struct peer *peer;
+	enum reason code;
+	struct slice method, path;
+	const char *host;
+	uint16_t port;
+};
+
+static void
+refusal_id(struct proxy_worker *w, const struct refusal_key *k,
+    char id[RECORD_ID_BYTES])
+{
+	bool known = k->peer != NULL && k->peer->known;
+	uint8_t digest[SHARED_KEY_BYTES];
+	struct buf text;
+
+	buf_init(&text, KEY_TEXT_BYTES);
+	buf_printf(&text, "%d %d %u %s %s:%u\n", (int)k->protocol, (int)known,
+	    known ? (unsigned)k->peer->uid : 0, reason_code(k->code),
+	    k->host == NULL ? "" : k->host, (unsigned)k->port);
+	if (known)
+		buf_puts(&text, k->peer->cgroup);
+	buf_putc(&text, '\n');
+	buf_put_slice(&text, k->method);
+	buf_putc(&text, '\n');
+	buf_put_slice(&text, k->path);
+	if (buf_status(&text) == OK) {
+		(void)SHA256((const unsigned char *)text.p, text.n, digest);
+		shared_refusal_id(worker_shared(w), digest,
+		    clock_boot_ms(worker_clock(w)), id);
+	} else {
+		record_new_id(id);
+	}
+	buf_release(&text);
+}
+
+void
+request_refused(struct request *r)
+{
+	const struct refusal_key key = { .protocol = r->protocol,
+		.peer = r->peer,
+		.code = r->code,
+		.method = slice_of(r->method),
+		.path = slice_of(r->path),
+		.host = r->host.name,
+		.port = r->port };
+
+	/* Its `open` record has the id already. */
+	if (!r->opened)
+		refusal_id(r->worker, &key, r->id);
+	if (!request_is_refused(r))
+		return;
+	metric_add(METRIC_REQUESTS_DENIED_TOTAL, 1);
+	metric_deny(r->code);
+	if (r->code == REASON_LIMIT_REACHED)
+		metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
+}
+
+static void
+request_explain(const struct request *r, struct policy_explanation *why)
+{
+	struct policy_request q = request_question(r);
+	struct policy_answer facts = request_facts(r);
+	bool asked = r->answer != NULL || r->host.kind == HOST_IP;
+
+	memset(why, 0, sizeof *why);
+	/* Only what the policy said can it explain. */
+	if (r->verdict.code == r->code && r->verdict.effect == POLICY_DENY)
+		policy_explain(r->snapshot->policy, &q, asked ? &facts : NULL,
+		    &r->verdict, why);
+}
+
+static void
+note_denial(struct request *r, const struct policy_explanation *why)
+{
+	const struct proxy_denial_port *port =
+	    &worker_ports(r->worker)->denials;
+	const char *names[WORKLOAD_NAMES_MAX];
+	struct proxy_denial d = { .explanation = why };
+	struct record rec;
+
+	record_init(&rec, RECORD_REQUEST);
+	record_put_all(&rec, r, NULL);
+	rec.workload_names = names;
+	rec.n_workload_names = workload_names(r->snapshot, r->peer, names);
+	memcpy(d.id, r->id, sizeof d.id);
+	d.record = &rec;
+	r->noted = true;
+	port->note(port->ctx, &d);
+}
+
+void
+request_note_denial(struct request *r)
+{
+	struct policy_explanation why;
+
+	if (r->noted || r->code == REASON_NONE)
+		return;
+	request_explain(r, &why);
+	note_denial(r, &why);
+}
+
+void
+request_render_denial(struct request *r, struct buf *out)
+{
+	struct policy_explanation why;
+	const struct denial d = { .code = r->code,
+		.id = r->id,
+		.name = r->snapshot->name,
+		.host = r->host.name,
+		.port = r->port,
+		.peer = r->peer,
+		.why = &why,
+		.no_body = strcmp(r->method, "HEAD") == 0 };
+
+	request_explain(r, &why);
+	denial_render(&d, out);
+	if (!r->noted)
+		note_denial(r, &why);
+}
+
+static void
+refuse_record(const struct request_refusal *refusal,
+    const struct proxy_snapshot *s, const char *id, struct record *rec)
+{
+	record_init(rec, RECORD_REQUEST);
+	rec->verdict = RECORD_DENY;
+	rec->code = refusal->code;
+	rec->id = id;
+	rec->peer = refusal->peer;
+	rec->listener = refusal->listener;
+	rec->protocol = protocols[refusal->protocol];
+	rec->method = refusal->method;
+	rec->host = refusal->host;
+	rec->port = refusal->port;
+	if (refusal->protocol != REQUEST_SOCKS5)
+		rec->status = refusal->status != 0
+		    ? refusal->status
+		    : reason_info(refusal->code)->status;
+	rec->close = "denied";
+	rec->ms.total = 0;
+	record_put_policy(rec, s);
+}
+
+static void
+refuse_write(const struct request_refusal *refusal, const char *id)
+{
+	const struct proxy_ports *ports = worker_ports(refusal->worker);
+	const struct proxy_snapshot *s = worker_snapshot(refusal->worker);
+	const char *names[WORKLOAD_NAMES_MAX];
+	struct policy_explanation why;
+	struct proxy_denial d = { .explanation = &why };
+	struct record rec;
+
+	memset(&why, 0, sizeof why);
+	refuse_record(refusal, s, id, &rec);
+	rec.workload_names = names;
+	rec.n_workload_names = workload_names(s, refusal->peer, names);
+	if (ports->audit.submit(ports->audit.ctx, &rec, NULL) != OK)
+		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
+	memcpy(d.id, id, sizeof d.id);
+	d.record = &rec;
+	ports->denials.note(ports->denials.ctx, &d);
+	metric_add(METRIC_REQUESTS_DENIED_TOTAL, 1);
+	metric_deny(refusal->code);
+	if (refusal->code == REASON_LIMIT_REACHED)
+		metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
+}
+
+void
+request_refuse(const struct request_refusal *refusal, struct buf *out)
+{
+	const struct refusal_key key = { .protocol = refusal->protocol,
+		.peer = refusal->peer,
+		.code = refusal->code,
+		.method = refusal->method,
+		.host = refusal->host,
+		.port = refusal->port };
+	char id[RECORD_ID_BYTES];
+	struct denial d = { .code = refusal->code,
+		.status = refusal->status,
+		.id = id,
+		.name = worker_snapshot(refusal->worker)->name,
+		.detail = refusal->detail,
+		.host = refusal->host,
+		.port = refusal->port,
+		.peer = refusal->peer,
+		.no_body = slice_is(refusal->method, "HEAD") };
+
+	refusal_id(refusal->worker, &key, id);
+	refuse_write(refusal, id);
+	if (out != NULL)
+		denial_render(&d, out);
+}

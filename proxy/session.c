@@ -1,0 +1,462 @@
+/* A client connection from accept to its last byte. */
+#include "proxy/session.h"
+
+#include "base/metrics.h"
+#include "proxy/forward.h"
+#include "proxy/relay.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	/* So many over their uid's cap still hear LIMIT_REACHED. */
+	UID_CONNECTIONS_OVER = 16,
+	/* Early bytes behind a head are kept for the tunnel. */
+	EARLY_BYTES_MAX = 16384,
+};
+
+/* What may follow what; SESSION_ENDED may follow all. */
+static const unsigned moves[SESSION_STATES] = {
+	[SESSION_PEER] = 1U << SESSION_FIRST | 1U << SESSION_LAST,
+	[SESSION_FIRST] =
+	    1U << SESSION_HTTP | 1U << SESSION_GREETING | 1U << SESSION_LAST,
+	[SESSION_HTTP] =
+	    1U << SESSION_ASKING | 1U << SESSION_FORWARD | 1U << SESSION_LAST,
+	[SESSION_GREETING] =
+	    1U << SESSION_PASSWORD | 1U << SESSION_SOCKS | 1U << SESSION_LAST,
+	[SESSION_PASSWORD] = 1U << SESSION_SOCKS | 1U << SESSION_LAST,
+	[SESSION_SOCKS] = 1U << SESSION_ASKING | 1U << SESSION_LAST,
+	[SESSION_ASKING] = 1U << SESSION_TUNNEL | 1U << SESSION_LAST,
+};
+
+void
+session_move(struct session *s, enum session_state to)
+{
+	assert(to == SESSION_ENDED || (moves[s->state] & 1U << to) != 0);
+	s->state = to;
+}
+
+static const struct proxy_limits *
+session_limits(const struct session *s)
+{
+	return &worker_snapshot(s->worker)->limits;
+}
+
+static void
+session_destroy(void *p)
+{
+	struct session *s = p;
+
+	buf_release(&s->in);
+	free(s->peer_text);
+	free(s);
+}
+
+static void
+session_leave_counts(struct session *s)
+{
+	uint32_t uid = s->peer.known ? s->peer.uid : UINT32_MAX;
+
+	if (s->counted_uid)
+		shared_leave_uid(worker_shared(s->worker), uid);
+	shared_leave(worker_shared(s->worker));
+	metric_add(METRIC_CONNECTIONS_OPEN, -1);
+}
+
+void
+session_end(struct session *s, enum close_reason why)
+{
+	struct request_end end = { .close = close_word(why) };
+	const struct proxy_ports *ports = worker_ports(s->worker);
+
+	if (s->state == SESSION_ENDED)
+		return;
+	session_move(s, SESSION_ENDED);
+	(void)event_del(&s->readable);
+	if (s->userdb_asked)
+		ports->userdb.cancel(ports->userdb.ctx, &s->userdb);
+	if (s->request != NULL)
+		request_finish(s->request, &end);
+	tunnel_destroy(s->tunnel, why);
+	if (s->forward != NULL)
+		forward_destroy(s->forward);
+	lingering_destroy(s->last);
+	if (s->fd >= 0)
+		(void)close(s->fd);
+	session_leave_counts(s);
+	worker_session_closed(s->worker, s);
+	worker_reap(s->worker, session_destroy, s);
+}
+
+static void
+session_on_said(void *arg)
+{
+	struct session *s = arg;
+
+	s->last = NULL;
+	session_end(s, CLOSE_DENIED);
+}
+
+void
+session_say_last(struct session *s, struct buf *last)
+{
+	int fd = s->fd;
+
+	session_move(s, SESSION_LAST);
+	(void)event_del(&s->readable);
+	s->fd = -1;
+	/* RFC 9112 9.6; the facts about the client hold only while it lasts. */
+	if (buf_status(last) != OK || !peer_still_connected(fd)) {
+		buf_release(last);
+		(void)close(fd);
+		session_end(s, CLOSE_ERROR);
+		return;
+	}
+	s->last = lingering_start(s->worker, fd, last, session_on_said, s);
+	if (s->last == NULL)
+		session_end(s, CLOSE_ERROR);
+}
+
+void
+session_refuse(
+    struct session *s, const struct request_refusal *what, struct buf *out)
+{
+	struct request_refusal r = *what;
+
+	r.worker = s->worker;
+	r.protocol = s->protocol;
+	r.peer = &s->peer;
+	r.listener = s->listener;
+	request_refuse(&r, out);
+}
+
+static void
+session_on_tunnel_done(void *arg)
+{
+	session_end(arg, CLOSE_UPSTREAM);
+}
+
+/* The answer is the first thing on a fresh socket: it fits, or it is gone. */
+static bool
+session_say_success(struct session *s)
+{
+	struct buf out;
+	ssize_t n;
+	bool all;
+
+	buf_init(&out, 256);
+	session_put_success(s, &out);
+	n = send(s->fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	all = buf_status(&out) == OK && n >= 0 && (size_t)n == out.n;
+	buf_release(&out);
+	return all;
+}
+
+static void
+session_open_tunnel(struct session *s)
+{
+	struct tunnel_params params = { .worker = s->worker,
+		.request = s->request,
+		.client_fd = s->fd,
+		.early = &s->in,
+		.status = s->protocol == REQUEST_CONNECT ? 200 : 0 };
+
+	if (!session_say_success(s)) {
+		session_end(s, CLOSE_CLIENT);
+		return;
+	}
+	session_move(s, SESSION_TUNNEL);
+	s->request = NULL;
+	s->fd = -1;
+	s->tunnel = tunnel_start(&params, session_on_tunnel_done, s);
+	if (s->tunnel == NULL)
+		session_end(s, CLOSE_ERROR);
+}
+
+static void
+session_deny(struct session *s)
+{
+	struct request_end end = { .close = close_word(CLOSE_DENIED) };
+	enum reason code = request_code(s->request);
+	struct buf out;
+
+	buf_init(&out, EARLY_BYTES_MAX);
+	session_put_denial(s, &out);
+	if (s->protocol == REQUEST_CONNECT)
+		end.status = reason_info(code)->status;
+	request_finish(s->request, &end);
+	s->request = NULL;
+	session_say_last(s, &out);
+}
+
+static void
+session_on_answer(void *arg, enum request_outcome outcome)
+{
+	struct session *s = arg;
+
+	if (!peer_still_connected(s->fd))
+		session_end(s, CLOSE_CLIENT);
+	else if (outcome == REQUEST_READY)
+		session_open_tunnel(s);
+	else
+		session_deny(s);
+}
+
+void
+session_ask(struct session *s, const struct host *host, uint16_t port)
+{
+	struct request_params params = { .worker = s->worker,
+		.protocol = s->protocol,
+		.peer = &s->peer,
+		.listener = s->listener,
+		.host = *host,
+		.port = port };
+
+	if (s->protocol == REQUEST_CONNECT)
+		params.method = SLICE("CONNECT");
+	session_move(s, SESSION_ASKING);
+	(void)event_del(&s->readable);
+	s->deadline_ms = INT64_MAX; /* request.c has its own */
+	s->request = request_start(&params, session_on_answer, s);
+	if (s->request == NULL)
+		session_end(s, CLOSE_ERROR);
+}
+
+/* RFC 9110 5.6.2: what a method may begin with. */
+static bool
+is_tchar(char c)
+{
+	return ascii_is_alnum(c) ||
+	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static void
+session_refuse_first(struct session *s)
+{
+	struct request_refusal what = { .code = REASON_BAD_REQUEST,
+		.detail = "this port speaks HTTP/1.1 and SOCKS5" };
+	struct buf out;
+
+	buf_init(&out, EARLY_BYTES_MAX);
+	session_refuse(s, &what, &out);
+	session_say_last(s, &out);
+}
+
+static void
+session_advance(struct session *s)
+{
+	if (s->state == SESSION_FIRST) {
+		if (s->in.p[0] == 5) {
+			s->protocol = REQUEST_SOCKS5;
+			session_move(s, SESSION_GREETING);
+		} else if (is_tchar(s->in.p[0])) {
+			session_move(s, SESSION_HTTP);
+		} else {
+			session_refuse_first(s);
+			return;
+		}
+	}
+	if (s->state == SESSION_HTTP)
+		session_http_read(s);
+	else
+		session_socks_read(s);
+}
+
+static void
+session_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+	struct relay_pool *pool = worker_relay_pool(s->worker);
+	ssize_t n = recv(fd, pool->buffer, sizeof pool->buffer, MSG_DONTWAIT);
+
+	(void)what;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		session_end(s, CLOSE_CLIENT);
+		return;
+	}
+	buf_put(&s->in, pool->buffer, (size_t)n);
+	if (buf_status(&s->in) != OK)
+		session_end(s, CLOSE_LIMIT);
+	else
+		session_advance(s);
+}
+
+/* Over its cap a uid is told so as long as that costs little. */
+static bool
+session_admit(struct session *s)
+{
+	const struct proxy_limits *limits = session_limits(s);
+	uint32_t uid = s->peer.known ? s->peer.uid : UINT32_MAX;
+	struct request_refusal what = { .code = REASON_LIMIT_REACHED };
+	unsigned count = 0;
+
+	if (shared_enter_uid(worker_shared(s->worker), uid, &count) != OK)
+		count = UINT32_MAX;
+	else
+		s->counted_uid = true;
+	s->over_limit = s->over_limit || count > limits->connections_per_uid;
+	if (count > limits->connections_per_uid &&
+	    count - limits->connections_per_uid > UID_CONNECTIONS_OVER) {
+		session_refuse(s, &what, NULL);
+		session_end(s, CLOSE_LIMIT);
+		return false;
+	}
+	return true;
+}
+
+static void
+session_listen(struct session *s)
+{
+	if (!session_admit(s))
+		return;
+	session_move(s, SESSION_FIRST);
+	if (event_add(&s->readable, NULL) != 0)
+		session_end(s, CLOSE_ERROR);
+}
+
+/* Groups and user names; without them nothing is known of a client. */
+static void
+session_look_up(struct session *s)
+{
+	const struct proxy_userdb_port *db = &worker_ports(s->worker)->userdb;
+	enum status st = OK;
+
+	if (s->peer.known)
+		st = db->lookup(db->ctx, &s->peer, &s->userdb);
+	s->userdb_asked = st == E_PARTIAL;
+	if (st == E_PARTIAL)
+		return;
+	if (st != OK)
+		s->peer.known = false;
+	if (!s->peer.known)
+		metric_add(METRIC_PEER_UNKNOWN_TOTAL, 1);
+	session_listen(s);
+}
+
+static void
+session_on_userdb(struct proxy_wait *w, enum status st)
+{
+	void *at = (char *)w - offsetof(struct session, userdb);
+	struct session *s = at;
+
+	s->userdb_asked = false;
+	if (st != OK)
+		s->peer.known = false;
+	session_look_up(s);
+}
+
+/* The facts in one block as long as they are, not as long as they may be. */
+static enum status
+session_keep_peer(struct session *s, const struct peer_facts *facts)
+{
+	const char *from[3] = { facts->peer.unit, facts->peer.cgroup,
+		facts->peer.exe };
+	const char *to[3];
+	size_t n[3], at = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		n[i] = from[i] == NULL ? 1 : strlen(from[i]) + 1;
+	s->peer_text = malloc(n[0] + n[1] + n[2]);
+	if (s->peer_text == NULL)
+		return E_NOMEM;
+	for (size_t i = 0; i < 3; i++) {
+		to[i] = s->peer_text + at;
+		memcpy(s->peer_text + at, from[i] == NULL ? "" : from[i], n[i]);
+		at += n[i];
+	}
+	s->peer = facts->peer;
+	s->peer.unit = to[0];
+	s->peer.cgroup = to[1];
+	s->peer.exe = to[2];
+	return OK;
+}
+
+static void
+session_identify(struct session *s)
+{
+	struct peer_facts facts;
+
+	memset(&facts, 0, sizeof facts);
+	peer_source_lookup(worker_peers(s->worker), s->fd, &facts);
+	if (session_keep_peer(s, &facts) != OK)
+		session_end(s, CLOSE_ERROR);
+	else
+		session_look_up(s);
+}
+
+void
+session_start(struct proxy_worker *w, int fd, const char *listener)
+{
+	const struct proxy_limits *limits = &worker_snapshot(w)->limits;
+	struct session *s = calloc(1, sizeof *s);
+
+	metric_add(METRIC_CONNECTIONS_TOTAL, 1);
+	if (s == NULL) {
+		(void)close(fd);
+		return;
+	}
+	s->worker = w;
+	s->fd = fd;
+	s->listener = listener;
+	s->protocol = REQUEST_CONNECT;
+	s->userdb.done = session_on_userdb;
+	s->deadline_ms = clock_boot_ms(worker_clock(w)) + limits->head_ms;
+	buf_init(&s->in, limits->head_bytes + EARLY_BYTES_MAX);
+	(void)event_assign(&s->readable, worker_base(w), fd,
+	    EV_READ | EV_PERSIST, session_on_readable, s);
+	metric_add(METRIC_CONNECTIONS_OPEN, 1);
+	s->over_limit = shared_enter(worker_shared(w)) > limits->connections;
+	worker_session_opened(w, s);
+	session_identify(s);
+}
+
+/* Half a head gets an answer; silence gets silence. */
+static void
+session_time_out(struct session *s)
+{
+	struct request_refusal what = { .code = REASON_BAD_REQUEST,
+		.status = 408,
+		.detail = "the head did not come in time" };
+	struct buf out;
+
+	if (s->state != SESSION_HTTP) {
+		session_end(s, CLOSE_HEAD);
+		return;
+	}
+	buf_init(&out, EARLY_BYTES_MAX);
+	session_refuse(s, &what, &out);
+	session_say_last(s, &out);
+}
+
+void
+session_tick(struct session *s, int64_t now_ms, int64_t now_unix_s)
+{
+	if (s->state == SESSION_TUNNEL)
+		tunnel_tick(s->tunnel, now_ms, now_unix_s);
+	else if (s->state < SESSION_ASKING && now_ms >= s->deadline_ms)
+		session_time_out(s);
+}
+
+void
+session_rejudge(struct session *s)
+{
+	if (s->state == SESSION_TUNNEL)
+		tunnel_rejudge(s->tunnel);
+	else if (s->state == SESSION_FORWARD)
+		forward_rejudge(s->forward);
+}
+
+void
+session_drain(struct session *s)
+{
+	if (s->state < SESSION_ASKING)
+		session_end(s, CLOSE_DRAIN);
+	else if (s->state == SESSION_FORWARD)
+		forward_drain(s->forward);
+}

@@ -1,0 +1,83 @@
+/* One client connection: whose it is, what it speaks, who serves it. */
+#ifndef PROXY_SESSION_H
+#define PROXY_SESSION_H
+
+#include "base/http1.h"
+#include "proxy/close.h"
+#include "proxy/linger.h"
+#include "proxy/request.h"
+#include "proxy/tunnel.h"
+#include "proxy/worker.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/queue.h>
+
+enum session_state {
+	SESSION_PEER,     /**< the user database is asked */
+	SESSION_FIRST,    /**< no byte has come yet */
+	SESSION_HTTP,     /**< a head gathers */
+	SESSION_GREETING, /**< SOCKS5: methods */
+	SESSION_PASSWORD, /**< SOCKS5: RFC 1929 */
+	SESSION_SOCKS,    /**< SOCKS5: the request */
+	SESSION_ASKING,   /**< request.c works */
+	SESSION_TUNNEL,   /**< tunnel.c owns the socket */
+	SESSION_FORWARD,  /**< forward.c owns the socket */
+	SESSION_LAST,     /**< linger.c owns the socket */
+	SESSION_ENDED,
+	SESSION_STATES
+};
+
+/** For session*.c alone. */
+struct session {
+	LIST_ENTRY(session) link;
+	struct proxy_worker *worker;
+	const char *listener; /**< borrowed from listener.c */
+	int fd;               /**< -1 when another owns it */
+	enum session_state state;
+	int64_t deadline_ms;
+	struct event readable;
+	struct proxy_wait userdb;
+	bool userdb_asked, counted_uid, over_limit;
+	struct peer peer;
+	char *peer_text; /**< owned; what the peer's strings point into */
+	struct buf in;
+	size_t scanned;
+	enum request_protocol protocol;
+	struct request *request;
+	struct tunnel *tunnel;
+	struct forward *forward;
+	struct lingering *last;
+};
+
+/** Takes @fd. What cannot be served is answered or closed. */
+void session_start(struct proxy_worker *w, int fd, const char *listener);
+/** Closes at once, with a record where one is due. */
+void session_end(struct session *s, enum close_reason why);
+/** Deadlines: called a few times a second. @now_ms of the boot clock. */
+void session_tick(struct session *s, int64_t now_ms, int64_t now_unix_s);
+/** The snapshot changed. */
+void session_rejudge(struct session *s);
+/** Draining: the idle ones end, the others end after their message. */
+void session_drain(struct session *s);
+
+/* Between session.c, session_http.c and session_socks.c. */
+
+/** The only way from state to state; asserts that the move is a legal one. */
+void session_move(struct session *s, enum session_state to);
+/** Writes @last (released) and closes. */
+void session_say_last(struct session *s, struct buf *last);
+/** Refuses what is malformed, with its record. */
+void session_refuse(
+    struct session *s, const struct request_refusal *what, struct buf *out);
+/** Judges @host:@port; session_answered() follows. */
+void session_ask(struct session *s, const struct host *host, uint16_t port);
+/** A head may be whole. */
+void session_http_read(struct session *s);
+/** A SOCKS5 message may be whole. */
+void session_socks_read(struct session *s);
+/** The answer for a verdict, in the protocol's own words. */
+void session_put_success(const struct session *s, struct buf *out);
+void session_put_denial(struct session *s, struct buf *out);
+
+#endif

@@ -1,0 +1,156 @@
+/* The HTTP side of a session: CONNECT, absolute-form, and what is neither. */
+#include "proxy/forward.h"
+#include "proxy/session.h"
+
+#include "base/uri.h"
+
+enum { ANSWER_BYTES_MAX = 16384 };
+
+static void
+http_refuse(struct session *s, const struct request_refusal *what)
+{
+	struct buf out;
+
+	buf_init(&out, ANSWER_BYTES_MAX);
+	session_refuse(s, what, &out);
+	session_say_last(s, &out);
+}
+
+static void
+http_refuse_detail(struct session *s, enum reason code, int status,
+    struct slice method, const char *detail)
+{
+	const struct request_refusal what = { .code = code,
+		.status = status,
+		.method = method,
+		.detail = detail };
+
+	http_refuse(s, &what);
+}
+
+/* RFC 9110 9.3.6; NULL when nothing is wrong with the fields. */
+static const char *
+connect_fault(const struct http1_request *r)
+{
+	size_t host = http1_field_find(&r->fields, "Host", 0);
+
+	if (http1_field_find(&r->fields, "Content-Length", 0) < r->fields.n ||
+	    http1_field_find(&r->fields, "Transfer-Encoding", 0) < r->fields.n)
+		return "CONNECT has no body";
+	/* RFC 9112 3.2; Python's CONNECT is HTTP/1.0 and has no Host. */
+	if (host == r->fields.n)
+		return r->version == HTTP1_0 ? NULL : "Host is missing";
+	if (http1_field_find(&r->fields, "Host", host + 1) < r->fields.n)
+		return "Host stands twice";
+	return NULL;
+}
+
+static void
+http_connect(struct session *s, const struct http1_request *r, size_t head)
+{
+	const char *fault = connect_fault(r);
+	struct authority to;
+	enum status st;
+
+	if (fault != NULL) {
+		http_refuse_detail(s, REASON_BAD_REQUEST, 0, r->method, fault);
+		return;
+	}
+	st = authority_parse(r->target, &to);
+	if (st != OK || !to.has_port) {
+		http_refuse_detail(s,
+		    st == E_INVALID ? REASON_BAD_HOST : REASON_BAD_AUTHORITY, 0,
+		    r->method, NULL);
+		return;
+	}
+	if (s->over_limit) {
+		const struct request_refusal what = { .code =
+			                                  REASON_LIMIT_REACHED,
+			.method = r->method,
+			.host = to.host.name,
+			.port = to.port };
+		http_refuse(s, &what);
+		return;
+	}
+	/* What came behind the head belongs to the tunnel. */
+	buf_consume(&s->in, head);
+	session_ask(s, &to.host, to.port);
+}
+
+static void
+http_on_forward_done(void *arg)
+{
+	struct session *s = arg;
+
+	/* It has closed and freed itself. */
+	s->forward = NULL;
+	session_end(s, CLOSE_CLIENT);
+}
+
+static void
+http_forward(struct session *s)
+{
+	struct forward_params params = { .worker = s->worker,
+		.fd = s->fd,
+		.peer = &s->peer,
+		.listener = s->listener,
+		.first = buf_slice(&s->in) };
+
+	if (s->over_limit) {
+		http_refuse_detail(s, REASON_LIMIT_REACHED, 0, SLICE(""), NULL);
+		return;
+	}
+	session_move(s, SESSION_FORWARD);
+	(void)event_del(&s->readable);
+	s->deadline_ms = INT64_MAX;
+	s->fd = -1;
+	s->forward = forward_start(&params, http_on_forward_done, s);
+	if (s->forward == NULL)
+		session_end(s, CLOSE_ERROR);
+	else
+		buf_release(&s->in);
+}
+
+/* RFC 9112 3.2.2: a scheme and "://" before any path or query. */
+static bool
+is_absolute_form(struct slice target)
+{
+	size_t colon = slice_find(target, ':');
+
+	return colon > 0 &&
+	    slice_starts(slice_from(target, colon), SLICE("://")) &&
+	    slice_find(slice_head(target, colon), '/') == colon;
+}
+
+static void
+http_dispatch(struct session *s, const struct http1_request *r, size_t head)
+{
+	if (slice_is(r->method, "CONNECT"))
+		http_connect(s, r, head);
+	else if (is_absolute_form(r->target))
+		http_forward(s);
+	else
+		http_refuse_detail(s, REASON_BAD_REQUEST, 0, r->method,
+		    "this is a proxy: use CONNECT or an absolute URI");
+}
+
+void
+session_http_read(struct session *s)
+{
+	size_t max = worker_snapshot(s->worker)->limits.head_bytes, head = 0;
+	struct http1_error error = { .status = 400 };
+	struct http1_request request;
+	enum status st;
+
+	st = http1_head_end(buf_slice(&s->in), max, &s->scanned, &head, &error);
+	if (st == E_PARTIAL)
+		return;
+	if (st == OK)
+		st = http1_parse_request(
+		    slice_head(buf_slice(&s->in), head), &request, &error);
+	if (st != OK)
+		http_refuse_detail(s, REASON_BAD_REQUEST, error.status,
+		    SLICE(""), error.detail);
+	else
+		http_dispatch(s, &request, head);
+}

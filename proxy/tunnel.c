@@ -1,0 +1,305 @@
+/* Tunnels of CONNECT and SOCKS5. */
+#include "proxy/tunnel.h"
+
+#include "base/metrics.h"
+#include "proxy/hello.h"
+#include "proxy/linger.h"
+#include "proxy/relay.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum tunnel_stage {
+	TUNNEL_HELLO, /* nothing has gone to the destination yet */
+	TUNNEL_RELAY,
+	TUNNEL_LAST, /* an alert is on its way; the record is written */
+	TUNNEL_OVER,
+};
+
+struct tunnel {
+	struct proxy_worker *worker;
+	struct request *request; /* NULL once recorded */
+	int client_fd, upstream_fd;
+	enum tunnel_stage stage;
+	int status;
+	int64_t deadline_ms; /* of the hello, then of idleness */
+	struct relay relay;  /* its up.readable also serves the hello */
+	struct event hello_readable;
+	struct buf hello;
+	struct hello_scan scan;
+	struct lingering *last;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static int64_t
+tunnel_now(const struct tunnel *t)
+{
+	return clock_boot_ms(worker_clock(t->worker));
+}
+
+static const struct proxy_limits *
+tunnel_limits(const struct tunnel *t)
+{
+	return &worker_snapshot(t->worker)->limits;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+/* Everything but the client's socket; the one record is written here. */
+static void
+tunnel_settle(struct tunnel *t, enum close_reason why)
+{
+	struct request_end end = { .status = t->status,
+		.bytes_up = t->relay.up.bytes,
+		.bytes_down = t->relay.down.bytes,
+		.close = close_word(why) };
+
+	if (t->request == NULL)
+		return;
+	(void)event_del(&t->hello_readable);
+	relay_stop(&t->relay);
+	buf_release(&t->hello);
+	close_fd(&t->upstream_fd);
+	request_finish(t->request, &end);
+	t->request = NULL;
+	metric_add(METRIC_TUNNELS_OPEN, -1);
+}
+
+static void
+tunnel_close(struct tunnel *t, enum close_reason why)
+{
+	if (t->stage == TUNNEL_OVER)
+		return;
+	tunnel_settle(t, why);
+	lingering_destroy(t->last);
+	t->last = NULL;
+	close_fd(&t->client_fd);
+	t->stage = TUNNEL_OVER;
+}
+
+static void
+tunnel_over(struct tunnel *t, enum close_reason why)
+{
+	if (t->stage == TUNNEL_OVER)
+		return;
+	tunnel_close(t, why);
+	t->done(t->arg);
+}
+
+static void
+tunnel_on_ended(void *arg, enum close_reason why)
+{
+	tunnel_over(arg, why);
+}
+
+static void
+tunnel_on_first_byte(void *arg)
+{
+	struct tunnel *t = arg;
+
+	request_note_first_byte(t->request);
+}
+
+static void
+tunnel_on_said(void *arg)
+{
+	struct tunnel *t = arg;
+
+	t->last = NULL;
+	tunnel_over(t, CLOSE_DENIED);
+}
+
+/* The first flight was refused: an alert where it is understood. */
+static void
+tunnel_refuse(struct tunnel *t, enum reason code, bool is_tls)
+{
+	uint8_t alert[HELLO_ALERT_BYTES];
+	struct buf last;
+	int fd = t->client_fd;
+
+	buf_init(&last, sizeof alert);
+	if (is_tls) {
+		hello_alert(code, alert);
+		buf_put(&last, alert, sizeof alert);
+	}
+	tunnel_settle(t, CLOSE_DENIED);
+	t->stage = TUNNEL_LAST;
+	t->client_fd = -1;
+	t->last = lingering_start(t->worker, fd, &last, tunnel_on_said, t);
+	if (t->last == NULL)
+		tunnel_over(t, CLOSE_DENIED);
+}
+
+/* The hello and what came with it go first. E_NOMEM. */
+static enum status
+tunnel_relay(struct tunnel *t)
+{
+	(void)event_del(&t->hello_readable);
+	relay_queue_up(&t->relay, t->hello.p, t->hello.n);
+	buf_init(&t->hello, 0);
+	t->stage = TUNNEL_RELAY;
+	t->deadline_ms = tunnel_now(t) + tunnel_limits(t)->idle_ms;
+	return relay_start(&t->relay);
+}
+
+static void
+tunnel_check_hello(struct tunnel *t)
+{
+	struct hello hello;
+	enum reason code;
+
+	if (hello_read(&t->scan, buf_slice(&t->hello), &hello) != OK)
+		return;
+	code = request_judge_hello(t->request, hello.kind,
+	    (struct slice){ .p = hello.sni, .n = hello.sni_n });
+	if (code != REASON_NONE)
+		tunnel_refuse(t, code, hello.is_tls);
+	else if (tunnel_relay(t) != OK)
+		tunnel_over(t, CLOSE_ERROR);
+}
+
+static void
+tunnel_on_hello(evutil_socket_t fd, short what, void *arg)
+{
+	struct tunnel *t = arg;
+	size_t room = HELLO_BYTES_MAX - t->hello.n;
+	ssize_t n;
+
+	(void)fd;
+	(void)what;
+	/* tunnel_check_hello() has ended it before it is full. */
+	if (!buf_reserve(&t->hello, room < 2048 ? room : 2048)) {
+		tunnel_over(t, CLOSE_ERROR);
+		return;
+	}
+	room = t->hello.cap - t->hello.n;
+	n = recv(t->client_fd, t->hello.p + t->hello.n, room, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		tunnel_over(t, CLOSE_CLIENT);
+		return;
+	}
+	t->hello.n += (size_t)n;
+	tunnel_check_hello(t);
+}
+
+/* Starts with what is there; a verdict on it comes from the loop. */
+static enum status
+tunnel_begin(struct tunnel *t)
+{
+	if (request_verdict(t->request)->sni_any)
+		return tunnel_relay(t);
+	t->deadline_ms = tunnel_now(t) + tunnel_limits(t)->hello_ms;
+	if (event_add(&t->hello_readable, NULL) != 0)
+		return E_NOMEM;
+	if (t->hello.n > 0)
+		event_active(&t->hello_readable, EV_TIMEOUT, 1);
+	return OK;
+}
+
+static void
+tunnel_on_hello_event(evutil_socket_t fd, short what, void *arg)
+{
+	if ((what & EV_TIMEOUT) != 0)
+		tunnel_check_hello(arg);
+	else
+		tunnel_on_hello(fd, what, arg);
+}
+
+static void
+tunnel_init(struct tunnel *t, const struct tunnel_params *params)
+{
+	struct buf early = *params->early;
+
+	*params->early = (struct buf){ .max = early.max };
+	/* More than a hello may hold is refused as one, not cut. */
+	if (early.max < HELLO_BYTES_MAX)
+		early.max = HELLO_BYTES_MAX;
+	t->hello = early;
+	t->worker = params->worker;
+	t->request = params->request;
+	t->client_fd = params->client_fd;
+	t->upstream_fd = request_take_fd(params->request);
+	t->status = params->status;
+	relay_init(&t->relay, worker_relay_pool(t->worker), t->client_fd,
+	    t->upstream_fd);
+	t->relay.ended = tunnel_on_ended;
+	t->relay.first_byte = tunnel_on_first_byte;
+	t->relay.arg = t;
+	(void)event_assign(&t->hello_readable, worker_base(t->worker),
+	    t->client_fd, EV_READ | EV_PERSIST, tunnel_on_hello_event, t);
+}
+
+struct tunnel *
+tunnel_start(
+    const struct tunnel_params *params, void (*done)(void *arg), void *arg)
+{
+	struct request_end end = { .status = params->status,
+		.close = close_word(CLOSE_ERROR) };
+	struct tunnel *t = calloc(1, sizeof *t);
+
+	if (t == NULL) {
+		request_finish(params->request, &end);
+		(void)close(params->client_fd);
+		buf_release(params->early);
+		return NULL;
+	}
+	tunnel_init(t, params);
+	t->done = done;
+	t->arg = arg;
+	metric_add(METRIC_TUNNELS_OPEN, 1);
+	if (t->upstream_fd < 0 || tunnel_begin(t) != OK) {
+		tunnel_destroy(t, CLOSE_ERROR);
+		return NULL;
+	}
+	return t;
+}
+
+void
+tunnel_destroy(struct tunnel *t, enum close_reason why)
+{
+	if (t == NULL)
+		return;
+	tunnel_close(t, why);
+	free(t);
+}
+
+void
+tunnel_rejudge(struct tunnel *t)
+{
+	if (t->request != NULL && !request_still_allowed(t->request))
+		tunnel_over(t, CLOSE_POLICY);
+}
+
+void
+tunnel_tick(struct tunnel *t, int64_t now_ms, int64_t now_unix_s)
+{
+	int64_t expires;
+
+	if (t->request == NULL)
+		return;
+	expires = request_verdict(t->request)->expires_unix_s;
+	if (expires != 0 && now_unix_s >= expires &&
+	    !request_still_allowed(t->request)) {
+		tunnel_over(t, CLOSE_POLICY);
+		return;
+	}
+	if (t->stage == TUNNEL_RELAY && t->relay.moved) {
+		t->relay.moved = false;
+		t->deadline_ms = now_ms + tunnel_limits(t)->idle_ms;
+	}
+	if (now_ms >= t->deadline_ms)
+		tunnel_over(
+		    t, t->stage == TUNNEL_HELLO ? CLOSE_HELLO : CLOSE_IDLE);
+}

@@ -1,0 +1,315 @@
+/* One loop's listeners, sessions, snapshot and reap list. */
+#include "proxy/worker.h"
+
+#include "base/log.h"
+#include "proxy/listener.h"
+#include "proxy/relay.h"
+#include "proxy/session.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	WORKER_LISTENERS_MAX = 64,
+	WORKER_TICK_MS = 250, /* how late a deadline may be noticed */
+};
+
+struct reapable {
+	void (*destroy)(void *p);
+	void *p;
+};
+
+struct proxy_worker {
+	struct proxy_worker_config config;
+	struct proxy_snapshot *snapshot;
+	struct resolver *resolver;
+	struct peer_source *peers;
+	struct relay_pool pool;
+	struct listener *listeners[WORKER_LISTENERS_MAX];
+	size_t n_listeners;
+	LIST_HEAD(, session) sessions;
+	size_t n_sessions;
+	struct event tick, reaper;
+	struct reapable *reap;
+	size_t n_reap, cap_reap;
+	bool draining;
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+struct event_base *
+worker_base(struct proxy_worker *w)
+{
+	return w->config.base;
+}
+
+const struct clock *
+worker_clock(struct proxy_worker *w)
+{
+	return w->config.clock;
+}
+
+const struct proxy_ports *
+worker_ports(struct proxy_worker *w)
+{
+	return w->config.ports;
+}
+
+struct resolver *
+worker_resolver(struct proxy_worker *w)
+{
+	return w->resolver;
+}
+
+struct proxy_shared *
+worker_shared(struct proxy_worker *w)
+{
+	return w->config.shared;
+}
+
+struct peer_source *
+worker_peers(struct proxy_worker *w)
+{
+	return w->peers;
+}
+
+struct relay_pool *
+worker_relay_pool(struct proxy_worker *w)
+{
+	return &w->pool;
+}
+
+struct proxy_snapshot *
+worker_snapshot(struct proxy_worker *w)
+{
+	return w->snapshot;
+}
+
+bool
+worker_is_draining(const struct proxy_worker *w)
+{
+	return w->draining;
+}
+
+static void
+worker_reap_all(struct proxy_worker *w)
+{
+	/* A destroy may reap more: take from the end until none is left. */
+	while (w->n_reap > 0) {
+		struct reapable r = w->reap[--w->n_reap];
+		r.destroy(r.p);
+	}
+}
+
+static void
+worker_say_drained(struct proxy_worker *w)
+{
+	void (*drained)(void *arg) = w->drained;
+
+	if (!w->draining || w->n_sessions > 0 || drained == NULL)
+		return;
+	w->drained = NULL;
+	drained(w->drained_arg);
+}
+
+static void
+worker_on_reap(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	worker_reap_all(arg);
+	worker_say_drained(arg);
+}
+
+void
+worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p)
+{
+	size_t cap = w->cap_reap == 0 ? 64 : w->cap_reap * 2;
+	struct reapable *more;
+
+	if (w->n_reap == w->cap_reap) {
+		more = realloc(w->reap, cap * sizeof *more);
+		if (more == NULL) {
+			/* Lost memory is better than freed memory in use. */
+			log_error("no memory to free memory later");
+			return;
+		}
+		w->reap = more;
+		w->cap_reap = cap;
+	}
+	w->reap[w->n_reap++] = (struct reapable){ destroy, p };
+	event_active(&w->reaper, EV_TIMEOUT, 1);
+}
+
+static void
+worker_arm_tick(struct proxy_worker *w)
+{
+	const struct timeval tv = { .tv_usec = WORKER_TICK_MS * 1000 };
+
+	if (evtimer_add(&w->tick, &tv) != 0)
+		log_error("no timer: deadlines are late");
+}
+
+static void
+worker_on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct proxy_worker *w = arg;
+	int64_t now_ms = clock_boot_ms(w->config.clock);
+	int64_t now_unix_s = clock_unix_s(w->config.clock);
+	struct session *s, *next;
+
+	(void)fd;
+	(void)what;
+	/* A tick may end its own session, and no other. */
+	for (s = LIST_FIRST(&w->sessions); s != NULL; s = next) {
+		next = LIST_NEXT(s, link);
+		session_tick(s, now_ms, now_unix_s);
+	}
+	for (size_t i = 0; i < w->n_listeners; i++)
+		listener_resume(w->listeners[i]);
+	worker_arm_tick(w);
+}
+
+void
+worker_session_opened(struct proxy_worker *w, struct session *s)
+{
+	LIST_INSERT_HEAD(&w->sessions, s, link);
+	w->n_sessions++;
+}
+
+void
+worker_session_closed(struct proxy_worker *w, struct session *s)
+{
+	LIST_REMOVE(s, link);
+	w->n_sessions--;
+}
+
+enum status
+proxy_worker_create(
+    const struct proxy_worker_config *config, struct proxy_worker **out)
+{
+	struct proxy_snapshot *snapshot = config->snapshot;
+	struct proxy_worker *w = calloc(1, sizeof *w);
+	enum status st;
+
+	if (w == NULL)
+		return E_NOMEM;
+	w->config = *config;
+	w->snapshot = proxy_snapshot_ref(snapshot);
+	LIST_INIT(&w->sessions);
+	relay_pool_init(&w->pool, config->base);
+	(void)evtimer_assign(&w->tick, config->base, worker_on_tick, w);
+	(void)evtimer_assign(&w->reaper, config->base, worker_on_reap, w);
+	st = resolver_create(
+	    config->base, config->clock, &snapshot->dns, &w->resolver);
+	if (st == OK)
+		st = peer_source_create(
+		    snapshot->cgroup_root, snapshot->exe_lookup, &w->peers);
+	if (st != OK) {
+		proxy_worker_destroy(w);
+		return st;
+	}
+	worker_arm_tick(w);
+	*out = w;
+	return OK;
+}
+
+static void
+worker_end_sessions(struct proxy_worker *w)
+{
+	struct session *s;
+
+	while ((s = LIST_FIRST(&w->sessions)) != NULL)
+		session_end(s, CLOSE_DRAIN);
+}
+
+void
+proxy_worker_destroy(struct proxy_worker *w)
+{
+	if (w == NULL)
+		return;
+	worker_end_sessions(w);
+	worker_reap_all(w);
+	(void)event_del(&w->tick);
+	(void)event_del(&w->reaper);
+	for (size_t i = 0; i < w->n_listeners; i++)
+		listener_destroy(w->listeners[i]);
+	relay_pool_release(&w->pool);
+	resolver_destroy(w->resolver);
+	peer_source_destroy(w->peers);
+	proxy_snapshot_unref(w->snapshot);
+	free(w->reap);
+	free(w);
+}
+
+enum status
+proxy_worker_listen(struct proxy_worker *w, int fd, const char *name)
+{
+	enum status st;
+
+	if (w->n_listeners == WORKER_LISTENERS_MAX)
+		return E_LIMIT;
+	st = listener_create(w, fd, name, &w->listeners[w->n_listeners]);
+	if (st == OK)
+		w->n_listeners++;
+	return st;
+}
+
+/* The old ones stay where the new cannot be had, and it is said. */
+static void
+worker_renew_parts(struct proxy_worker *w, const struct proxy_snapshot *s)
+{
+	struct peer_source *peers;
+
+	if (resolver_set_config(w->resolver, &s->dns) != OK)
+		log_error("no memory for the new name servers: the old stay");
+	if (s->exe_lookup == w->snapshot->exe_lookup &&
+	    strcmp(s->cgroup_root, w->snapshot->cgroup_root) == 0)
+		return;
+	if (peer_source_create(s->cgroup_root, s->exe_lookup, &peers) != OK) {
+		log_error("no new peer look-up: the old one stays");
+		return;
+	}
+	peer_source_destroy(w->peers);
+	w->peers = peers;
+}
+
+void
+proxy_worker_set_snapshot(struct proxy_worker *w, struct proxy_snapshot *s)
+{
+	struct proxy_snapshot *old = w->snapshot;
+	struct session *at, *next;
+
+	worker_renew_parts(w, s);
+	w->snapshot = proxy_snapshot_ref(s);
+	for (at = LIST_FIRST(&w->sessions); at != NULL; at = next) {
+		next = LIST_NEXT(at, link);
+		session_rejudge(at);
+	}
+	proxy_snapshot_unref(old);
+}
+
+void
+proxy_worker_drain(struct proxy_worker *w, void (*done)(void *arg), void *arg)
+{
+	struct session *s, *next;
+
+	w->draining = true;
+	w->drained = done;
+	w->drained_arg = arg;
+	for (size_t i = 0; i < w->n_listeners; i++)
+		listener_close(w->listeners[i]);
+	for (s = LIST_FIRST(&w->sessions); s != NULL; s = next) {
+		next = LIST_NEXT(s, link);
+		session_drain(s);
+	}
+	event_active(&w->reaper, EV_TIMEOUT, 1);
+}
+
+size_t
+proxy_worker_connections(const struct proxy_worker *w)
+{
+	return w->n_sessions;
+}

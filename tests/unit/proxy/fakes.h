@@ -1,0 +1,66 @@
+/* Stand-ins for what the core of the proxy asks: they answer as they are told,
+ * always from the loop, and remember what was asked. */
+#ifndef TESTS_UNIT_PROXY_FAKES_H
+#define TESTS_UNIT_PROXY_FAKES_H
+
+#include "proxy/proxy.h"
+
+#include <event2/event.h>
+
+enum { FAKE_RECORDS_MAX = 64, FAKE_TEXT_BYTES = 128 };
+
+struct fake_record {
+	enum record_event event;
+	enum record_verdict verdict;
+	enum reason code;
+	char id[RECORD_ID_BYTES];
+	char host[FAKE_TEXT_BYTES], sni[FAKE_TEXT_BYTES];
+	char protocol[FAKE_TEXT_BYTES], close[FAKE_TEXT_BYTES];
+	uint16_t port;
+	int status;
+	uint64_t up, down, generation;
+};
+
+/** What the stand-ins do; tests set it before they act. */
+struct fakes {
+	struct event_base *base;
+	struct clock clock;
+	int64_t now_ms, now_unix_s;
+	/* policy: the verdict of each phase */
+	enum reason name_code, route_code;
+	bool sni_any;
+	int64_t expires_unix_s;
+	/* the others */
+	bool peer_unknown, audit_sick, audit_stuck, userdb_later;
+	enum reason dial_code; /**< NONE: a connected pair */
+	int upstream;          /**< our end of the dialled pair, or -1 */
+	unsigned dials, resolutions, forwards, denials;
+	struct fake_record records[FAKE_RECORDS_MAX];
+	size_t n_records;
+	struct policy *policy;
+	struct proxy_ports ports;
+	struct proxy_shared *shared;
+	struct proxy_snapshot *snapshot; /**< the first one, generation 1 */
+	struct proxy_worker *worker;
+	uint16_t port; /**< where the worker listens */
+};
+
+extern struct fakes fake;
+
+/** A worker on a loopback port, and generous limits. */
+void fakes_init(void);
+void fakes_release(void);
+/** Another snapshot with its own limits, one reference for the caller. */
+struct proxy_snapshot *fake_snapshot(uint64_t generation);
+/** Runs the loop until nothing happens any more. */
+void fake_run(void);
+/** Lets @ms pass, in which the deadlines are noticed. */
+void fake_pass_ms(int64_t ms);
+/** A blocking socket to the worker, with a short receive time-out. */
+int fake_client(void);
+/** Sends @text while the loop runs. */
+void fake_say(int fd, const void *text, size_t n);
+/** What has come on @fd by now, as text; returns its length, -1 at the end. */
+long fake_hear(int fd, char *out, size_t bytes);
+
+#endif

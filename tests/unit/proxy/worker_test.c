@@ -1,0 +1,128 @@
+/* What a worker does to its connections: reloads, deadlines, limits, drain. */
+#include "tests/unit/proxy/connect_steps.h"
+
+static void
+a_reload_ends_what_it_no_longer_allows(void **state)
+{
+	struct proxy_snapshot *s = fake_snapshot(2);
+	int fd = open_tunnel();
+	char got[64];
+
+	(void)state;
+	proxy_worker_set_snapshot(fake.worker, s);
+	fake_run();
+	assert_int_equal(fake_hear(fd, got, sizeof got), 0);
+	say(fd, "still");
+	assert_int_equal(fake_hear(fake.upstream, got, sizeof got), 5);
+	fake.name_code = REASON_HOST_NOT_ALLOWED;
+	proxy_worker_set_snapshot(fake.worker, s);
+	fake_run();
+	assert_int_equal(fake_hear(fd, got, sizeof got), -1);
+	assert_int_equal(fake.resolutions, 1);
+	assert_string_equal(last_record()->close, "policy");
+	assert_int_equal(last_record()->generation, 2);
+	proxy_snapshot_unref(s);
+	(void)close(fd);
+}
+
+static void
+an_expiry_that_passes_ends_the_tunnel(void **state)
+{
+	int fd;
+	char got[64];
+
+	(void)state;
+	fake.expires_unix_s = fake.now_unix_s + 60;
+	fd = open_tunnel();
+	fake_pass_ms(59000);
+	assert_int_equal(fake_hear(fd, got, sizeof got), 0);
+	fake_pass_ms(2000);
+	assert_int_equal(fake_hear(fd, got, sizeof got), -1);
+	assert_string_equal(last_record()->close, "policy");
+	(void)close(fd);
+}
+
+static void
+deadlines_end_the_silent(void **state)
+{
+	int tunnel = open_tunnel(), silent, half, unhelloed;
+	char got[1024];
+
+	(void)state;
+	silent = fake_client();
+	half = fake_client();
+	say(half, "CONNECT a.test:443 HT");
+	unhelloed = fake_client();
+	say(unhelloed, CONNECT);
+	assert_starts(unhelloed, "HTTP/1.1 200 ");
+	fake_pass_ms(10001);
+	assert_int_equal(fake_hear(silent, got, sizeof got), -1);
+	assert_starts(half, "HTTP/1.1 408 Denied BAD_REQUEST");
+	assert_int_equal(fake_hear(unhelloed, got, sizeof got), -1);
+	assert_int_equal(fake_hear(tunnel, got, sizeof got), 0);
+	fake_pass_ms(300001);
+	assert_int_equal(fake_hear(tunnel, got, sizeof got), -1);
+	assert_string_equal(last_record()->close, "idle");
+	(void)close(silent);
+	(void)close(half);
+	(void)close(unhelloed);
+	(void)close(tunnel);
+}
+
+static void
+one_uid_may_not_have_more_than_its_share(void **state)
+{
+	int first, second;
+
+	(void)state;
+	fake.snapshot->limits.connections_per_uid = 1;
+	first = fake_client();
+	second = fake_client();
+	say(second, CONNECT);
+	assert_starts(second, "HTTP/1.1 503 Denied LIMIT_REACHED id=");
+	say(first, CONNECT);
+	assert_starts(first, "HTTP/1.1 200 ");
+	(void)close(first);
+	(void)close(second);
+}
+
+static void
+note_drained(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void
+drain_ends_the_idle_and_waits_for_the_rest(void **state)
+{
+	int tunnel = open_tunnel(), idle = fake_client();
+	bool drained = false;
+	char got[64];
+
+	(void)state;
+	proxy_worker_drain(fake.worker, note_drained, &drained);
+	fake_run();
+	assert_int_equal(fake_hear(idle, got, sizeof got), -1);
+	assert_false(drained);
+	say(tunnel, "more");
+	assert_int_equal(fake_hear(fake.upstream, got, sizeof got), 4);
+	(void)close(tunnel);
+	(void)close(fake.upstream);
+	fake.upstream = -1;
+	fake_run();
+	assert_true(drained);
+	(void)close(idle);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_reload_ends_what_it_no_longer_allows),
+		T(an_expiry_that_passes_ends_the_tunnel),
+		T(deadlines_end_the_silent),
+		T(one_uid_may_not_have_more_than_its_share),
+		T(drain_ends_the_idle_and_waits_for_the_rest),
+	};
+	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
+}
