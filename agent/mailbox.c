@@ -85,6 +85,13 @@ mailbox_create(struct event_base *base, size_t max, struct mailbox **out)
 }
 
 void
+mailbox_flush(struct mailbox *box)
+{
+	if (box != NULL)
+		deliver_all(box);
+}
+
+void
 mailbox_destroy(struct mailbox *box)
 {
 	if (box == NULL)

@@ -27,6 +27,9 @@ enum status mailbox_create(
  */
 void mailbox_destroy(struct mailbox *box);
 
+/** Delivers all that came so far, on the owner's thread. */
+void mailbox_flush(struct mailbox *box);
+
 /** From any thread. E_BUSY: full, nothing was taken. */
 enum status mailbox_post(struct mailbox *box, struct mail *m) ATTR_MUST_USE;
 /** As above for answers, whose number was bounded when they were asked. */

@@ -1,0 +1,14 @@
+/* The control socket: answers what control_client.h lists, by who asks. */
+#ifndef AGENT_CONTROL_H
+#define AGENT_CONTROL_H
+
+#include "base/status.h"
+
+struct control;
+struct daemon;
+
+enum status control_create(
+    struct daemon *d, struct control **out) ATTR_MUST_USE;
+void control_destroy(struct control *c);
+
+#endif

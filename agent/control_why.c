@@ -1,0 +1,368 @@
+/* `why`: the policy's word on a request that nobody makes. */
+#include "agent/control_why.h"
+
+#include "base/uri.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { GROUPS_MAX = 64 };
+
+struct why {
+	struct daemon *daemon;
+	struct proxy_snapshot *snapshot;
+	struct policy_request request;
+	struct host host;
+	struct peer peer;
+	char user[128], unit[128], cgroup[512];
+	char method[32], path[1024];
+	struct peer_group groups[GROUPS_MAX];
+	char group_names[GROUPS_MAX][64];
+	struct policy_verdict verdict;
+	struct worker_resolve *resolve;
+	bool is_operator;
+	void (*reply)(void *arg, json_t *reply);
+	void *arg;
+};
+
+static void
+why_free(struct why *w)
+{
+	proxy_snapshot_unref(w->snapshot);
+	free(w);
+}
+
+static const char *
+route_name(enum policy_route r)
+{
+	switch (r) {
+	case ROUTE_PRIVATE:
+		return "private";
+	case ROUTE_PRIVATE_ADDRESS:
+		return "private-address";
+	case ROUTE_PUBLIC:
+		return "public";
+	}
+	return "private";
+}
+
+static json_t *
+resolved_json(const struct policy_answer *a)
+{
+	json_t *chain = json_array(), *addresses = json_array();
+	char text[ADDR_TEXT_BYTES];
+
+	for (size_t i = 0; i < a->n_chain; i++)
+		(void)json_array_append_new(chain, json_string(a->chain[i]));
+	for (size_t i = 0; i < a->n_addresses; i++)
+		(void)json_array_append_new(
+		    addresses, json_string(addr_text(&a->addresses[i], text)));
+	return json_pack("{s:o, s:o}", "chain", chain, "addresses", addresses);
+}
+
+/* Addresses are for operators: a workload learns only what a denial says. */
+static json_t *
+why_json(struct why *w, const struct policy_answer *a)
+{
+	const struct policy_verdict *v = &w->verdict;
+	struct policy_explanation e;
+	json_t *j;
+
+	memset(&e, 0, sizeof e);
+	if (v->code != REASON_NONE)
+		policy_explain(w->snapshot->policy, &w->request, a, v, &e);
+	/* In report mode `why` still gives the enforce verdict. */
+	j = json_pack("{s:b, s:s, s:b, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s, "
+	              "s:i, s:s, s:s, s:s, s:s}",
+	    "ok", 1, "verdict",
+	    v->effect == POLICY_ALLOW && !v->would_deny ? "allow" : "deny",
+	    "would", v->would_deny ? 1 : 0, "mode",
+	    policy_mode(w->snapshot->policy) == POLICY_ENFORCE ? "enforce"
+	                                                       : "report",
+	    "code", reason_code(v->code), "reason",
+	    v->code == REASON_NONE ? "" : reason_info(v->code)->text, "rule",
+	    v->rule, "route", v->rule != NULL ? route_name(v->route) : NULL,
+	    "zone", v->zone, "host", w->host.name, "port", (int)w->request.port,
+	    "rule_near", e.rule_near, "unmet", e.unmet, "fix", e.fix,
+	    "fix_rule", e.fix_rule);
+	if (j != NULL && a != NULL && w->is_operator)
+		(void)json_object_set_new(j, "resolved", resolved_json(a));
+	return j;
+}
+
+static void
+on_resolved(void *arg, const struct policy_answer *a)
+{
+	struct why *w = arg;
+
+	w->resolve = NULL;
+	policy_decide_route(w->snapshot->policy, &w->request, a,
+	    &w->snapshot->self, &w->verdict);
+	w->reply(w->arg, why_json(w, a));
+	why_free(w);
+}
+
+/* "https://host/path", "http://...", or "host:port". */
+static enum status
+read_target(struct why *w, const char *target, struct status_detail *detail)
+{
+	struct authority a;
+	struct uri u;
+
+	if (uri_parse(slice_of(target), &u) == OK) {
+		w->host = u.authority.host;
+		w->request.port = u.authority.port;
+		w->request.plaintext = u.scheme == URI_HTTP;
+		if (slice_copy(u.path, w->path, sizeof w->path) &&
+		    w->request.plaintext)
+			w->request.path = slice_of(w->path);
+	} else if (authority_parse(slice_of(target), &a) == OK) {
+		w->host = a.host;
+		w->request.port = a.has_port ? a.port : 443;
+	} else {
+		return status_set(detail, E_INVALID,
+		    "the target must be a URL, HOST or HOST:PORT");
+	}
+	w->request.host = &w->host;
+	return OK;
+}
+
+static bool
+copy_text(json_t *request, const char *key, char *out, size_t out_bytes)
+{
+	json_t *v = json_object_get(request, key);
+
+	if (v == NULL)
+		return true;
+	return json_is_string(v) &&
+	    slice_copy(slice_of(json_string_value(v)), out, out_bytes);
+}
+
+static enum status
+read_user(struct why *w, json_t *request)
+{
+	json_t *v = json_object_get(request, "user");
+	uint64_t uid = 0;
+	struct passwd *pw;
+
+	if (v == NULL)
+		return OK;
+	/* The operator waits for this one look-up; no worker does. */
+	pw = getpwnam(w->user);
+	if (pw != NULL)
+		uid = pw->pw_uid;
+	else if (!slice_to_u64(slice_of(w->user), UINT32_MAX, &uid))
+		return E_NOTFOUND;
+	w->peer.uid = (uint32_t)uid;
+	return userdb_lookup_now(w->daemon->userdb, &w->peer);
+}
+
+static void
+read_groups(struct why *w, json_t *request)
+{
+	json_t *list = json_object_get(request, "groups");
+	json_t *v;
+	size_t i, n = 0;
+
+	if (!json_is_array(list))
+		return;
+	json_array_foreach(list, i, v) {
+		const char *s = json_string_value(v);
+		struct group *gr = s != NULL ? getgrnam(s) : NULL;
+		uint64_t gid = gr != NULL ? gr->gr_gid : UINT32_MAX;
+
+		if (s == NULL || n == GROUPS_MAX)
+			continue;
+		if (gr == NULL && !slice_to_u64(slice_of(s), UINT32_MAX, &gid))
+			gid = UINT32_MAX;
+		(void)snprintf(
+		    w->group_names[n], sizeof w->group_names[n], "%s", s);
+		w->groups[n].gid = (uint32_t)gid;
+		w->groups[n].name = w->group_names[n];
+		n++;
+	}
+	w->peer.groups = w->groups;
+	w->peer.n_groups = n;
+}
+
+static bool
+names_others(json_t *request)
+{
+	static const char *const keys[] = { "user", "groups", "unit",
+		"cgroup" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (json_object_get(request, keys[i]) != NULL)
+			return true;
+	return false;
+}
+
+static enum status
+read_workload(struct why *w, const struct why_asker *asker, json_t *request,
+    struct status_detail *detail)
+{
+	w->peer = asker->peer;
+	(void)snprintf(w->unit, sizeof w->unit, "%s", asker->peer.unit);
+	(void)snprintf(w->cgroup, sizeof w->cgroup, "%s", asker->peer.cgroup);
+	if (names_others(request) && !asker->is_operator)
+		return status_set(detail, E_DENIED,
+		    "only root and the daemon's own group may ask about "
+		    "others; ask about yourself");
+	if (!copy_text(request, "user", w->user, sizeof w->user) ||
+	    !copy_text(request, "unit", w->unit, sizeof w->unit) ||
+	    !copy_text(request, "cgroup", w->cgroup, sizeof w->cgroup) ||
+	    !copy_text(request, "method", w->method, sizeof w->method))
+		return status_set(detail, E_INVALID,
+		    "user, unit, cgroup and method must be short texts");
+	if (read_user(w, request) != OK)
+		return status_set(detail, E_INVALID,
+		    "no user is called \"%s\" here", w->user);
+	read_groups(w, request);
+	w->peer.unit = w->unit;
+	w->peer.cgroup = w->cgroup;
+	w->peer.exe = "";
+	w->request.peer = &w->peer;
+	if (w->request.plaintext)
+		w->request.method =
+		    slice_of(w->method[0] != '\0' ? w->method : "GET");
+	return OK;
+}
+
+/* "at" is RFC 3339 in UTC, to the second. */
+static enum status
+read_time(struct why *w, json_t *request, struct status_detail *detail)
+{
+	json_t *v = json_object_get(request, "at");
+	struct tm tm = { 0 };
+	const char *end;
+
+	w->request.now_unix_s = clock_unix_s(w->daemon->clock);
+	if (v == NULL)
+		return OK;
+	end = json_is_string(v)
+	    ? strptime(json_string_value(v), "%Y-%m-%dT%H:%M:%SZ", &tm)
+	    : NULL;
+	if (end == NULL || *end != '\0')
+		return status_set(detail, E_INVALID,
+		    "\"at\" must be like 2026-11-23T08:00:00Z");
+	w->request.now_unix_s = (int64_t)timegm(&tm);
+	return OK;
+}
+
+/* E_PARTIAL: the resolver is asked first. */
+static enum status
+decide(struct why *w, struct status_detail *detail)
+{
+	struct daemon *d = w->daemon;
+	const struct policy_answer literal = { .addresses = &w->host.addr,
+		.n_addresses = 1 };
+
+	policy_decide_name(w->snapshot->policy, &w->request, &w->verdict);
+	if (w->verdict.effect != POLICY_ALLOW)
+		return OK;
+	if (w->host.kind == HOST_IP) {
+		policy_decide_route(w->snapshot->policy, &w->request, &literal,
+		    &w->snapshot->self, &w->verdict);
+		return OK;
+	}
+	if (worker_resolve_start(d->workers[0], d->mailbox, w->host.name,
+	        on_resolved, w, &w->resolve) != OK)
+		return status_set(
+		    detail, E_BUSY, "the resolver cannot be asked now");
+	return E_PARTIAL;
+}
+
+static struct why *
+why_new(struct daemon *d, const struct why_question *q)
+{
+	struct why *w = calloc(1, sizeof *w);
+
+	if (w == NULL)
+		return NULL;
+	w->daemon = d;
+	w->snapshot = proxy_snapshot_ref(d->snapshot);
+	w->is_operator = q->asker->is_operator;
+	w->reply = q->reply;
+	w->arg = q->arg;
+	return w;
+}
+
+enum status
+why_start(struct daemon *d, const struct why_question *q, json_t **now,
+    struct why **later, struct status_detail *detail)
+{
+	const char *target =
+	    json_string_value(json_object_get(q->request, "target"));
+	struct why *w;
+	enum status st;
+
+	if (target == NULL)
+		return status_set(detail, E_INVALID, "\"target\" is missing");
+	w = why_new(d, q);
+	if (w == NULL)
+		return status_set(detail, E_NOMEM, "no memory");
+	st = read_target(w, target, detail);
+	if (st == OK)
+		st = read_workload(w, q->asker, q->request, detail);
+	if (st == OK)
+		st = read_time(w, q->request, detail);
+	if (st == OK)
+		st = decide(w, detail);
+	if (st == E_PARTIAL) {
+		*later = w;
+		return OK;
+	}
+	if (st == OK)
+		*now = why_json(w, NULL);
+	why_free(w);
+	return st;
+}
+
+void
+why_cancel(struct why *w)
+{
+	if (w->resolve != NULL)
+		worker_resolve_cancel(w->resolve);
+	why_free(w);
+}
+
+enum status
+why_past(struct daemon *d, const struct why_asker *asker, const char *id,
+    json_t **reply)
+{
+	static const char *const operators_only[] = { "resolved", "address" };
+	struct denial_found f;
+	enum status st = denials_find(d->denials, slice_of(id), &f);
+	struct buf text;
+	json_t *record;
+
+	if (st != OK)
+		return st;
+	if (!asker->is_operator &&
+	    (!f.peer_known || f.uid != asker->peer.uid)) {
+		buf_release(&f.members);
+		return E_NOTFOUND;
+	}
+	buf_init(&text, f.members.n + 2);
+	buf_putc(&text, '{');
+	buf_put_slice(&text, buf_slice(&f.members));
+	buf_putc(&text, '}');
+	buf_release(&f.members);
+	record = buf_status(&text) == OK ? json_loadb(text.p, text.n, 0, NULL)
+	                                 : NULL;
+	buf_release(&text);
+	if (record == NULL)
+		return E_INTERNAL;
+	for (size_t i = 0; i < ARRAY_LEN(operators_only); i++)
+		if (!asker->is_operator)
+			(void)json_object_del(record, operators_only[i]);
+	*reply = json_pack("{s:b, s:o, s:s, s:s, s:s, s:s}", "ok", 1, "denial",
+	    record, "rule_near", f.explanation.rule_near, "unmet",
+	    f.explanation.unmet, "fix", f.explanation.fix, "fix_rule",
+	    f.explanation.fix_rule);
+	return *reply != NULL ? OK : E_NOMEM;
+}

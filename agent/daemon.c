@@ -1,0 +1,310 @@
+/* The daemon's life: load, make, serve, drain, unmake. */
+#include "agent/daemon.h"
+
+#include "agent/agent.h"
+#include "base/jsonw.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+enum { WORKER_STALL_MS = 10000, EXTRA_MAX_BYTES = 2048 };
+
+size_t
+daemon_reasons(const struct daemon *d, const char *reasons[DAEMON_REASONS_MAX])
+{
+	size_t n = 0;
+
+	if (d->draining)
+		reasons[n++] = "the agent is stopping";
+	if (!audit_log_healthy(d->audit))
+		reasons[n++] = "the audit cannot be written";
+	if (!identity_is_ready(d->identity))
+		reasons[n++] = "an identity was asked for and not reached yet";
+	if (d->ca_problem.text[0] != '\0')
+		reasons[n++] = "the CA file cannot be used";
+	return n;
+}
+
+size_t
+daemon_connections(const struct daemon *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_workers; i++)
+		n += worker_connections(d->workers[i]);
+	return n;
+}
+
+static void
+stop_now(struct daemon *d)
+{
+	(void)event_base_loopbreak(d->base);
+}
+
+static void
+on_drain_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	log_notice("drain time is over with %zu connections open",
+	    daemon_connections(d));
+	stop_now(d);
+}
+
+static void
+on_worker_drained(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (--d->undrained == 0)
+		stop_now(d);
+}
+
+static void
+drain(struct daemon *d)
+{
+	const struct timeval wait = {
+		.tv_sec = d->config->timeouts.drain_ms / 1000,
+		.tv_usec = (long)(d->config->timeouts.drain_ms % 1000) * 1000,
+	};
+
+	d->draining = true;
+	log_notice("stopping: %zu connections open", daemon_connections(d));
+	(void)sd_notify(0, "STOPPING=1\nSTATUS=draining");
+	identity_drain(d->identity);
+	d->undrained = d->n_workers;
+	for (size_t i = 0; i < d->n_workers; i++)
+		if (worker_drain(
+		        d->workers[i], d->mailbox, on_worker_drained, d) != OK)
+			on_worker_drained(d);
+	if (event_add(d->drain_timer, &wait) != 0)
+		stop_now(d);
+}
+
+static void
+on_stop_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)sig;
+	(void)what;
+	if (d->draining)
+		stop_now(d);
+	else
+		drain(d);
+}
+
+static void
+on_hangup(evutil_socket_t sig, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)sig;
+	(void)what;
+	if (!d->draining)
+		(void)daemon_reload(d);
+}
+
+/* The manager hears of us only while every loop turns. */
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	int64_t now = clock_boot_ms(d->clock);
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < d->n_workers; i++)
+		if (now - worker_beat_ms(d->workers[i]) > WORKER_STALL_MS) {
+			log_error("worker %zu has not turned for %lld ms", i,
+			    (long long)(now - worker_beat_ms(d->workers[i])));
+			return;
+		}
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
+/* TLS trust is read once the listeners serve: it costs tens of ms. */
+static void
+on_ca_check(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	d->ca_problem.text[0] = '\0';
+	if (config_check_ca(d->config, &d->ca_problem) != OK)
+		log_error("%s", d->ca_problem.text);
+}
+
+static bool
+make_events(struct daemon *d)
+{
+	static const int stops[] = { SIGTERM, SIGINT };
+	struct timeval soon = { 0 };
+	struct timeval often;
+	uint64_t usec = 0;
+	bool ok = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(stops); i++)
+		d->signals[i] =
+		    evsignal_new(d->base, stops[i], on_stop_signal, d);
+	d->signals[2] = evsignal_new(d->base, SIGHUP, on_hangup, d);
+	for (size_t i = 0; i < ARRAY_LEN(d->signals); i++)
+		ok = ok && d->signals[i] != NULL &&
+		    event_add(d->signals[i], NULL) == 0;
+	d->drain_timer = evtimer_new(d->base, on_drain_timeout, d);
+	d->ca_check = evtimer_new(d->base, on_ca_check, d);
+	ok = ok && d->drain_timer != NULL && d->ca_check != NULL &&
+	    event_add(d->ca_check, &soon) == 0;
+	if (sd_watchdog_enabled(0, &usec) > 0) {
+		often.tv_sec = (time_t)(usec / 3 / 1000000);
+		often.tv_usec = (suseconds_t)(usec / 3 % 1000000);
+		d->watchdog =
+		    event_new(d->base, -1, EV_PERSIST, on_watchdog, d);
+		ok = ok && d->watchdog != NULL &&
+		    event_add(d->watchdog, &often) == 0;
+	}
+	return ok;
+}
+
+static void
+free_events(struct daemon *d)
+{
+	struct event *all[] = { d->signals[0], d->signals[1], d->signals[2],
+		d->watchdog, d->drain_timer, d->ca_check };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i] != NULL)
+			event_free(all[i]);
+}
+
+/* Only this thread takes signals; the others are made with all blocked. */
+static void
+signals_block(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	(void)pthread_sigmask(how, &set, NULL);
+}
+
+static void
+record_start(struct daemon *d)
+{
+	char sha256[AUDIT_HASH_BYTES];
+	uint64_t bytes;
+	struct jsonw w;
+	struct buf extra;
+
+	buf_init(&extra, EXTRA_MAX_BYTES);
+	jsonw_init(&w, &extra);
+	jsonw_str(&w, "version", agent_version);
+	if (audit_log_torn(d->audit, &bytes, sha256)) {
+		jsonw_object(&w, "torn");
+		jsonw_u64(&w, "bytes", bytes);
+		jsonw_str(&w, "sha256", sha256);
+		jsonw_object_end(&w);
+		log_warning("the audit had a torn tail of %llu bytes",
+		    (unsigned long long)bytes);
+	}
+	daemon_record(d, RECORD_START, buf_slice(&extra));
+	d->started = true;
+	buf_release(&extra);
+}
+
+static void
+serve(struct daemon *d)
+{
+	const char *reasons[DAEMON_REASONS_MAX];
+	size_t n;
+
+	signals_block(SIG_UNBLOCK);
+	record_start(d);
+	for (size_t i = 0; i < d->listeners.n; i++)
+		log_info("listening: %s %s",
+		    listen_role_name(d->listeners.at[i].role),
+		    d->listeners.at[i].at.name);
+	n = daemon_reasons(d, reasons);
+	(void)sd_notifyf(0, "READY=1\nSTATUS=%s%s",
+	    n == 0 ? "serving" : "degraded: ", n == 0 ? "" : reasons[0]);
+	log_notice("wayleaved %s serves generation %llu", agent_version,
+	    (unsigned long long)d->generation);
+	(void)event_base_loop(d->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	log_notice("stopped");
+}
+
+static int
+exit_code(enum status st)
+{
+	if (st == E_BUSY)
+		return EX_UNAVAILABLE;
+	if (st == E_DENIED)
+		return EX_NOPERM;
+	if (st == E_INVALID || st == E_UNSUPPORTED)
+		return EX_CONFIG;
+	if (st == E_IO || st == E_NOTFOUND)
+		return EX_IOERR;
+	return EX_SOFTWARE;
+}
+
+static int
+run_loaded(struct daemon *d, struct policy *policy)
+{
+	struct status_detail detail = { "" };
+	enum status st;
+
+	log_set_level(d->config->log_level);
+	signals_block(SIG_BLOCK);
+	(void)signal(SIGPIPE, SIG_IGN);
+	d->base = event_base_new();
+	st = d->base == NULL ? E_NOMEM : daemon_make(d, policy, &detail);
+	if (st == OK && !make_events(d))
+		st = E_NOMEM;
+	if (st == OK)
+		serve(d);
+	else
+		log_error("start failed: %s",
+		    detail.text[0] != '\0' ? detail.text : status_text(st));
+	if (d->base != NULL) {
+		daemon_unmake(d);
+		free_events(d);
+		event_base_free(d->base);
+	}
+	return st == OK ? EX_OK : exit_code(st);
+}
+
+int
+daemon_run(const char *config_path)
+{
+	struct daemon *d = calloc(1, sizeof *d);
+	struct policy *policy = NULL;
+	int code = EX_CONFIG;
+
+	if (d == NULL)
+		return EX_SOFTWARE;
+	d->listeners.lock_fd = -1;
+	d->clock = &clock_system;
+	d->config_path = config_path;
+	d->start_boot_ms = clock_boot_ms(d->clock);
+	if (daemon_load(d, &d->config, &policy) == OK) {
+		d->reload.ok = true;
+		d->reload.unix_s = clock_unix_s(d->clock);
+		code = run_loaded(d, policy);
+		policy_unref(policy);
+	}
+	config_destroy(d->config);
+	free(d);
+	return code;
+}

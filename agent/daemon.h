@@ -1,0 +1,84 @@
+/* The running daemon, for the files of agent/ that make it up. */
+#ifndef AGENT_DAEMON_H
+#define AGENT_DAEMON_H
+
+#include "agent/config.h"
+#include "agent/listeners.h"
+#include "agent/wiring.h"
+#include "agent/worker.h"
+
+enum { DAEMON_WORKERS_MAX = 64, DAEMON_REASONS_MAX = 8 };
+
+struct control;
+struct admin;
+
+/** What the last load of the files came to. */
+struct daemon_reload {
+	bool ok;
+	int64_t unix_s;
+	char message[512];
+};
+
+struct daemon {
+	const char *config_path;
+	const struct clock *clock;
+	struct event_base *base;
+	struct config *config;
+	struct proxy_snapshot *snapshot;
+	uint64_t generation;
+	struct listeners listeners;
+	struct mailbox *mailbox;
+	struct audit_log *audit;
+	struct userdb *userdb;
+	struct denials *denials;
+	struct proxy_shared *shared;
+	struct peer_source *peers;
+	struct broker_desk *desk;
+	struct wiring wiring; /**< of the control loop */
+	struct wiring_identity wiring_identity;
+	struct identity *identity;
+	struct worker *workers[DAEMON_WORKERS_MAX];
+	size_t n_workers; /**< loops of traffic, at least one */
+	struct control *control;
+	struct admin *admin;
+	struct event *signals[3];
+	struct event *watchdog, *drain_timer, *ca_check;
+	uint8_t broker_key[32];
+	int64_t start_boot_ms;
+	bool memory_locked;
+	bool started; /**< the start record is written */
+	bool draining;
+	size_t undrained;
+	struct daemon_reload reload;
+	struct status_detail ca_problem; /**< "" when the CA file is good */
+	int exit_code;
+};
+
+/** Runs until a signal; the result is the exit code of the process. */
+int daemon_run(const char *config_path);
+
+/** Why it is not ready, as static English clauses; 0: it is ready. */
+size_t daemon_reasons(
+    const struct daemon *d, const char *reasons[DAEMON_REASONS_MAX]);
+size_t daemon_connections(const struct daemon *d);
+
+/* daemon_load.c */
+
+/** Reads configuration and policy; issues go to stderr on this thread. */
+enum status daemon_load(struct daemon *d, struct config **config,
+    struct policy **policy) ATTR_MUST_USE;
+/** Refuses a policy that names our own uid as a workload. */
+enum status daemon_judge_user(const struct daemon *d, const struct config *c,
+    const struct policy *p, struct status_detail *detail) ATTR_MUST_USE;
+/** SIGHUP: takes effect whole, or the last good state stays. */
+enum status daemon_reload(struct daemon *d);
+/** A record of our own (start, reload, stop); @extra is JSON members. */
+void daemon_record(
+    struct daemon *d, enum record_event event, struct slice extra);
+
+/* daemon_parts.c: what is made at start, in order, and unmade. */
+enum status daemon_make(
+    struct daemon *d, struct policy *policy, struct status_detail *detail);
+void daemon_unmake(struct daemon *d);
+
+#endif

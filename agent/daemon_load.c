@@ -1,0 +1,227 @@
+/* Loads configuration and policy, at start and on SIGHUP. */
+#include "agent/daemon.h"
+
+#include "agent/snapshot.h"
+
+#include "base/jsonw.h"
+#include "base/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ISSUES_MAX_BYTES = 131072, EXTRA_MAX_BYTES = 4096 };
+
+/* One log line an issue; the first error is kept for status. */
+static void
+report(struct daemon *d, const char *file, const struct policy_issues *issues)
+{
+	for (size_t i = 0; i < issues->n; i++) {
+		const struct policy_issue *p = &issues->at[i];
+
+		if (p->is_error)
+			log_error(
+			    "%s:%u:%u: %s", file, p->line, p->column, p->text);
+		else
+			log_warning("%s:%u:%u: warning: %s", file, p->line,
+			    p->column, p->text);
+		if (p->is_error && d->reload.message[0] == '\0')
+			(void)snprintf(d->reload.message,
+			    sizeof d->reload.message, "%s:%u:%u: %s", file,
+			    p->line, p->column, p->text);
+	}
+}
+
+enum status
+daemon_load(struct daemon *d, struct config **config, struct policy **policy)
+{
+	struct policy_issues *issues = calloc(1, sizeof *issues);
+	struct config *c = NULL;
+	enum status st;
+
+	d->reload.message[0] = '\0';
+	if (issues == NULL)
+		return E_NOMEM;
+	st = config_load(d->config_path, &c, issues);
+	report(d, d->config_path, issues);
+	if (st == OK) {
+		st = config_load_policy(c, policy, issues);
+		report(d, c->policy_file, issues);
+	}
+	free(issues);
+	if (st != OK) {
+		config_destroy(c);
+		return st;
+	}
+	*config = c;
+	return OK;
+}
+
+enum status
+daemon_judge_user(const struct daemon *d, const struct config *c,
+    const struct policy *p, struct status_detail *detail)
+{
+	struct peer self = { .known = true,
+		.uid = geteuid(),
+		.pid = getpid(),
+		.user = "",
+		.unit = "",
+		.cgroup = "",
+		.exe = "" };
+	const char *names[4];
+	enum status st = userdb_lookup_now(d->userdb, &self);
+
+	if (st != OK)
+		return status_set(detail, st, "no memory for our own user");
+	if (c->unsafe_same_user ||
+	    policy_workload_names(p, &self, names, ARRAY_LEN(names)) == 0)
+		return OK;
+	return status_set(detail, E_DENIED,
+	    "the daemon runs as %s (uid %u), which the policy also names as "
+	    "workload \"%s\": that workload could read the daemon's memory; "
+	    "run the daemon as a user of its own, or set "
+	    "\"unsafe_same_user\": true in a lab",
+	    self.user, self.uid, names[0]);
+}
+
+void
+daemon_record(struct daemon *d, enum record_event event, struct slice extra)
+{
+	struct record rec;
+	char id[RECORD_ID_BYTES];
+
+	record_init(&rec, event);
+	record_new_id(id);
+	rec.id = id;
+	rec.extra = extra;
+	if (d->snapshot != NULL) {
+		rec.policy_generation = d->snapshot->generation;
+		rec.policy_sha256 = policy_sha256(d->snapshot->policy);
+		rec.mode = policy_mode(d->snapshot->policy) == POLICY_ENFORCE
+		    ? "enforce"
+		    : "report";
+	}
+	if (wiring_record(d->audit, &rec) != OK)
+		log_error("a record of our own could not be written");
+}
+
+static void
+record_reload(struct daemon *d)
+{
+	struct jsonw w;
+	struct buf extra;
+
+	buf_init(&extra, EXTRA_MAX_BYTES);
+	jsonw_init(&w, &extra);
+	jsonw_bool(&w, "ok", d->reload.ok);
+	jsonw_str(&w, "message", d->reload.message);
+	daemon_record(d, RECORD_RELOAD,
+	    buf_status(&extra) == OK ? buf_slice(&extra) : SLICE(""));
+	buf_release(&extra);
+}
+
+static void
+notify_reloading(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+	    (unsigned long long)now.tv_sec * 1000000U +
+	        (unsigned long long)now.tv_nsec / 1000U);
+}
+
+/* All that can fail is done; from here on the new generation rules. */
+static void
+publish(struct daemon *d, struct proxy_snapshot *s)
+{
+	for (size_t i = 0; i < d->n_workers; i++)
+		if (worker_set_snapshot(d->workers[i], s) != OK)
+			log_error("worker %zu could not be told of "
+			          "generation %llu",
+			    i, (unsigned long long)s->generation);
+	if (d->snapshot != NULL)
+		proxy_snapshot_unref(d->snapshot);
+	d->snapshot = s;
+	d->wiring_identity.snapshot = s;
+	d->generation = s->generation;
+}
+
+static enum status
+apply(struct daemon *d, struct config *c, struct policy *p)
+{
+	struct proxy_snapshot *s = NULL;
+	struct status_detail detail = { "" };
+	enum status st = daemon_judge_user(d, c, p, &detail);
+
+	if (st == OK)
+		st = snapshot_build(c, p, &d->listeners, d->generation + 1, &s);
+	if (st == OK)
+		st = identity_set_configs(
+		    d->identity, c->identities, c->n_identities);
+	if (st != OK) {
+		if (s != NULL)
+			proxy_snapshot_unref(s);
+		(void)snprintf(d->reload.message, sizeof d->reload.message,
+		    "%.500s",
+		    detail.text[0] != '\0' ? detail.text : status_text(st));
+		log_error("%s", d->reload.message);
+		return st;
+	}
+	publish(d, s);
+	return OK;
+}
+
+static void
+take_config(struct daemon *d, struct config *c)
+{
+	char keys[256];
+
+	config_restart_keys(d->config, c, keys, sizeof keys);
+	if (keys[0] != '\0') {
+		(void)snprintf(d->reload.message, sizeof d->reload.message,
+		    "changed, but needs a restart: %s", keys);
+		log_warning("%s: %s", d->config_path, d->reload.message);
+	}
+	config_keep_fixed(c, d->config);
+	config_destroy(d->config);
+	d->config = c;
+	log_set_level(c->log_level);
+}
+
+enum status
+daemon_reload(struct daemon *d)
+{
+	struct config *c = NULL;
+	struct policy *p = NULL;
+	enum status st;
+
+	notify_reloading();
+	audit_log_reopen(d->audit);
+	st = daemon_load(d, &c, &p);
+	if (st == OK) {
+		st = apply(d, c, p);
+		policy_unref(p);
+		if (st == OK)
+			take_config(d, c);
+		else
+			config_destroy(c);
+	}
+	d->reload.ok = st == OK;
+	d->reload.unix_s = clock_unix_s(d->clock);
+	metric_add(
+	    st == OK ? METRIC_RELOADS_TOTAL : METRIC_RELOAD_ERRORS_TOTAL, 1);
+	record_reload(d);
+	if (st == OK)
+		log_notice("generation %llu is in force",
+		    (unsigned long long)d->generation);
+	else
+		log_error("reload failed; generation %llu stays in force",
+		    (unsigned long long)d->generation);
+	(void)sd_notifyf(0, "READY=1\nSTATUS=%s",
+	    st == OK ? "serving" : "serving; the last reload failed");
+	return st;
+}

@@ -1,0 +1,20 @@
+/* Takes away from the process what it does not need. */
+#ifndef AGENT_HARDEN_H
+#define AGENT_HARDEN_H
+
+#include "base/status.h"
+
+/**
+ * First thing in main(): no core, not dumpable, no environment variable that
+ * would steer a library past the configuration.
+ */
+enum status harden_process(struct status_detail *detail) ATTR_MUST_USE;
+/**
+ * After the listeners are bound and before any thread: no capabilities, but
+ * CAP_SYS_PTRACE where a unit gave it for `exes`.
+ */
+enum status harden_capabilities(struct status_detail *detail) ATTR_MUST_USE;
+/** After all threads run: the system calls that are left, for all of them. */
+enum status harden_syscalls(struct status_detail *detail) ATTR_MUST_USE;
+
+#endif

@@ -1,0 +1,319 @@
+/* The listening sockets: bound by us under a lock, or inherited. */
+#include "agent/listeners.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+static const char *const role_names[LISTEN_ROLES] = {
+	"proxy",
+	"broker",
+	"admin",
+	"control",
+};
+
+const char *
+listen_role_name(enum listen_role role)
+{
+	return role_names[role];
+}
+
+/* One daemon a runtime folder: two would fight for Unix sockets. */
+static enum status
+take_lock(
+    const struct config *c, struct listeners *l, struct status_detail *detail)
+{
+	char path[CONFIG_PATH_BYTES + 32];
+
+	if (mkdir(c->runtime_dir, 0755) != 0 && errno != EEXIST)
+		return status_set(detail, E_IO,
+		    "the runtime folder \"%s\" cannot be made: %s",
+		    c->runtime_dir, strerror(errno));
+	(void)snprintf(path, sizeof path, "%s/wayleaved.lock", c->runtime_dir);
+	l->lock_fd =
+	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (l->lock_fd < 0)
+		return status_set(detail, E_IO,
+		    "the lock file \"%s\" cannot be opened: %s", path,
+		    strerror(errno));
+	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return status_set(detail, E_BUSY,
+		    "another wayleaved holds \"%s\"; stop it, or give this "
+		    "one another runtime_dir",
+		    path);
+	return OK;
+}
+
+static struct listener *
+add(struct listeners *l, enum listen_role role)
+{
+	struct listener *n;
+
+	if (l->n == LISTENERS_MAX)
+		return NULL;
+	n = &l->at[l->n++];
+	memset(n, 0, sizeof *n);
+	n->role = role;
+	return n;
+}
+
+/* Where an inherited socket listens, as the records name it. */
+static void
+name_inherited(struct listener *n, int fd)
+{
+	struct sockaddr_storage ss;
+	struct sockaddr_un sun;
+	socklen_t len = sizeof ss;
+	char text[ADDR_TEXT_BYTES];
+
+	memset(&ss, 0, sizeof ss);
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
+		return;
+	if (addr_from_sockaddr(
+	        (struct sockaddr *)&ss, &n->at.addr, &n->at.port)) {
+		(void)snprintf(n->at.name, sizeof n->at.name, "%s",
+		    addr_port_text(&n->at.addr, n->at.port, text));
+		return;
+	}
+	memcpy(&sun, &ss, sizeof sun);
+	(void)snprintf(n->at.path, sizeof n->at.path, "%.*s",
+	    (int)sizeof sun.sun_path - 1, sun.sun_path);
+	(void)snprintf(n->at.name, sizeof n->at.name, "unix:%s", n->at.path);
+}
+
+static enum status
+inherit_one(
+    struct listeners *l, int fd, const char *name, struct status_detail *detail)
+{
+	struct listener *n = NULL;
+
+	for (int r = 0; r < LISTEN_ROLES; r++)
+		if (strcmp(role_names[r], name) == 0)
+			n = add(l, (enum listen_role)r);
+	if (n == NULL)
+		return status_set(detail, E_INVALID,
+		    "socket activation passed a descriptor named \"%s\"; set "
+		    "FileDescriptorName= to proxy, broker, admin or control",
+		    name);
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+		return status_set(detail, E_IO,
+		    "inherited descriptor \"%s\": %s", name, strerror(errno));
+	n->inherited = true;
+	n->fds[0] = fd;
+	n->n_fds = 1;
+	name_inherited(n, fd);
+	return OK;
+}
+
+static enum status
+inherit(struct listeners *l, struct status_detail *detail)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names);
+	enum status st = OK;
+
+	for (int i = 0; i < n; i++) {
+		if (st == OK)
+			st = inherit_one(
+			    l, SD_LISTEN_FDS_START + i, names[i], detail);
+		free(names[i]);
+	}
+	free(names);
+	return st;
+}
+
+static bool
+has_role(const struct listeners *l, enum listen_role role)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->at[i].role == role && l->at[i].inherited)
+			return true;
+	return false;
+}
+
+/* A socket file that nobody listens on is a leftover of a crash. */
+static void
+remove_leftover(const struct sockaddr_un *sun)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (lstat(sun->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	    connect(fd, (const struct sockaddr *)sun, sizeof *sun) != 0 &&
+	    errno == ECONNREFUSED)
+		(void)unlink(sun->sun_path);
+	close(fd);
+}
+
+static enum status
+bind_failed(const struct listener *n, struct status_detail *detail)
+{
+	int e = errno;
+
+	return status_set(detail, e == EADDRINUSE ? E_BUSY : E_IO,
+	    "listen.%s \"%s\": %s%s", role_names[n->role], n->at.name,
+	    strerror(e), e == EADDRINUSE ? "; another program has it" : "");
+}
+
+static enum status
+open_unix(struct listener *n, struct status_detail *detail)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	memcpy(sun.sun_path, n->at.path, sizeof sun.sun_path);
+	if (fd < 0)
+		return bind_failed(n, detail);
+	remove_leftover(&sun);
+	/* 0666: who may do what is decided by SO_PEERCRED, not by the mode. */
+	if (bind(fd, (const struct sockaddr *)&sun, sizeof sun) != 0 ||
+	    chmod(n->at.path, 0666) != 0 || listen(fd, SOMAXCONN) != 0) {
+		enum status st = bind_failed(n, detail);
+
+		close(fd);
+		return st;
+	}
+	n->fds[0] = fd;
+	n->n_fds = 1;
+	return OK;
+}
+
+static int
+bind_tcp(const struct listener *n, bool reuse_port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&n->at.addr, n->at.port, &ss);
+	const int one = 1;
+	int fd =
+	    socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+	    (ss.ss_family == AF_INET6 &&
+	        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) !=
+	            0) ||
+	    (reuse_port &&
+	        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) !=
+	            0) ||
+	    bind(fd, (const struct sockaddr *)&ss, len) != 0) {
+		int e = errno;
+
+		close(fd);
+		errno = e;
+		return -1;
+	}
+	return fd;
+}
+
+/* The first bind is exclusive; only when it holds the port is the option set
+ * that lets our own others join it. */
+static enum status
+open_tcp(struct listener *n, unsigned n_sockets, struct status_detail *detail)
+{
+	const int one = 1;
+
+	for (unsigned i = 0; i < n_sockets; i++) {
+		int fd = bind_tcp(n, i > 0);
+
+		if (fd < 0)
+			return bind_failed(n, detail);
+		n->fds[n->n_fds++] = fd;
+		if (i == 0 && n_sockets > 1 &&
+		    setsockopt(
+		        fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0)
+			return bind_failed(n, detail);
+	}
+	for (size_t i = 0; i < n->n_fds; i++)
+		if (listen(n->fds[i], SOMAXCONN) != 0)
+			return bind_failed(n, detail);
+	return OK;
+}
+
+static enum status
+open_role(struct listeners *l, enum listen_role role,
+    const struct config_listeners *list, unsigned n_sockets,
+    struct status_detail *detail)
+{
+	enum status st = OK;
+
+	if (has_role(l, role))
+		return OK;
+	for (size_t i = 0; i < list->n && st == OK; i++) {
+		struct listener *n = add(l, role);
+
+		if (n == NULL)
+			return status_set(
+			    detail, E_LIMIT, "too many listeners");
+		n->at = list->at[i];
+		st = n->at.path[0] != '\0' ? open_unix(n, detail)
+		                           : open_tcp(n, n_sockets, detail);
+	}
+	return st;
+}
+
+enum status
+listeners_open(const struct config *config, unsigned n_workers,
+    struct listeners *out, struct status_detail *detail)
+{
+	enum status st;
+
+	memset(out, 0, sizeof *out);
+	out->lock_fd = -1;
+	if (n_workers > LISTENER_FDS_MAX)
+		n_workers = LISTENER_FDS_MAX;
+	st = take_lock(config, out, detail);
+	if (st == OK)
+		st = inherit(out, detail);
+	if (st == OK)
+		st = open_role(
+		    out, LISTEN_PROXY, &config->proxy, n_workers, detail);
+	if (st == OK)
+		st = open_role(out, LISTEN_BROKER, &config->broker, 1, detail);
+	if (st == OK)
+		st = open_role(out, LISTEN_ADMIN, &config->admin, 1, detail);
+	if (st == OK)
+		st =
+		    open_role(out, LISTEN_CONTROL, &config->control, 1, detail);
+	if (st != OK)
+		listeners_close(out);
+	return st;
+}
+
+void
+listeners_close(struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct listener *n = &l->at[i];
+
+		for (size_t k = 0; k < n->n_fds; k++)
+			if (n->fds[k] >= 0)
+				close(n->fds[k]);
+		if (n->at.path[0] != '\0' && !n->inherited)
+			(void)unlink(n->at.path);
+	}
+	l->n = 0;
+	if (l->lock_fd >= 0)
+		close(l->lock_fd);
+	l->lock_fd = -1;
+}
+
+int
+listener_take(struct listener *l, unsigned index)
+{
+	int fd;
+
+	if (l->n_fds == 1)
+		return fcntl(l->fds[0], F_DUPFD_CLOEXEC, 3);
+	fd = l->fds[index];
+	l->fds[index] = -1;
+	return fd;
+}

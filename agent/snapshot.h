@@ -1,0 +1,16 @@
+/* Makes one generation of what the workers decide by. */
+#ifndef AGENT_SNAPSHOT_H
+#define AGENT_SNAPSHOT_H
+
+#include "agent/config.h"
+#include "agent/listeners.h"
+
+/**
+ * Copies what is needed of @config and @listeners and takes a reference of
+ * @policy. *out is owned with one reference. E_NOMEM.
+ */
+enum status snapshot_build(const struct config *config, struct policy *policy,
+    const struct listeners *listeners, uint64_t generation,
+    struct proxy_snapshot **out) ATTR_MUST_USE;
+
+#endif

@@ -1,0 +1,281 @@
+/* One loop of traffic: a thread with its own event base, or the control
+ * loop itself when `workers` is 0. */
+#include "agent/worker.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { MAILBOX_MAX = 4096, BEAT_S = 1 };
+
+struct worker {
+	pthread_t thread;
+	bool has_thread;
+	bool own_base;
+	struct event_base *base;
+	const struct clock *clock;
+	struct mailbox *mailbox;
+	struct wiring wiring;
+	struct proxy_ports ports;
+	struct proxy_worker *proxy; /* NULL once stopped; the loop's own */
+	struct event *beat;
+	_Atomic int64_t beat_ms;
+	_Atomic size_t connections;
+	struct mail stop;
+};
+
+/* A message down to the worker. */
+struct order {
+	struct mail mail; /* first */
+	struct worker *worker;
+	struct proxy_snapshot *snapshot;
+	struct mailbox *control;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void
+on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	atomic_store(&w->beat_ms, clock_boot_ms(w->clock));
+	if (w->proxy != NULL)
+		atomic_store(
+		    &w->connections, proxy_worker_connections(w->proxy));
+}
+
+static enum status
+make_loop(struct worker *w, const struct worker_settings *s)
+{
+	const struct timeval second = { .tv_sec = BEAT_S };
+
+	w->own_base = s->base == NULL;
+	w->base = w->own_base ? event_base_new() : s->base;
+	if (w->base == NULL)
+		return E_NOMEM;
+	if (w->own_base) {
+		enum status st =
+		    mailbox_create(w->base, MAILBOX_MAX, &w->mailbox);
+		if (st != OK)
+			return st;
+		w->wiring.mailbox = w->mailbox;
+	} else {
+		w->mailbox = w->wiring.mailbox;
+	}
+	w->beat = event_new(w->base, -1, EV_PERSIST, on_beat, w);
+	if (w->beat == NULL || event_add(w->beat, &second) != 0)
+		return E_NOMEM;
+	on_beat(-1, 0, w);
+	return OK;
+}
+
+enum status
+worker_create(const struct worker_settings *settings, struct worker **out)
+{
+	struct worker *w = calloc(1, sizeof *w);
+	struct proxy_worker_config config = { 0 };
+	enum status st;
+
+	if (w == NULL)
+		return E_NOMEM;
+	w->clock = settings->clock;
+	w->wiring = settings->wiring;
+	st = make_loop(w, settings);
+	if (st == OK) {
+		wiring_fill_proxy(&w->wiring, &w->ports);
+		config.base = w->base;
+		config.clock = w->clock;
+		config.ports = &w->ports;
+		config.snapshot = settings->snapshot;
+		config.shared = settings->shared;
+		st = proxy_worker_create(&config, &w->proxy);
+	}
+	if (st != OK) {
+		worker_destroy(w);
+		return st;
+	}
+	*out = w;
+	return OK;
+}
+
+enum status
+worker_listen(struct worker *w, int fd, const char *name)
+{
+	return proxy_worker_listen(w->proxy, fd, name);
+}
+
+/* On the worker's loop: objects end where they lived. */
+static void
+end_traffic(struct worker *w)
+{
+	if (w->proxy != NULL)
+		proxy_worker_destroy(w->proxy);
+	w->proxy = NULL;
+	atomic_store(&w->connections, 0);
+}
+
+static void
+on_stop(struct mail *m)
+{
+	struct worker *w =
+	    (struct worker *)((char *)m - offsetof(struct worker, stop));
+
+	(void)event_base_loopbreak(w->base);
+}
+
+static void *
+worker_run(void *arg)
+{
+	struct worker *w = arg;
+
+	(void)event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	end_traffic(w);
+	return NULL;
+}
+
+enum status
+worker_start(struct worker *w)
+{
+	if (!w->own_base)
+		return OK;
+	if (pthread_create(&w->thread, NULL, worker_run, w) != 0)
+		return E_INTERNAL;
+	w->has_thread = true;
+	return OK;
+}
+
+void
+worker_stop(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	if (w->has_thread) {
+		w->stop.deliver = on_stop;
+		mailbox_answer(w->mailbox, &w->stop);
+		pthread_join(w->thread, NULL);
+		w->has_thread = false;
+	}
+	end_traffic(w);
+}
+
+void
+worker_destroy(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	worker_stop(w);
+	if (w->own_base)
+		mailbox_destroy(w->mailbox);
+	if (w->beat != NULL)
+		event_free(w->beat);
+	if (w->own_base && w->base != NULL)
+		event_base_free(w->base);
+	free(w);
+}
+
+static struct order *
+order_new(struct worker *w, void (*deliver)(struct mail *m))
+{
+	struct order *o = calloc(1, sizeof *o);
+
+	if (o != NULL) {
+		o->mail.deliver = deliver;
+		o->worker = w;
+	}
+	return o;
+}
+
+static void
+deliver_snapshot(struct mail *m)
+{
+	struct order *o = (struct order *)m;
+
+	if (o->worker->proxy != NULL)
+		proxy_worker_set_snapshot(o->worker->proxy, o->snapshot);
+	proxy_snapshot_unref(o->snapshot);
+	free(o);
+}
+
+enum status
+worker_set_snapshot(struct worker *w, struct proxy_snapshot *s)
+{
+	struct order *o = order_new(w, deliver_snapshot);
+
+	if (o == NULL)
+		return E_NOMEM;
+	o->snapshot = proxy_snapshot_ref(s);
+	mailbox_answer(w->mailbox, &o->mail);
+	return OK;
+}
+
+static void
+deliver_drained(struct mail *m)
+{
+	struct order *o = (struct order *)m;
+
+	o->done(o->arg);
+	free(o);
+}
+
+static void
+on_drained(void *arg)
+{
+	struct order *o = arg;
+
+	o->mail.deliver = deliver_drained;
+	mailbox_answer(o->control, &o->mail);
+}
+
+static void
+deliver_drain(struct mail *m)
+{
+	struct order *o = (struct order *)m;
+
+	if (o->worker->proxy != NULL)
+		proxy_worker_drain(o->worker->proxy, on_drained, o);
+	else
+		on_drained(o);
+}
+
+enum status
+worker_drain(struct worker *w, struct mailbox *control, void (*done)(void *arg),
+    void *arg)
+{
+	struct order *o = order_new(w, deliver_drain);
+
+	if (o == NULL)
+		return E_NOMEM;
+	o->control = control;
+	o->done = done;
+	o->arg = arg;
+	mailbox_answer(w->mailbox, &o->mail);
+	return OK;
+}
+
+size_t
+worker_connections(const struct worker *w)
+{
+	return atomic_load(&w->connections);
+}
+
+int64_t
+worker_beat_ms(const struct worker *w)
+{
+	return atomic_load(&w->beat_ms);
+}
+
+struct mailbox *
+worker_mailbox(struct worker *w)
+{
+	return w->mailbox;
+}
+
+struct proxy_worker *
+worker_proxy(struct worker *w)
+{
+	return w->proxy;
+}
