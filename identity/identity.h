@@ -79,6 +79,12 @@ struct identity_ports {
 	void (*peer_cancel)(void *ctx, struct identity_wait *w);
 	void (*peer_release)(void *ctx, const struct peer *peer);
 	bool (*peer_still_connected)(void *ctx, int fd);
+	/**
+	 * Whether @peer may reach the Databricks workspace @host (canonical
+	 * name, port 443); pure, at once. NULL: nobody may.
+	 */
+	bool (*host_allowed)(
+	    void *ctx, const struct peer *peer, struct slice host);
 	void *ctx;
 };
 
@@ -91,6 +97,11 @@ struct identity_settings {
 	unsigned connections_max;
 	unsigned head_ms;
 	unsigned idle_ms;
+	/**
+	 * Fetched for each identity soon after it is configured, so that
+	 * readiness means something; NULL: nothing is fetched unasked. Copied.
+	 */
+	const char *warm_audience;
 };
 
 struct identity;
@@ -117,13 +128,23 @@ struct identity_ask {
 	struct buf *response; /**< secret; gets the whole response */
 	void *priv;
 };
-enum status identity_ask(struct identity *id, struct identity_ask *ask);
+/**
+ * Only the IMDS paths and Host 169.254.169.254. OK: the response is there and
+ * no done() comes; E_PARTIAL: done() comes, with OK once the response is
+ * there. E_NOMEM.
+ */
+enum status identity_ask(
+    struct identity *id, struct identity_ask *ask) ATTR_MUST_USE;
+/** No done() after this; harmless after it. */
 void identity_ask_cancel(struct identity *id, struct identity_ask *ask);
 
 /** The caller's own X-IDENTITY-HEADER, hex and a NUL, from the state key. */
 enum { IDENTITY_HEADER_BYTES = 65 };
 
 void identity_header_for(
+    const struct identity *id, uint32_t uid, char out[IDENTITY_HEADER_BYTES]);
+/** The CAPABILITY of /w/CAPABILITY/..., for the same uid only. */
+void identity_capability_for(
     const struct identity *id, uint32_t uid, char out[IDENTITY_HEADER_BYTES]);
 
 /** What `token list` shows: never the token. */
@@ -141,7 +162,7 @@ struct identity_listing {
 /** Calls @each for every key; the strings live for the call. */
 void identity_list(const struct identity *id,
     void (*each)(void *arg, const struct identity_listing *l), void *arg);
-/** Whether each configured identity was reached once, for readiness. */
+/** Whether each identity that was asked for (or warmed) was reached once. */
 bool identity_is_ready(const struct identity *id);
 
 #endif

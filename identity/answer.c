@@ -1,0 +1,384 @@
+/* The steps of one token request; each refusal is recorded, then said. */
+#include "identity/answer.h"
+
+#include "base/metrics.h"
+#include "identity/room.h"
+#include "identity/shapes.h"
+
+#include <string.h>
+
+/* Never the path as sent: it may hold a capability. */
+static struct slice
+record_path(const struct answer *a)
+{
+	if (a->request.proof == ENDPOINT_PROOF_CAPABILITY)
+		return SLICE("/w/*/metadata/identity/oauth2/token");
+	switch (a->request.shape) {
+	case ENDPOINT_APP_SERVICE:
+		return SLICE("/msi/token");
+	case ENDPOINT_DATABRICKS:
+		return SLICE("/databricks/token");
+	case ENDPOINT_IMDS:
+	default:
+		return SLICE("/metadata/identity/oauth2/token");
+	}
+}
+
+static void
+fill_record(const struct answer *a, struct record *r, bool well_formed)
+{
+	record_init(r, RECORD_TOKEN);
+	r->id = a->record_id;
+	r->peer = a->peer;
+	r->listener = a->listener;
+	r->protocol = "broker";
+	r->ms.total = clock_boot_ms(a->id->clock) - a->started_ms;
+	if (!well_formed)
+		return;
+	r->method = SLICE("GET");
+	r->path = record_path(a);
+	r->rule = a->grant.grant;
+	r->audience = a->request.resource;
+	r->identity = a->grant.identity;
+	if (a->request.shape == ENDPOINT_DATABRICKS)
+		r->host = a->request.databricks.name;
+	r->policy_generation = a->grant.policy_generation;
+	r->policy_sha256 = a->grant.policy_sha256;
+}
+
+/* What is refused leaves no byte of a token, so nobody waits for its record. */
+static void
+refuse_as(struct answer *a, struct shape_error *e, enum reason code)
+{
+	struct record r;
+
+	fill_record(
+	    a, &r, code != REASON_BAD_REQUEST && code != REASON_BAD_HOST);
+	r.verdict = RECORD_DENY;
+	r.code = code;
+	r.status = e->status;
+	metric_add(METRIC_TOKENS_REFUSED_TOTAL, 1);
+	metric_deny(code);
+	e->code = reason_code(code);
+	e->id = a->record_id;
+	/* The refusal stands whether or not its record can be kept. */
+	if (a->id->ports.audit_submit(a->id->ports.ctx, &r, NULL) != OK)
+		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
+	shape_put_error(a->response, e, a->keep_alive);
+}
+
+static void
+refuse(struct answer *a, int status, enum reason code, const char *text)
+{
+	struct shape_error e = {
+		.status = status,
+		.error = status == 400 ? "invalid_request"
+		                       : "temporarily_unavailable",
+		.description = text,
+	};
+
+	refuse_as(a, &e, code);
+}
+
+static void
+begin(struct answer *a)
+{
+	a->started_ms = clock_boot_ms(a->id->clock);
+	a->request = (struct endpoint_request){ .proof_value = { NULL, 0 } };
+	a->grant = (struct identity_token_answer){ .allowed = false };
+	a->wait = (struct cache_wait){ .done = NULL };
+	a->audit_wait = (struct identity_wait){ .done = NULL };
+	a->token = (struct cache_token){ .secret = NULL };
+	a->waiting = false;
+	a->auditing = false;
+	record_new_id(a->record_id);
+}
+
+void
+answer_malformed(struct answer *a, const struct http1_error *error)
+{
+	struct shape_error e = {
+		.status = error->status,
+		.error = "invalid_request",
+		.description = error->detail,
+	};
+
+	begin(a);
+	a->keep_alive = false;
+	refuse_as(a, &e, REASON_BAD_REQUEST);
+}
+
+static void
+say_malformed(struct answer *a, const struct endpoint_error *error)
+{
+	struct shape_error e = {
+		.status = error->status,
+		.error = error->error,
+		.description = error->description,
+		.code = "",
+		.id = "",
+	};
+
+	if (error->code != REASON_NONE)
+		refuse_as(a, &e, error->code);
+	else
+		shape_put_error(a->response, &e, a->keep_alive);
+}
+
+void
+answer_cancel(struct answer *a)
+{
+	if (a->waiting)
+		cache_cancel(a->id->cache, &a->wait);
+	if (a->auditing)
+		a->id->ports.audit_cancel(a->id->ports.ctx, &a->audit_wait);
+	a->waiting = false;
+	a->auditing = false;
+	secret_unref(a->token.secret);
+	a->token.secret = NULL;
+}
+
+void
+answer_give_up(struct answer *a)
+{
+	answer_cancel(a);
+	a->keep_alive = false;
+	refuse(a, 503, REASON_NOT_READY, "the agent is stopping");
+}
+
+/* The record is down: now, and only now, the token is put into bytes. */
+static void
+respond(struct answer *a)
+{
+	int64_t since_s = (clock_boot_ms(a->id->clock) - a->given_ms) / 1000;
+	struct shape_token t = {
+		.token = secret_bytes(a->token.secret),
+		.client_id = a->token.client_id,
+		.resource = a->request.resource,
+		.expires_unix_s = a->token.expires_unix_s,
+		.left_s = a->token.left_s - since_s,
+		.not_before_unix_s = a->token.not_before_unix_s,
+	};
+
+	if (t.left_s < 1)
+		refuse(a, 503, REASON_CREDENTIAL_UNAVAILABLE,
+		    "the token ended while it was handed over");
+	else if (a->request.shape == ENDPOINT_DATABRICKS)
+		shape_put_databricks(a->response, &t, a->keep_alive);
+	else
+		shape_put_token(a->response, &t, a->keep_alive);
+	if (t.left_s >= 1)
+		metric_add(METRIC_TOKENS_SERVED_TOTAL, 1);
+	secret_unref(a->token.secret);
+	a->token.secret = NULL;
+}
+
+static void
+on_audited(struct identity_wait *w, enum status st)
+{
+	struct answer *a = w->priv;
+
+	a->auditing = false;
+	if (st == OK) {
+		respond(a);
+	} else {
+		secret_unref(a->token.secret);
+		a->token.secret = NULL;
+		refuse(a, 503, REASON_AUDIT_UNAVAILABLE,
+		    reason_info(REASON_AUDIT_UNAVAILABLE)->text);
+	}
+	a->done(a);
+}
+
+static enum status
+record_token(struct answer *a)
+{
+	char token_id[SECRET_ID_BYTES];
+	struct record r;
+	enum status st;
+
+	fill_record(a, &r, true);
+	secret_id(a->token.secret, token_id);
+	r.verdict = RECORD_ALLOW;
+	r.token_id = token_id;
+	r.status = 200;
+	a->given_ms = clock_boot_ms(a->id->clock);
+	a->audit_wait.done = on_audited;
+	a->audit_wait.priv = a;
+	st = a->id->ports.audit_submit(a->id->ports.ctx, &r, &a->audit_wait);
+	if (st == OK) {
+		a->auditing = true;
+		return E_PARTIAL;
+	}
+	secret_unref(a->token.secret);
+	a->token.secret = NULL;
+	refuse(a, 503, REASON_AUDIT_UNAVAILABLE,
+	    reason_info(REASON_AUDIT_UNAVAILABLE)->text);
+	return OK;
+}
+
+static enum status
+no_token(struct answer *a, enum status st)
+{
+	if (st == E_DENIED)
+		refuse(a, 400, REASON_CREDENTIAL_UNAVAILABLE,
+		    "the identity service refuses this identity or resource");
+	else if (st == E_LIMIT || st == E_NOMEM)
+		refuse(a, 503, REASON_LIMIT_REACHED,
+		    reason_info(REASON_LIMIT_REACHED)->text);
+	else
+		refuse(a, 503, REASON_CREDENTIAL_UNAVAILABLE,
+		    "the identity service has not answered yet");
+	return OK;
+}
+
+static void
+on_token(struct cache_wait *w, enum status st)
+{
+	struct answer *a = w->priv;
+
+	a->waiting = false;
+	if (st == OK) {
+		a->token = w->token;
+		w->token.secret = NULL;
+		st = record_token(a);
+	} else {
+		st = no_token(a, st);
+	}
+	if (st != E_PARTIAL)
+		a->done(a);
+}
+
+static enum status
+fetch_token(struct answer *a)
+{
+	enum status st;
+
+	a->wait.done = on_token;
+	a->wait.priv = a;
+	st = cache_ask(a->id->cache, a->grant.identity,
+	    slice_of(a->request.resource), &a->wait, &a->token);
+	if (st == E_PARTIAL) {
+		a->waiting = true;
+		return E_PARTIAL;
+	}
+	return st == OK ? record_token(a) : no_token(a, st);
+}
+
+/* The kernel's uid and what the client sent must both fit. */
+static bool
+is_proven(const struct answer *a)
+{
+	switch (a->request.proof) {
+	case ENDPOINT_PROOF_HEADER:
+		return header_fits(a->id->key, HEADER_PURPOSE_HEADER,
+		    a->peer->uid, a->request.proof_value);
+	case ENDPOINT_PROOF_CAPABILITY:
+		return header_fits(a->id->key, HEADER_PURPOSE_CAPABILITY,
+		    a->peer->uid, a->request.proof_value);
+	case ENDPOINT_PROOF_NONE:
+	default:
+		return true;
+	}
+}
+
+static bool
+is_databricks_allowed(const struct answer *a)
+{
+	const struct identity_ports *p = &a->id->ports;
+
+	return a->request.shape != ENDPOINT_DATABRICKS ||
+	    (p->host_allowed != NULL &&
+	        p->host_allowed(
+	            p->ctx, a->peer, slice_of(a->request.databricks.name)));
+}
+
+/* Whose token it will be, in the policy's words; false: refused and said. */
+static bool
+grant(struct answer *a)
+{
+	const struct identity_config *config = NULL;
+	struct identity_token_question q = {
+		.peer = a->peer,
+		.audience = slice_of(a->request.resource),
+	};
+
+	if (a->request.selector != IDENTITY_SELECTOR_NONE) {
+		config = cache_config_selected(a->id->cache,
+		    a->request.selector, a->request.selector_value);
+		if (config == NULL) {
+			refuse(a, 400, REASON_TOKEN_NOT_ALLOWED,
+			    "no configured identity has this selector");
+			return false;
+		}
+		q.identity = config->name;
+	}
+	a->id->ports.allow_token(a->id->ports.ctx, &q, &a->grant);
+	if (!a->grant.allowed) {
+		enum reason code = a->grant.code != REASON_NONE
+		    ? a->grant.code
+		    : REASON_TOKEN_NOT_ALLOWED;
+		refuse(a, 400, code,
+		    a->grant.detail[0] != '\0' ? a->grant.detail
+		                               : reason_info(code)->text);
+		return false;
+	}
+	config = cache_config(a->id->cache, a->grant.identity);
+	if (config == NULL) {
+		refuse(a, 503, REASON_CREDENTIAL_UNAVAILABLE,
+		    "the granted identity is not configured");
+		return false;
+	}
+	memcpy(a->grant.identity, config->name, sizeof config->name);
+	return true;
+}
+
+static enum status
+decide(struct answer *a)
+{
+	if (!a->peer->known) {
+		metric_add(METRIC_PEER_UNKNOWN_TOTAL, 1);
+		refuse(a, 400, REASON_TOKEN_NOT_ALLOWED,
+		    "the kernel does not say whose connection this is");
+	} else if (!is_proven(a)) {
+		refuse(a, 400, REASON_TOKEN_NOT_ALLOWED,
+		    "the secret in the request is not this user's");
+	} else if (!is_databricks_allowed(a)) {
+		refuse(a, 400, REASON_HOST_NOT_ALLOWED,
+		    "X-Databricks-Host is not a host that you may reach");
+	} else if (grant(a)) {
+		return fetch_token(a);
+	}
+	return OK;
+}
+
+enum status
+answer_start(
+    struct answer *a, struct slice head, const struct endpoint_listener *at)
+{
+	struct http1_error bad = { .status = 400, .detail = "malformed" };
+	struct endpoint_error error;
+	struct http1_framing framing;
+	struct http1_request r;
+
+	if (http1_parse_request(head, &r, &bad) != OK ||
+	    http1_request_framing(&r, &framing, &bad) != OK) {
+		answer_malformed(a, &bad);
+		return OK;
+	}
+	begin(a);
+	if (framing.body == HTTP1_BODY_CHUNKED || framing.length > 0) {
+		bad = (struct http1_error){ 400, "a body is not expected" };
+		answer_malformed(a, &bad);
+		return OK;
+	}
+	a->keep_alive = framing.keep_alive;
+	if (endpoint_classify(&r, at, &a->request, &error) != OK) {
+		say_malformed(a, &error);
+		return OK;
+	}
+	if (!a->id->draining)
+		return decide(a);
+	answer_give_up(a);
+	return OK;
+}

@@ -1,0 +1,47 @@
+/* One token request, from its head to the bytes of its response.
+ *
+ * classify -> prove -> allow_token -> cache -> `token` record -> response.
+ * The record is written before a byte of the token is composed. */
+#ifndef IDENTITY_ANSWER_H
+#define IDENTITY_ANSWER_H
+
+#include "identity/cache.h"
+#include "identity/endpoint.h"
+
+enum { ANSWER_RESPONSE_BYTES_MAX = 2 * TOKEN_JSON_BYTES_MAX };
+
+/** Embedded by the asker, who keeps it until done() or answer_cancel(). */
+struct answer {
+	struct identity *id;
+	const struct peer *peer; /**< borrowed */
+	const char *listener;    /**< borrowed; for the record */
+	struct buf *response;    /**< borrowed; secret */
+	bool keep_alive;         /**< what the response says */
+	void (*done)(struct answer *a);
+	void *priv;
+	/* private */
+	struct endpoint_request request;
+	struct identity_token_answer grant;
+	char record_id[RECORD_ID_BYTES];
+	int64_t started_ms, given_ms;
+	struct cache_wait wait;
+	bool waiting;
+	struct identity_wait audit_wait;
+	bool auditing;
+	struct cache_token token;
+};
+
+/**
+ * OK: the response is complete. E_PARTIAL: done() comes with it. @head is
+ * one whole head, borrowed for the call; the members above "private" are set.
+ */
+enum status answer_start(struct answer *a, struct slice head,
+    const struct endpoint_listener *at) ATTR_MUST_USE;
+/** A head that could not be read: the response is complete. */
+void answer_malformed(struct answer *a, const struct http1_error *error);
+/** Stopping: whatever it waits for, the response is a 503 now. */
+void answer_give_up(struct answer *a);
+/** No done() after this; wipes what it holds. */
+void answer_cancel(struct answer *a);
+
+#endif

@@ -1,0 +1,425 @@
+/* The table of tokens; schedule.c says when, budget.c how often. */
+#include "identity/cache.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "identity/budget.h"
+#include "identity/entry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	FORGET_MS = 3600 * 1000, /**< an entry without a token */
+	TURN_MS = 60 * 1000,     /**< the longest sleep */
+};
+
+enum status
+cache_create(const struct clock *clock, const struct cache_ports *ports,
+    struct cache **out)
+{
+	struct cache *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return E_NOMEM;
+	c->clock = clock;
+	c->ports = *ports;
+	budget_init(&c->budget);
+	*out = c;
+	return OK;
+}
+
+static void
+entry_ground(struct cache *c, struct cache_entry *e)
+{
+	if (!e->flying)
+		return;
+	e->flying = false;
+	budget_end(&c->budget);
+}
+
+static void
+entry_free(struct cache *c, struct cache_entry *e)
+{
+	if (e->flying)
+		c->ports.fetch_cancel(c->ports.ctx, &e->flight);
+	entry_ground(c, e);
+	entry_destroy(e);
+	c->n_entries--;
+}
+
+void
+cache_destroy(struct cache *c)
+{
+	if (c == NULL)
+		return;
+	while (c->entries != NULL) {
+		struct cache_entry *e = c->entries;
+		c->entries = e->next;
+		entry_free(c, e);
+	}
+	free(c->slots);
+	free(c);
+}
+
+void
+cache_cancel(struct cache *c, struct cache_wait *w)
+{
+	(void)c;
+	if (w->link == NULL)
+		return;
+	wait_unlink(w);
+	secret_unref(w->token.secret);
+	w->token.secret = NULL;
+}
+
+/*
+ * First everything is decided, then the callbacks run: they may ask again,
+ * and cancel each other.
+ */
+struct ready_wait {
+	struct cache_wait *list[E_INTERNAL + 1];
+};
+
+static void
+collect(struct cache *c, struct cache_entry *e, struct ready_wait *ready)
+{
+	struct cache_wait *next;
+
+	for (struct cache_wait *w = e->waits; w != NULL; w = next) {
+		enum status st = entry_verdict(e, c->clock, w);
+		next = w->next;
+		if (st == E_PARTIAL)
+			continue;
+		if (st == OK && !entry_give(e, c->clock, &w->token))
+			st = E_TIMEOUT;
+		wait_unlink(w);
+		wait_link(&ready->list[st], w);
+	}
+}
+
+static void
+notify(struct ready_wait *ready)
+{
+	for (unsigned st = 0; st < ARRAY_LEN(ready->list); st++)
+		while (ready->list[st] != NULL) {
+			struct cache_wait *w = ready->list[st];
+			wait_unlink(w);
+			w->done(w, (enum status)st);
+		}
+}
+
+static bool
+entry_is_first(struct cache *c, struct cache_entry *e)
+{
+	return e->waits != NULL && entry_left_ms(e, c->clock) < 1000;
+}
+
+static void
+entry_fail(struct cache *c, struct cache_entry *e,
+    const struct schedule_fault *fault, const char *error)
+{
+	schedule_failed(&e->schedule, clock_boot_ms(c->clock), fault,
+	    c->ports.random(c->ports.ctx));
+	if (snprintf(e->last_error, sizeof e->last_error, "%s", error) < 0)
+		e->last_error[0] = '\0';
+	metric_add(METRIC_TOKEN_FETCH_ERRORS_TOTAL, 1);
+	log_warning("identity %s: no token from the source: %s",
+	    c->slots[e->config].config.name, e->last_error);
+}
+
+static void
+entry_fly(struct cache *c, struct cache_entry *e)
+{
+	int64_t now_ms = clock_boot_ms(c->clock);
+	bool bypass = schedule_wants_bypass(&e->schedule, now_ms);
+	enum status st;
+
+	e->flying = true;
+	e->flight = (struct cache_flight){ .cache = c, .entry = e };
+	metric_add(METRIC_TOKEN_FETCHES_TOTAL, 1);
+	st = c->ports.fetch(c->ports.ctx, &c->slots[e->config].config,
+	    slice_of(e->resource), bypass, &e->flight);
+	if (st == OK) {
+		if (bypass)
+			schedule_bypassed(&e->schedule, now_ms);
+		return;
+	}
+	entry_ground(c, e);
+	entry_fail(c, e,
+	    &(struct schedule_fault){ .http_status = 0, .retry_after_ms = -1 },
+	    status_text(st));
+}
+
+/* Of all that is due, what has been due longest. */
+static struct cache_entry *
+pick_due(struct cache *c, bool first)
+{
+	int64_t now_ms = clock_boot_ms(c->clock);
+	struct cache_entry *best = NULL;
+
+	for (struct cache_entry *e = c->entries; e != NULL; e = e->next) {
+		if (e->dead || e->flying ||
+		    schedule_next(&e->schedule, now_ms) > now_ms ||
+		    entry_is_first(c, e) != first)
+			continue;
+		if (best == NULL ||
+		    e->schedule.next_ms < best->schedule.next_ms)
+			best = e;
+	}
+	return best;
+}
+
+/* Those that somebody waits for go first; refreshes leave them room. */
+static void
+start_due(struct cache *c)
+{
+	int64_t now_ms = clock_boot_ms(c->clock);
+	struct cache_entry *e;
+
+	while ((e = pick_due(c, true)) != NULL &&
+	    budget_start(&c->budget, now_ms, false))
+		entry_fly(c, e);
+	if (e != NULL)
+		return;
+	while ((e = pick_due(c, false)) != NULL &&
+	    budget_start(&c->budget, now_ms, true))
+		entry_fly(c, e);
+}
+
+static int64_t
+entry_wake_ms(struct cache *c, struct cache_entry *e, int64_t now_ms)
+{
+	int64_t at = INT64_MAX;
+
+	if (e->dead)
+		return now_ms;
+	if (!e->flying) {
+		int64_t next = schedule_next(&e->schedule, now_ms);
+		int64_t free_ms =
+		    budget_next_ms(&c->budget, now_ms, !entry_is_first(c, e));
+		if (next != SCHEDULE_NEVER)
+			at = next > free_ms ? next : free_ms;
+	}
+	if (e->held.secret != NULL && e->schedule.expires_ms < at)
+		at = e->schedule.expires_ms;
+	for (const struct cache_wait *w = e->waits; w != NULL; w = w->next)
+		if (w->deadline_ms < at)
+			at = w->deadline_ms;
+	return at;
+}
+
+/* At least once a minute, for the wall clock and for what is forgotten. */
+static void
+arm(struct cache *c)
+{
+	int64_t now_ms = clock_boot_ms(c->clock);
+	int64_t at = now_ms + TURN_MS;
+
+	for (struct cache_entry *e = c->entries; e != NULL; e = e->next) {
+		int64_t mine = entry_wake_ms(c, e, now_ms);
+		if (mine < at)
+			at = mine;
+	}
+	if (c->entries != NULL)
+		c->ports.wake(c->ports.ctx, at);
+}
+
+static bool
+entry_is_over(struct cache *c, const struct cache_entry *e)
+{
+	if (e->waits != NULL)
+		return false;
+	return e->dead ||
+	    (e->held.secret == NULL && !e->flying &&
+	        clock_boot_ms(c->clock) - e->schedule.used_ms > FORGET_MS);
+}
+
+static void
+sweep(struct cache *c)
+{
+	struct cache_entry **at = &c->entries;
+
+	while (*at != NULL) {
+		struct cache_entry *e = *at;
+		if (e->held.secret != NULL && entry_left_ms(e, c->clock) <= 0)
+			entry_drop_token(e);
+		if (entry_is_over(c, e)) {
+			*at = e->next;
+			entry_free(c, e);
+		} else {
+			at = &e->next;
+		}
+	}
+}
+
+void
+cache_turn(struct cache *c)
+{
+	struct ready_wait ready = { .list = { NULL } };
+
+	start_due(c);
+	for (struct cache_entry *e = c->entries; e != NULL; e = e->next)
+		collect(c, e, &ready);
+	sweep(c);
+	arm(c);
+	notify(&ready);
+}
+
+static void
+cache_take(
+    struct cache *c, struct cache_entry *e, const struct cache_landing *landing)
+{
+	entry_take(e, c->clock, landing, c->ports.random(c->ports.ctx));
+	c->slots[e->config].reached = true;
+}
+
+void
+cache_landed(struct cache_flight *flight, const struct cache_landing *landing)
+{
+	struct cache *c = flight->cache;
+	struct cache_entry *e = flight->entry;
+
+	entry_ground(c, e);
+	if (landing->token != NULL)
+		cache_take(c, e, landing);
+	else
+		entry_fail(c, e,
+		    &(struct schedule_fault){
+		        .http_status = landing->http_status,
+		        .retry_after_ms = landing->retry_after_ms,
+		        .stale = landing->stale,
+		    },
+		    landing->error);
+	cache_turn(c);
+}
+
+static enum status
+find_entry(struct cache *c, size_t slot, struct slice resource,
+    struct cache_entry **out)
+{
+	struct cache_entry *e;
+
+	for (e = c->entries; e != NULL; e = e->next)
+		if (!e->dead && e->config == slot &&
+		    slice_is(resource, e->resource)) {
+			*out = e;
+			return OK;
+		}
+	if (c->n_entries >= CACHE_ENTRIES_MAX)
+		return E_LIMIT;
+	e = entry_create(slot, resource, clock_boot_ms(c->clock));
+	if (e == NULL)
+		return E_NOMEM;
+	e->next = c->entries;
+	c->entries = e;
+	c->n_entries++;
+	*out = e;
+	return OK;
+}
+
+enum status
+cache_ask(struct cache *c, const char *identity, struct slice resource,
+    struct cache_wait *w, struct cache_token *out)
+{
+	int64_t now_ms = clock_boot_ms(c->clock);
+	struct cache_entry *e = NULL;
+	enum status st;
+	size_t slot;
+
+	if (!cache_find_slot(c, identity, &slot))
+		return E_NOTFOUND;
+	st = find_entry(c, slot, resource, &e);
+	if (st != OK)
+		return st;
+	c->slots[slot].asked = true;
+	schedule_used(&e->schedule, now_ms);
+	e->used_unix_s = clock_unix_s(c->clock);
+	w->token.secret = NULL;
+	w->deadline_ms = now_ms +
+	    (entry_left_ms(e, c->clock) >= 1000 ? CACHE_WAIT_FRESH_MS
+	                                        : CACHE_WAIT_MS);
+	/* In line before the flights start, so that it counts as waited for. */
+	wait_link(&e->waits, w);
+	start_due(c);
+	st = entry_verdict(e, c->clock, w);
+	if (st != E_PARTIAL)
+		wait_unlink(w);
+	if (st == OK && !entry_give(e, c->clock, out))
+		st = E_TIMEOUT;
+	arm(c);
+	return st;
+}
+
+void
+cache_warm(struct cache *c, const char *identity, struct slice resource,
+    int64_t within_ms)
+{
+	struct cache_entry *e = NULL;
+	size_t slot;
+
+	if (!cache_find_slot(c, identity, &slot) ||
+	    find_entry(c, slot, resource, &e) != OK)
+		return;
+	c->slots[slot].asked = true;
+	e->schedule.next_ms += (int64_t)c->ports.random(c->ports.ctx) %
+	    (within_ms < 1 ? 1 : within_ms);
+	arm(c);
+}
+
+static bool
+config_eq(const struct identity_config *a, const struct identity_config *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->source == b->source &&
+	    strcmp(a->endpoint, b->endpoint) == 0 &&
+	    a->selector == b->selector &&
+	    (a->selector == IDENTITY_SELECTOR_NONE ||
+	        strcmp(a->selector_value, b->selector_value) == 0);
+}
+
+/* An entry keeps its token only while its identity is the very same. */
+static void
+entry_move(struct cache *c, struct cache_entry *e,
+    const struct config_slot *slots, size_t n)
+{
+	size_t to = 0;
+
+	if (e->dead)
+		return;
+	while (to < n &&
+	    !config_eq(&slots[to].config, &c->slots[e->config].config))
+		to++;
+	if (to < n) {
+		e->config = to;
+		return;
+	}
+	e->dead = true;
+	if (e->flying)
+		c->ports.fetch_cancel(c->ports.ctx, &e->flight);
+	entry_ground(c, e);
+	entry_drop_token(e);
+}
+
+enum status
+cache_set_configs(
+    struct cache *c, const struct identity_config *configs, size_t n)
+{
+	struct config_slot *slots = calloc(n + 1, sizeof *slots);
+
+	if (slots == NULL)
+		return E_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		slots[i].config = configs[i];
+		for (size_t k = 0; k < c->n_slots; k++)
+			if (config_eq(&configs[i], &c->slots[k].config))
+				slots[i] = c->slots[k];
+	}
+	for (struct cache_entry *e = c->entries; e != NULL; e = e->next)
+		entry_move(c, e, slots, n);
+	free(c->slots);
+	c->slots = slots;
+	c->n_slots = n;
+	arm(c);
+	return OK;
+}

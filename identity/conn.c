@@ -1,0 +1,372 @@
+/* One small state machine a connection: read a head, answer it, wipe it, read
+ * the next. */
+#include "identity/conn.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "identity/room.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { LINGER_MS = 1000, READ_BYTES = 4096 };
+
+enum conn_state {
+	CONN_PEER,      /**< the kernel and the user database are asked */
+	CONN_BETWEEN,   /**< looks whether a head is there already */
+	CONN_HEAD,      /**< reads */
+	CONN_ANSWERING, /**< waits for token or record */
+	CONN_WRITING,
+	CONN_LINGERING, /**< the answer is out; eats what still comes */
+};
+
+struct conn {
+	struct conn *next, **link;
+	struct broker *broker;
+	const struct listener *listener;
+	int fd;
+	enum conn_state state;
+	struct event *readable, *writable, *timer;
+	const struct peer *peer;
+	struct identity_wait peer_wait;
+	struct buf in, out;
+	size_t scanned;
+	size_t sent;
+	bool close_after;
+	struct answer answer;
+};
+
+struct conn *
+conn_next(const struct conn *c)
+{
+	return c->next;
+}
+
+static void
+event_drop(struct event *ev)
+{
+	if (ev != NULL)
+		event_free(ev);
+}
+
+void
+conn_free(struct conn *c)
+{
+	struct identity *id = c->broker->id;
+
+	if (c->state == CONN_PEER)
+		id->ports.peer_cancel(id->ports.ctx, &c->peer_wait);
+	if (c->state == CONN_ANSWERING)
+		answer_cancel(&c->answer);
+	if (c->peer != NULL)
+		id->ports.peer_release(id->ports.ctx, c->peer);
+	event_drop(c->readable);
+	event_drop(c->writable);
+	event_drop(c->timer);
+	close(c->fd);
+	buf_release(&c->in);
+	buf_release(&c->out);
+	*c->link = c->next;
+	if (c->next != NULL)
+		c->next->link = c->link;
+	c->broker->n_conns--;
+	metric_add(METRIC_CONNECTIONS_OPEN, -1);
+	free(c);
+}
+
+static void
+conn_deadline(struct conn *c, unsigned ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	if (event_add(c->timer, &tv) != 0)
+		log_warning("broker: a deadline could not be set");
+}
+
+/* Closing with input unread would reset the connection under the answer. */
+static void
+conn_linger(struct conn *c)
+{
+	c->state = CONN_LINGERING;
+	buf_clear(&c->in);
+	if (shutdown(c->fd, SHUT_WR) != 0 ||
+	    event_add(c->readable, NULL) != 0) {
+		conn_free(c);
+		return;
+	}
+	conn_deadline(c, LINGER_MS);
+}
+
+/* True: the answer is out and the next head may be read. */
+static bool
+conn_flush(struct conn *c)
+{
+	while (c->sent < c->out.n) {
+		ssize_t n = send(c->fd, c->out.p + c->sent, c->out.n - c->sent,
+		    MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN &&
+		    event_add(c->writable, NULL) == 0)
+			return false;
+		if (n < 0) {
+			conn_free(c);
+			return false;
+		}
+		c->sent += (size_t)n;
+	}
+	buf_release(&c->out); /* wiped after its last byte */
+	c->sent = 0;
+	if (c->close_after || c->broker->id->draining) {
+		conn_linger(c);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * While our end holds the 4-tuple nobody else can own it; if the client is
+ * gone the peer's facts say nothing any more, and nothing is sent.
+ */
+static bool
+conn_send(struct conn *c)
+{
+	struct identity *id = c->broker->id;
+
+	c->state = CONN_WRITING;
+	c->sent = 0;
+	c->close_after = !c->answer.keep_alive;
+	if (buf_status(&c->out) != OK ||
+	    !id->ports.peer_still_connected(id->ports.ctx, c->fd)) {
+		conn_free(c);
+		return false;
+	}
+	conn_deadline(c, id->head_ms);
+	return conn_flush(c);
+}
+
+static void conn_run(struct conn *c);
+
+static void
+on_answered(struct answer *a)
+{
+	struct conn *c = a->priv;
+
+	if (conn_send(c))
+		conn_run(c);
+}
+
+static void
+answer_prepare(struct conn *c)
+{
+	c->answer = (struct answer){
+		.id = c->broker->id,
+		.peer = c->peer,
+		.listener = c->listener->name,
+		.response = &c->out,
+		.done = on_answered,
+		.priv = c,
+	};
+}
+
+/* Answers one head that lies whole in the buffer; true: go on reading. */
+static bool
+conn_answer(struct conn *c, size_t head_bytes)
+{
+	struct slice head = slice_head(buf_slice(&c->in), head_bytes);
+	enum status st;
+
+	event_del(c->readable);
+	event_del(c->timer);
+	answer_prepare(c);
+	st = answer_start(&c->answer, head, &c->listener->rules);
+	buf_consume(&c->in, head_bytes);
+	c->scanned = 0;
+	if (st == E_PARTIAL) {
+		c->state = CONN_ANSWERING;
+		return false;
+	}
+	return conn_send(c);
+}
+
+static bool
+conn_refuse(struct conn *c, const struct http1_error *error)
+{
+	event_del(c->readable);
+	answer_prepare(c);
+	answer_malformed(&c->answer, error);
+	return conn_send(c);
+}
+
+/* Takes head after head until more input is needed. */
+static void
+conn_run(struct conn *c)
+{
+	for (;;) {
+		struct http1_error error = { 400, "malformed" };
+		size_t end = 0;
+		enum status st = http1_head_end(buf_slice(&c->in),
+		    HTTP1_HEAD_BYTES_DEFAULT, &c->scanned, &end, &error);
+		bool more;
+		if (st == E_PARTIAL)
+			break;
+		more = st == OK ? conn_answer(c, end) : conn_refuse(c, &error);
+		if (!more)
+			return;
+	}
+	if (c->state == CONN_HEAD)
+		return;
+	c->state = CONN_HEAD;
+	if (event_add(c->readable, NULL) != 0) {
+		conn_free(c);
+		return;
+	}
+	conn_deadline(
+	    c, c->in.n == 0 ? c->broker->id->idle_ms : c->broker->id->head_ms);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	bool fresh = c->in.n == 0;
+	ssize_t n;
+
+	(void)what;
+	if (!buf_reserve(&c->in, READ_BYTES)) {
+		conn_free(c);
+		return;
+	}
+	n = recv(fd, c->in.p + c->in.n, READ_BYTES, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		conn_free(c);
+		return;
+	}
+	if (c->state == CONN_LINGERING) {
+		buf_clear(&c->in);
+		return;
+	}
+	c->in.n += (size_t)n;
+	/* The whole head has one deadline, counted from its first byte. */
+	if (fresh)
+		conn_deadline(c, c->broker->id->head_ms);
+	conn_run(c);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (conn_flush(c))
+		conn_run(c);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	static const struct http1_error late = { 408,
+		"the head took too long" };
+
+	(void)fd;
+	(void)what;
+	if (c->state == CONN_HEAD && c->in.n > 0)
+		(void)conn_refuse(c, &late);
+	else
+		conn_free(c);
+}
+
+static void
+conn_meet(struct conn *c)
+{
+	struct identity *id = c->broker->id;
+	enum status st = id->ports.peer_lookup(
+	    id->ports.ctx, c->fd, &c->peer_wait, &c->peer);
+
+	if (st == E_PARTIAL)
+		return;
+	c->state = CONN_BETWEEN;
+	if (st != OK || c->peer == NULL) {
+		c->peer = NULL;
+		conn_free(c);
+		return;
+	}
+	conn_run(c);
+}
+
+static void
+on_peer(struct identity_wait *w, enum status st)
+{
+	struct conn *c = w->priv;
+
+	(void)st;
+	conn_meet(c);
+}
+
+void
+conn_open(const struct listener *l, int fd)
+{
+	struct broker *b = l->broker;
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	c->broker = b;
+	c->listener = l;
+	c->fd = fd;
+	c->state = CONN_PEER;
+	c->peer_wait.done = on_peer;
+	c->peer_wait.priv = c;
+	buf_init_secret(&c->in, HTTP1_HEAD_BYTES_DEFAULT + READ_BYTES);
+	buf_init_secret(&c->out, ANSWER_RESPONSE_BYTES_MAX);
+	c->link = &b->conns;
+	c->next = b->conns;
+	if (c->next != NULL)
+		c->next->link = &c->next;
+	b->conns = c;
+	b->n_conns++;
+	metric_add(METRIC_CONNECTIONS_TOTAL, 1);
+	metric_add(METRIC_CONNECTIONS_OPEN, 1);
+	c->readable =
+	    event_new(b->id->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->writable = event_new(b->id->base, fd, EV_WRITE, on_writable, c);
+	c->timer = evtimer_new(b->id->base, on_deadline, c);
+	if (c->readable == NULL || c->writable == NULL || c->timer == NULL) {
+		c->state = CONN_BETWEEN;
+		conn_free(c);
+		return;
+	}
+	conn_deadline(c, b->id->head_ms);
+	conn_meet(c);
+}
+
+void
+conn_drain(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_ANSWERING:
+		answer_give_up(&c->answer);
+		(void)conn_send(c);
+		break;
+	case CONN_PEER:
+	case CONN_BETWEEN:
+	case CONN_HEAD:
+		conn_free(c);
+		break;
+	case CONN_WRITING:
+	case CONN_LINGERING:
+	default:
+		break;
+	}
+}

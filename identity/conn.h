@@ -1,0 +1,35 @@
+/* One connection of the broker; private to the broker's two files. */
+#ifndef IDENTITY_CONN_H
+#define IDENTITY_CONN_H
+
+#include "identity/answer.h"
+
+struct event;
+struct conn;
+
+struct listener {
+	struct listener *next;
+	struct broker *broker;
+	int fd;
+	struct event *readable, *pause;
+	char name[128];
+	struct endpoint_listener rules;
+};
+
+struct broker {
+	struct identity *id;
+	struct listener *listeners;
+	struct conn *conns;
+	unsigned n_conns;
+};
+
+/** Takes @fd. Asks the kernel at once whose it is, then reads. */
+void conn_open(const struct listener *l, int fd);
+/** Closes at once. */
+void conn_free(struct conn *c);
+/** The next in the broker's list. */
+struct conn *conn_next(const struct conn *c);
+/** Ends it as soon as what it owes is out; @c may be gone after. */
+void conn_drain(struct conn *c);
+
+#endif

@@ -1,0 +1,340 @@
+/* curl multi on libevent. Works with libcurl 7.81 (Ubuntu 22.04). */
+#include "identity/fetch.h"
+
+#include "base/buf.h"
+#include "identity/wiping.h"
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fetch {
+	struct fetch *next, **link;
+	struct fetcher *owner;
+	CURL *easy;
+	struct buf body;
+	size_t head_bytes;
+	int64_t retry_after_ms;
+	int64_t date_unix_s;
+	enum status st; /**< why a callback stopped the transfer */
+	void (*done)(void *arg, const struct fetch_answer *a);
+	void *arg;
+};
+
+struct fetcher {
+	struct event_base *base;
+	CURLM *multi;
+	struct curl_slist *fields;
+	struct event *timer;
+	struct fetch *first;
+};
+
+static void
+fetch_free(struct fetch *f)
+{
+	*f->link = f->next;
+	if (f->next != NULL)
+		f->next->link = f->link;
+	if (f->easy != NULL) {
+		curl_multi_remove_handle(f->owner->multi, f->easy);
+		curl_easy_cleanup(f->easy);
+	}
+	buf_release(&f->body);
+	free(f);
+}
+
+void
+fetch_cancel(struct fetch *fetch)
+{
+	if (fetch != NULL)
+		fetch_free(fetch);
+}
+
+static void
+fetch_finish(struct fetch *f, CURLcode code)
+{
+	long status = 0;
+	struct fetch_answer a = {
+		.st = OK,
+		.retry_after_ms = f->retry_after_ms,
+		.date_unix_s = f->date_unix_s,
+		.error = curl_easy_strerror(code),
+	};
+
+	if (curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status) !=
+	    CURLE_OK)
+		status = 0;
+	if (f->st != OK)
+		a.st = f->st;
+	else if (code == CURLE_OPERATION_TIMEDOUT)
+		a.st = E_TIMEOUT;
+	else if (code != CURLE_OK || status == 0)
+		a.st = E_IO;
+	if (f->st == E_LIMIT)
+		a.error = "the answer is too long";
+	if (a.st == OK) {
+		a.http_status = (int)status;
+		a.body = buf_slice(&f->body);
+		a.error = "";
+	}
+	f->done(f->arg, &a);
+	fetch_free(f);
+}
+
+static void
+drain_messages(struct fetcher *f)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(f->multi, &left)) != NULL) {
+		char *priv = NULL;
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		if (curl_easy_getinfo(
+		        m->easy_handle, CURLINFO_PRIVATE, &priv) == CURLE_OK &&
+		    priv != NULL) {
+			void *mine = priv;
+			fetch_finish(mine, m->data.result);
+		}
+	}
+}
+
+static void
+on_socket(evutil_socket_t fd, short what, void *arg)
+{
+	struct fetcher *f = arg;
+	int running;
+	int flags = ((what & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
+	    ((what & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
+
+	if (curl_multi_socket_action(f->multi, fd, flags, &running) == CURLM_OK)
+		drain_messages(f);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct fetcher *f = arg;
+	int running;
+
+	(void)fd;
+	(void)what;
+	if (curl_multi_socket_action(
+	        f->multi, CURL_SOCKET_TIMEOUT, 0, &running) == CURLM_OK)
+		drain_messages(f);
+}
+
+/* curl tells which sockets to watch; the event lives as long as the socket. */
+static int
+watch_socket(
+    CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+	struct fetcher *f = arg;
+	struct event *ev = socket_arg;
+	short flags = EV_PERSIST;
+
+	(void)easy;
+	if (ev != NULL) {
+		event_free(ev);
+		curl_multi_assign(f->multi, fd, NULL);
+	}
+	if (what == CURL_POLL_REMOVE)
+		return 0;
+	if ((what & CURL_POLL_IN) != 0)
+		flags |= EV_READ;
+	if ((what & CURL_POLL_OUT) != 0)
+		flags |= EV_WRITE;
+	ev = event_new(f->base, fd, flags, on_socket, f);
+	if (ev == NULL || event_add(ev, NULL) != 0) {
+		if (ev != NULL)
+			event_free(ev);
+		return -1;
+	}
+	curl_multi_assign(f->multi, fd, ev);
+	return 0;
+}
+
+static int
+watch_time(CURLM *multi, long ms, void *arg)
+{
+	struct fetcher *f = arg;
+	struct timeval tv = { .tv_sec = ms / 1000,
+		.tv_usec = (ms % 1000) * 1000 };
+
+	(void)multi;
+	if (ms < 0)
+		return event_del(f->timer);
+	return event_add(f->timer, &tv);
+}
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+
+	if (size * n > FETCH_BODY_BYTES_MAX - f->body.n) {
+		f->st = E_LIMIT;
+		return 0;
+	}
+	buf_put(&f->body, p, size * n);
+	if (buf_status(&f->body) == OK)
+		return size * n;
+	f->st = buf_status(&f->body);
+	return 0;
+}
+
+static bool
+take_field(struct slice line, const char *name, struct slice *value)
+{
+	size_t colon = slice_find(line, ':');
+
+	if (colon == line.n || !slice_is_nocase(slice_head(line, colon), name))
+		return false;
+	*value = slice_from(line, colon + 1);
+	while (value->n > 0 &&
+	    (value->p[value->n - 1] == '\n' || value->p[value->n - 1] == '\r'))
+		value->n--;
+	*value = slice_trim_ows(*value);
+	return true;
+}
+
+/* RFC 9110 10.2.3: seconds or a date; a date is as good as none to us. */
+static size_t
+on_field(char *p, size_t size, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+	struct slice line = { .p = p, .n = size * n };
+	struct slice value;
+	uint64_t seconds;
+	char text[64];
+
+	f->head_bytes += line.n;
+	if (f->head_bytes > FETCH_HEAD_BYTES_MAX) {
+		f->st = E_LIMIT;
+		return 0;
+	}
+	if (take_field(line, "Retry-After", &value) &&
+	    slice_to_u64(value, 86400, &seconds))
+		f->retry_after_ms = (int64_t)seconds * 1000;
+	if (take_field(line, "Date", &value) &&
+	    slice_copy(value, text, sizeof text))
+		f->date_unix_s = (int64_t)curl_getdate(text, NULL);
+	return line.n;
+}
+
+/* Only what the caller named is reached: no proxy, redirect, netrc, cookie. */
+static bool
+set_options(struct fetch *f, const char *url)
+{
+	CURL *e = f->easy;
+	CURLcode rc = CURLE_OK;
+
+#define SET(option, value)                                           \
+	do {                                                         \
+		if (rc == CURLE_OK)                                  \
+			rc = curl_easy_setopt(e, (option), (value)); \
+	} while (0)
+	SET(CURLOPT_URL, url);
+#if LIBCURL_VERSION_NUM >= 0x075500
+	SET(CURLOPT_PROTOCOLS_STR, "http");
+#else
+	SET(CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
+#endif
+	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_NOPROXY, "*");
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_HTTP09_ALLOWED, 0L);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)FETCH_CONNECT_MS);
+	SET(CURLOPT_TIMEOUT_MS, (long)FETCH_TOTAL_MS);
+	SET(CURLOPT_MAXFILESIZE, (long)FETCH_BODY_BYTES_MAX);
+	SET(CURLOPT_USERAGENT, "wayleave");
+	SET(CURLOPT_HTTPHEADER, f->owner->fields);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, f);
+	SET(CURLOPT_HEADERFUNCTION, on_field);
+	SET(CURLOPT_HEADERDATA, f);
+	SET(CURLOPT_PRIVATE, f);
+#undef SET
+	return rc == CURLE_OK;
+}
+
+enum status
+fetch_start(struct fetcher *f, const char *url,
+    void (*done)(void *arg, const struct fetch_answer *a), void *arg,
+    struct fetch **out)
+{
+	struct fetch *n = calloc(1, sizeof *n);
+
+	if (n == NULL)
+		return E_NOMEM;
+	n->owner = f;
+	n->done = done;
+	n->arg = arg;
+	n->retry_after_ms = -1;
+	n->date_unix_s = -1;
+	buf_init_secret(&n->body, FETCH_BODY_BYTES_MAX);
+	n->link = &f->first;
+	n->next = f->first;
+	if (n->next != NULL)
+		n->next->link = &n->next;
+	f->first = n;
+	n->easy = curl_easy_init();
+	if (n->easy == NULL || !set_options(n, url) ||
+	    curl_multi_add_handle(f->multi, n->easy) != CURLM_OK) {
+		fetch_free(n);
+		return E_NOMEM;
+	}
+	*out = n;
+	return OK;
+}
+
+enum status
+fetcher_create(struct event_base *base, struct fetcher **out)
+{
+	struct fetcher *f;
+
+	/* Counted by libcurl; the wiping allocator holds what it buffers. */
+	if (curl_global_init_mem(CURL_GLOBAL_NOTHING, wiping_malloc,
+	        wiping_free, wiping_realloc, wiping_strdup,
+	        wiping_calloc) != CURLE_OK)
+		return E_INTERNAL;
+	f = calloc(1, sizeof *f);
+	if (f == NULL) {
+		curl_global_cleanup();
+		return E_NOMEM;
+	}
+	f->base = base;
+	f->multi = curl_multi_init();
+	f->fields = curl_slist_append(NULL, "Metadata: true");
+	f->timer = evtimer_new(base, on_timer, f);
+	if (f->multi == NULL || f->fields == NULL || f->timer == NULL) {
+		fetcher_destroy(f);
+		return E_NOMEM;
+	}
+	curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+	curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, watch_time);
+	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+	*out = f;
+	return OK;
+}
+
+void
+fetcher_destroy(struct fetcher *f)
+{
+	if (f == NULL)
+		return;
+	while (f->first != NULL)
+		fetch_free(f->first);
+	if (f->multi != NULL)
+		curl_multi_cleanup(f->multi);
+	if (f->timer != NULL)
+		event_free(f->timer);
+	curl_slist_free_all(f->fields);
+	free(f);
+	curl_global_cleanup();
+}

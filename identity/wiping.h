@@ -1,0 +1,16 @@
+/* The C library's allocator, but memory is wiped before it is given back: for
+ * libraries that carry a token through their own buffers. */
+#ifndef IDENTITY_WIPING_H
+#define IDENTITY_WIPING_H
+
+#include <stddef.h>
+
+/** As malloc, calloc and strdup; the blocks may go to free() as well. */
+void *wiping_malloc(size_t n);
+void *wiping_calloc(size_t count, size_t size);
+char *wiping_strdup(const char *s);
+/** Always moves, so that the old block can be wiped. */
+void *wiping_realloc(void *p, size_t n);
+void wiping_free(void *p);
+
+#endif

@@ -1,0 +1,59 @@
+/* A broker on a loopback port with everything around it faked: a metadata
+ * service on another loopback port, ports that say what the test says. */
+#ifndef TESTS_UNIT_IDENTITY_BROKER_WORLD_H
+#define TESTS_UNIT_IDENTITY_BROKER_WORLD_H
+
+#include "identity/identity.h"
+
+#include <event2/event.h>
+
+enum { WORLD_TEXT_BYTES = 16384 };
+
+struct world {
+	struct event_base *base;
+	struct identity *id;
+	int broker_fd; /**< listening, owned by the identity */
+	uint16_t broker_port;
+
+	/* the metadata service */
+	int imds_fd;
+	uint16_t imds_port;
+	struct event *imds_event;
+	char imds_answer[WORLD_TEXT_BYTES]; /**< "" = never answers */
+	char imds_request[4096];            /**< the last one */
+	unsigned imds_requests;
+
+	/* the ports */
+	struct peer peer;
+	bool peer_gone, deny, deny_host, audit_fails, audit_silent;
+	struct identity_wait *audit_waits[32];
+	struct event *audit_event;
+	unsigned records;
+	char records_text[WORLD_TEXT_BYTES]; /**< code and verdict of each */
+	char asked_identity[64];
+};
+
+void world_init(struct world *w);
+void world_release(struct world *w);
+/** What IMDS answers: @status and a body; the length is counted. */
+void world_imds(
+    struct world *w, const char *status, const char *fields, const char *body);
+/** A good token "TOKEN" that lives @life_s from now. */
+void world_imds_token(struct world *w, int life_s);
+
+/** The audit's batch is down: everyone who waits for it is told. */
+void world_audit_done(struct world *w);
+
+/** Connects a client; returns its fd. */
+int world_connect(struct world *w);
+void world_send(int fd, const char *text);
+/**
+ * Runs the loop until the peer closed, a whole response came or @ms passed.
+ * Returns what came, in static memory.
+ */
+const char *world_receive(struct world *w, int fd, unsigned ms);
+/** Connects, sends, receives, closes. */
+const char *world_ask(struct world *w, const char *text);
+void world_run(struct world *w, unsigned ms);
+
+#endif
