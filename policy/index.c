@@ -1,3 +1,4 @@
+/* Hosts to rules: a hash of label-reversed suffixes. */
 #include "policy/index.h"
 
 #include <stdlib.h>

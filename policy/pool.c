@@ -1,3 +1,4 @@
+/* Memory of one policy: taken piece by piece, freed at once. */
 #include "policy/pool.h"
 
 #include <stdlib.h>

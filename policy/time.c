@@ -1,3 +1,4 @@
+/* RFC 3339 times to seconds, without a clock. */
 #include "policy/time.h"
 
 #include <stdio.h>
