@@ -16,7 +16,7 @@ struct admin;
 struct daemon_reload {
 	bool ok;
 	int64_t unix_s;
-	char message[512];
+	char message[1280];
 };
 
 struct daemon {
