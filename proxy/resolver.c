@@ -282,8 +282,7 @@ deadline_fired(evutil_socket_t fd, short what, void *arg)
 static void
 flight_ask(struct flight *f, struct zone_channel *z)
 {
-	static const enum dns_type types[FAMILIES] = { DNS_TYPE_A,
-		DNS_TYPE_AAAA };
+	static const enum dns_type types[] = { DNS_TYPE_A, DNS_TYPE_AAAA };
 
 	for (size_t i = 0; i < FAMILIES; i++) {
 		struct family *family = &f->families[i];
