@@ -1,3 +1,4 @@
+/* The table of address classes. */
 #include "policy/address_class.h"
 
 #include <string.h>

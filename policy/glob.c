@@ -1,3 +1,4 @@
+/* Globs, without backtracking over more than two stars. */
 #include "policy/glob.h"
 
 /* Two restart points suffice: a later '*' makes an earlier one needless

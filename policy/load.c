@@ -11,7 +11,7 @@
 enum { MAX_TEXT_BYTES = 64 << 20 };
 
 static const char *const keys[] = { "version", "mode", "endpoints", "workloads",
-	"rules" };
+	"rules", "tokens", "tests" };
 
 static const struct key_set key_set = {
 	.known = keys, .n_known = ARRAY_LEN(keys), .what = "the policy"
@@ -50,7 +50,7 @@ load_endpoint(
 void
 load_endpoints(struct loader *l, const json_t *root)
 {
-	struct where top = { "" }, w = where_key(&top, "endpoints");
+	struct where top = { .pointer = "" }, w = where_key(&top, "endpoints");
 	struct text_list texts = { NULL, 0 };
 	const json_t *v = json_object_get(root, "endpoints");
 	struct policy *p = l->p;
@@ -78,7 +78,7 @@ load_root(struct loader *l, const json_t *root)
 {
 	static const char *const names[] = { "enforce", "report" };
 	static const struct text_list modes = { names, ARRAY_LEN(names) };
-	struct where top = { "" };
+	struct where top = { .pointer = "" };
 	const json_t *version;
 
 	if (!load_object(l, root, &top, &key_set))
@@ -95,6 +95,8 @@ load_root(struct loader *l, const json_t *root)
 	load_endpoints(l, root);
 	load_workloads(l, root);
 	load_rules(l, root);
+	load_tokens(l, root);
+	load_tests(l, root);
 }
 
 /* The JSON library tells the place of a syntax error itself. */

@@ -9,6 +9,7 @@
 /** A JSON pointer (RFC 6901) to where the loader is. */
 struct where {
 	char pointer[160];
+	bool of_key; /**< the key is meant, not its value */
 };
 
 struct loader {

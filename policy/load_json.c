@@ -2,7 +2,7 @@
 #include "policy/load.h"
 
 #include "base/jsonpos.h"
-#include "policy/time.h"
+#include "policy/rfc3339.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ static void ATTR_PRINTF(4, 0) note(struct loader *l, bool is_error,
 		return;
 	issue = &all->at[all->n++];
 	issue->is_error = is_error;
-	place = json_place(l->text, w->pointer, false);
+	place = json_place(l->text, w->pointer, w->of_key);
 	issue->line = place.line;
 	issue->column = place.column;
 	(void)snprintf(issue->pointer, sizeof issue->pointer, "%.*s",
@@ -131,6 +131,7 @@ check_key(struct loader *l, const char *key, const struct where *w,
 
 	if (is_listed(key, keys->known, keys->n_known))
 		return;
+	at.of_key = true;
 	if (is_listed(key, keys->later, keys->n_later)) {
 		load_unsupported(l, &at,
 		    "\"%s\" is not in this version: it needs the plain "
@@ -282,12 +283,15 @@ load_time(struct loader *l, const json_t *object, const char *key,
 	const char *text = load_text(l, object, key, w);
 	struct where at = where_key(w, key);
 
-	if (text != NULL && time_parse(slice_of(text), unix_s) != OK)
+	if (text != NULL && rfc3339_parse(slice_of(text), unix_s) != OK)
 		load_error(l, &at,
 		    "\"%.40s\" is not a time; write RFC 3339, as in "
 		    "\"2026-12-31T23:59:59Z\"",
 		    text);
 }
+
+static const char id_bytes[] = "abcdefghijklmnopqrstuvwxyz"
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
 const char *
 load_id(struct loader *l, const json_t *object, const struct where *w)
@@ -299,10 +303,7 @@ load_id(struct loader *l, const json_t *object, const struct where *w)
 	if (id == NULL)
 		return "";
 	n = strlen(id);
-	for (size_t i = 0; i < n; i++)
-		if (!ascii_is_alnum(id[i]) && strchr("._-", id[i]) == NULL)
-			n = SIZE_MAX - 1;
-	if (n > 64) {
+	if (n > 64 || strspn(id, id_bytes) != n) {
 		load_error(l, &at,
 		    "\"%.64s\" is no id; use 1 to 64 letters, digits, '.', "
 		    "'_' and '-'",

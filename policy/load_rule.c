@@ -69,7 +69,7 @@ check_name(
 	}
 	if (!zones_is_private_name(name))
 		return true;
-	if (zones_public_name(name, public_name))
+	if (zones_public_name(host, public_name))
 		load_error(l, w,
 		    "\"%s\" is a private-link name, which no certificate "
 		    "carries; write the public name \"%s\"",
@@ -321,7 +321,7 @@ check_rule_ids(struct loader *l, const struct where *w)
 void
 load_rules(struct loader *l, const json_t *root)
 {
-	struct where w = { "/rules" };
+	struct where w = { .pointer = "/rules" };
 	const json_t *list = json_object_get(root, "rules");
 	struct policy *p = l->p;
 

@@ -159,7 +159,7 @@ gather_names(struct loader *l, size_t offset, const char ***out, size_t *n_out)
 void
 load_workloads(struct loader *l, const json_t *root)
 {
-	struct where top = { "" }, w = where_key(&top, "workloads");
+	struct where top = { .pointer = "" }, w = where_key(&top, "workloads");
 	json_t *object = json_object_get(root, "workloads"), *v;
 	const char *name;
 	struct policy *p = l->p;

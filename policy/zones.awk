@@ -11,9 +11,9 @@ function flush() {
 	}
 	n = split(suffixes, s, " ")
 	for (i = 1; i <= n; i++)
-		printf "\t{ %s, %s, %s, %s, %s, %s },\n", quote(s[i]),
+		printf "\t{ %s, %s, %s, %s, %s, %s, %s },\n", quote(s[i]),
 		    quote(zones), quote(service), quote(groups),
-		    exact, account
+		    exact, account, (s[i] in aliases) ? "true" : "false"
 	service = ""
 }
 BEGIN { print "/* Made by zones.awk from zones.txt: do not edit. */" }
@@ -32,6 +32,7 @@ BEGIN { print "static const struct zone_entry entries[] = {" }
 	next
 }
 /^suffix / { suffixes = suffixes (suffixes == "" ? "" : " ") $2; next }
+/^alias / { suffixes = suffixes " " $2; aliases[$2] = 1; next }
 /^zone / { zones = zones (zones == "" ? "" : " ") $2; next }
 /^account / { accounts[n_accounts++] = $2; next }
 /^public / {

@@ -1,3 +1,4 @@
+/* Hosts against the private-link table that zones.awk makes. */
 #include "policy/zones.h"
 
 #include <stdio.h>
@@ -224,33 +225,41 @@ zones_prove(const struct zone_match *m, const char *host, const char *name,
 	return false;
 }
 
+/* Of several zones, the one named after the suffix. */
+static struct slice
+main_zone(const struct zone_entry *e)
+{
+	const char *list = e->zones;
+	struct slice word, best = { NULL, 0 };
+
+	while (next_word(&list, &word)) {
+		if (slice_starts(word, SLICE("privatelink.")) &&
+		    slice_ends(slice_of(e->suffix), slice_from(word, 12)))
+			return word;
+		if (best.p == NULL)
+			best = word;
+	}
+	return best;
+}
+
 bool
-zones_expected(const char *host, char zone[HOST_BYTES])
+zones_expected(const char *host, struct zone_place *out)
 {
 	struct zone_match m;
 	struct captures c = { .n = 0 };
-	const char *list;
-	struct slice word, best = { NULL, 0 };
+	struct slice rest;
 	const struct zone_entry *e;
 
 	zones_of_host(host, &m);
 	if (m.n == 0)
 		return false;
 	e = m.entries[0];
-	list = e->zones;
-	(void)entry_covers(e, slice_of(host), &c);
-	/* Of several zones, the one named after the suffix. */
-	while (next_word(&list, &word)) {
-		bool named = slice_starts(word, SLICE("privatelink.")) &&
-		    slice_ends(slice_of(e->suffix),
-		        slice_from(word, sizeof "privatelink." - 1));
-
-		if (best.p == NULL || named)
-			best = word;
-		if (named)
-			break;
-	}
-	fill_in(best, &c, zone);
+	if (!tail_fits(e->suffix, strlen(e->suffix), slice_of(host), &c, &rest))
+		return false;
+	out->entry = e;
+	fill_in(main_zone(e), &c, out->zone);
+	if (rest.n == 0 || !slice_copy(rest, out->record, sizeof out->record))
+		memcpy(out->record, "@", 2);
 	return true;
 }
 
@@ -272,7 +281,8 @@ public_from_zone(const struct zone_entry *e, struct slice zone,
 	char suffix[HOST_BYTES];
 	int n;
 
-	if (!tail_fits(zone.p, zone.n, name, &c, &rest) || rest.n == 0)
+	if (e->alias || !tail_fits(zone.p, zone.n, name, &c, &rest) ||
+	    rest.n == 0)
 		return false;
 	fill_in(slice_of(e->suffix), &c, suffix);
 	if (strchr(suffix, '{') != NULL)

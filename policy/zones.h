@@ -12,6 +12,7 @@ struct zone_entry {
 	const char *groups;  /**< "blob,blob_secondary" */
 	bool exact;          /**< the suffix itself is a host too */
 	bool account;        /**< labels below it are somebody's own */
+	bool alias;          /**< no usable name by itself */
 };
 
 /** The entries of the longest suffix that covers a host. */
@@ -27,8 +28,16 @@ void zones_of_host(const char *host, struct zone_match *out);
  */
 bool zones_prove(const struct zone_match *m, const char *host, const char *name,
     char zone[HOST_BYTES]);
-/** The zone in which @host's record belongs; false when none is known. */
-bool zones_expected(const char *host, char zone[HOST_BYTES]);
+
+/** Where a host's private record belongs. */
+struct zone_place {
+	char zone[HOST_BYTES];
+	char record[HOST_BYTES]; /**< "acct1"; "@" for the zone itself */
+	const struct zone_entry *entry;
+};
+
+/** False when no service is known for @host. */
+bool zones_expected(const char *host, struct zone_place *out);
 /** Whether a label of @name marks a private-link zone of any service. */
 bool zones_is_private_name(const char *name);
 /** The public name for a name within a private zone; false if unknown. */

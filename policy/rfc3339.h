@@ -1,6 +1,6 @@
 /* Points in time as text (RFC 3339), without a clock. */
-#ifndef POLICY_TIME_H
-#define POLICY_TIME_H
+#ifndef POLICY_RFC3339_H
+#define POLICY_RFC3339_H
 
 #include "base/slice.h"
 #include "base/status.h"
@@ -10,11 +10,11 @@
  * as the next second; years 1970..9999. E_SYNTAX, E_INVALID out of range.
  * Source: RFC 3339 5.6.
  */
-enum status time_parse(struct slice text, int64_t *unix_s) ATTR_MUST_USE;
+enum status rfc3339_parse(struct slice text, int64_t *unix_s) ATTR_MUST_USE;
 
-enum { TIME_TEXT_BYTES = 21 };
+enum { RFC3339_BYTES = 21 };
 
 /** "2026-11-23T01:02:03Z" and a NUL; clamped to years 1970..9999. */
-void time_text(int64_t unix_s, char out[TIME_TEXT_BYTES]);
+void rfc3339_text(int64_t unix_s, char out[RFC3339_BYTES]);
 
 #endif

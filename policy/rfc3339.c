@@ -1,5 +1,5 @@
-/* RFC 3339 times to seconds, without a clock. */
-#include "policy/time.h"
+/* RFC 3339 times to seconds and back, without a clock. */
+#include "policy/rfc3339.h"
 
 #include <stdio.h>
 
@@ -70,7 +70,7 @@ parse_offset(struct slice s, int64_t *offset_s)
 }
 
 enum status
-time_parse(struct slice text, int64_t *unix_s)
+rfc3339_parse(struct slice text, int64_t *unix_s)
 {
 	int64_t days, h, m, s, offset_s, at;
 	size_t end = 19;
@@ -97,7 +97,7 @@ time_parse(struct slice text, int64_t *unix_s)
 }
 
 void
-time_text(int64_t unix_s, char out[TIME_TEXT_BYTES])
+rfc3339_text(int64_t unix_s, char out[RFC3339_BYTES])
 {
 	int64_t z, era, doe, yoe, doy, mp, y, m, d, s;
 
@@ -115,7 +115,7 @@ time_text(int64_t unix_s, char out[TIME_TEXT_BYTES])
 	d = doy - (153 * mp + 2) / 5 + 1;
 	m = mp + (mp < 10 ? 3 : -9);
 	y = yoe + era * 400 + (m <= 2);
-	(void)snprintf(out, TIME_TEXT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02uZ",
+	(void)snprintf(out, RFC3339_BYTES, "%04u-%02u-%02uT%02u:%02u:%02uZ",
 	    (unsigned)y % 10000, (unsigned)m % 100, (unsigned)d % 100,
 	    (unsigned)(s / 3600) % 100, (unsigned)(s / 60 % 60),
 	    (unsigned)(s % 60));

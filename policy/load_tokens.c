@@ -1,0 +1,162 @@
+/* `tokens`: grants of tokens to workloads. */
+#include "policy/load.h"
+
+#include "policy/audience.h"
+
+#include <string.h>
+
+static const char *const keys[] = { "id", "workloads", "audiences",
+	"identities", "form" };
+
+static const struct key_set key_set = {
+	.known = keys, .n_known = ARRAY_LEN(keys), .what = "a token grant"
+};
+
+static void
+load_form(struct loader *l, const json_t *v, const struct where *w)
+{
+	static const char *const names[] = { "bearer", "phantom" };
+	static const struct text_list list = { names, ARRAY_LEN(names) };
+	struct where at = where_key(w, "form");
+
+	if (load_choice(l, v, "form", w, &list, 0) == 1)
+		load_unsupported(l, &at,
+		    "\"form\": \"phantom\" is not in this version; leave "
+		    "\"form\" out to give the token itself");
+}
+
+static void
+load_audiences(
+    struct loader *l, const json_t *v, const struct where *w, struct grant *out)
+{
+	struct where list_at = where_key(w, "audiences");
+	struct text_list texts = { NULL, 0 };
+	const char **normal;
+
+	if (json_object_get(v, "audiences") == NULL)
+		load_error(l, w, "\"audiences\" is missing");
+	load_texts(l, v, "audiences", w, &texts);
+	normal = pool_alloc(&l->p->pool, texts.n, sizeof *normal);
+	if (normal == NULL) {
+		load_no_memory(l);
+		return;
+	}
+	for (size_t i = 0; i < texts.n; i++) {
+		struct where at = where_at(&list_at, i);
+		char text[AUDIENCE_BYTES];
+
+		normal[i] = "";
+		if (*texts.at[i] == '\0')
+			continue;
+		if (strchr(texts.at[i], '*') != NULL)
+			load_error(l, &at,
+			    "\"%.128s\": audiences have no globs; name each "
+			    "one",
+			    texts.at[i]);
+		else if (!audience_normalise(slice_of(texts.at[i]), text))
+			load_error(l, &at,
+			    "\"%.128s\" is no audience; write it as in "
+			    "\"https://storage.azure.com/\"",
+			    texts.at[i]);
+		else
+			normal[i] = load_copy(l, text);
+	}
+	out->audiences = (struct text_list){ normal, texts.n };
+}
+
+static void
+load_grant(
+    struct loader *l, const json_t *v, const struct where *w, struct grant *out)
+{
+	out->id = "";
+	if (!load_object(l, v, w, &key_set))
+		return;
+	out->id = load_id(l, v, w);
+	load_form(l, v, w);
+	load_audiences(l, v, w, out);
+	load_texts(l, v, "identities", w, &out->identities);
+	if (json_object_get(v, "workloads") == NULL)
+		load_error(l, w,
+		    "\"workloads\" is missing: say who may have the token");
+	load_workload_refs(l, v, w, &out->workloads, &out->n_workloads);
+}
+
+static void
+check_ids(struct loader *l, const struct where *w)
+{
+	const struct policy *p = l->p;
+
+	for (size_t i = 0; i < p->n_grants; i++) {
+		struct where grant_at = where_at(w, i);
+		struct where at = where_key(&grant_at, "id");
+
+		for (size_t k = 0; k < i; k++)
+			if (*p->grants[i].id != '\0' &&
+			    strcmp(p->grants[i].id, p->grants[k].id) == 0)
+				load_error(l, &at,
+				    "the id \"%s\" is taken by grant %zu of "
+				    "the list",
+				    p->grants[i].id, k + 1);
+	}
+}
+
+/* What the configuration must define, each name once. */
+static void
+gather_identities(struct loader *l)
+{
+	struct policy *p = l->p;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_grants; i++)
+		n += p->grants[i].identities.n;
+	p->identity_names =
+	    pool_alloc(&p->pool, n + 1, sizeof *p->identity_names);
+	if (p->identity_names == NULL) {
+		load_no_memory(l);
+		return;
+	}
+	for (size_t i = 0; i < p->n_grants; i++)
+		for (size_t k = 0; k < p->grants[i].identities.n; k++) {
+			const char *name = p->grants[i].identities.at[k];
+			size_t at = 0;
+
+			while (at < p->n_identity_names &&
+			    strcmp(p->identity_names[at], name) != 0)
+				at++;
+			p->identity_names[at] = name;
+			p->n_identity_names += at == p->n_identity_names;
+		}
+}
+
+void
+load_tokens(struct loader *l, const json_t *root)
+{
+	struct where w = { .pointer = "/tokens" };
+	const json_t *list = json_object_get(root, "tokens");
+	struct policy *p = l->p;
+
+	if (list == NULL)
+		return;
+	if (!json_is_array(list)) {
+		load_error(l, &w, "\"tokens\" must be a list [...]");
+		return;
+	}
+	if (json_array_size(list) > 4096) {
+		load_error(l, &w, "more than 4096 grants");
+		return;
+	}
+	p->grants =
+	    pool_alloc(&p->pool, json_array_size(list), sizeof *p->grants);
+	if (p->grants == NULL) {
+		load_no_memory(l);
+		return;
+	}
+	p->n_grants = json_array_size(list);
+	for (size_t i = 0; i < p->n_grants; i++) {
+		struct where at = where_at(&w, i);
+
+		load_grant(l, json_array_get(list, i), &at, &p->grants[i]);
+	}
+	check_ids(l, &w);
+	gather_identities(l);
+}

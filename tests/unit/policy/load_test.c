@@ -1,0 +1,79 @@
+/* The loader's messages: each says what, where, and what to do. */
+#include "tests/unit/policy/fixture.h"
+
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct row {
+	const char *text; /**< of the policy, ' for " */
+	const char *want; /**< "line:column pointer: text" of the first issue */
+	enum status st;
+};
+
+#define RULE(members)                                                   \
+	"{'version':1,'endpoints':['10.20.0.0/16'],'rules':[{'id':'a'," \
+	"'effect':'allow'," members "}]}"
+#define HOST(host)     RULE("'hosts':['" host "']")
+#define ENDPOINT(text) "{'version':1,'endpoints':['" text "']}"
+
+/* clang-format off */
+static const struct row rows[] = {
+#include "tests/unit/policy/load_rows.h"
+};
+
+/* clang-format on */
+
+static char *
+with_quotes(const char *text)
+{
+	char *copy = strdup(text);
+
+	assert_non_null(copy);
+	for (char *c = copy; *c != '\0'; c++)
+		if (*c == '\'')
+			*c = '"';
+	return copy;
+}
+
+static void
+each_mistake_has_its_message_and_place(void **state)
+{
+	static struct policy_issues issues;
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char *text = with_quotes(rows[i].text);
+		struct policy *p = NULL;
+		char got[800];
+		enum status st = policy_load(slice_of(text), &p, &issues);
+
+		assert_true((st == OK) == (p != NULL));
+		(void)snprintf(got, sizeof got, "%u:%u %s: %s",
+		    issues.at[0].line, issues.at[0].column,
+		    issues.at[0].pointer, issues.at[0].text);
+		if (st != rows[i].st || issues.n == 0 ||
+		    strcmp(got, rows[i].want) != 0) {
+			wrong++;
+			print_message("row %zu (%s)\n  want %d %s\n  got  %d "
+			              "%s\n",
+			    i, rows[i].text, (int)rows[i].st, rows[i].want,
+			    (int)st, got);
+		}
+		policy_unref(p);
+		free(text);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_mistake_has_its_message_and_place),
+	};
+	return cmocka_run_group_tests_name("load", tests, NULL, NULL);
+}
