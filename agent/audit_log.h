@@ -7,19 +7,12 @@
 #ifndef AGENT_AUDIT_LOG_H
 #define AGENT_AUDIT_LOG_H
 
+#include "agent/audit_line.h"
 #include "base/clock.h"
 #include "base/slice.h"
 #include "base/status.h"
 
 struct audit_log;
-
-enum { AUDIT_PATH_BYTES = 512 };
-
-/** "64 hex digits" and a NUL. */
-enum { AUDIT_HASH_BYTES = 65 };
-
-/** Most bytes of one record's members. */
-enum { AUDIT_MEMBERS_MAX = 64 * 1024 };
 
 struct audit_settings {
 	char file[AUDIT_PATH_BYTES]; /**< absolute */
@@ -44,6 +37,8 @@ enum status audit_log_open(const struct audit_settings *settings,
  */
 void audit_log_close(struct audit_log *log);
 
+typedef void (*audit_written)(void *arg, enum status st);
+
 /**
  * Takes the text of record_write() (copied). written(), unless NULL, is
  * called once on the writer's thread: OK after write(2) of its batch, E_IO
@@ -53,7 +48,7 @@ void audit_log_close(struct audit_log *log);
  * OK, and E_IO does not occur.
  */
 enum status audit_log_append(struct audit_log *log, struct slice record_members,
-    void (*written)(void *arg, enum status st), void *arg) ATTR_MUST_USE;
+    audit_written written, void *arg) ATTR_MUST_USE;
 
 /** Whether new requests may pass; always true without deny_on_failure. */
 bool audit_log_healthy(struct audit_log *log);

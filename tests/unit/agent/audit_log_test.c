@@ -1,0 +1,503 @@
+/* The audit log on real files: chain, restarts, torn tails, full disks. */
+#include "tests/unit/test.h"
+
+#include "tests/unit/agent/audit_fixture.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct slice one = { "\"id\":\"A\",\"event\":\"open\"", 23 };
+
+static int
+setup(void **state)
+{
+	struct audit_fixture *f = calloc(1, sizeof *f);
+
+	if (f == NULL)
+		return -1;
+	audit_fixture_init(f);
+	*state = f;
+	return 0;
+}
+
+static void
+limit_file_size(rlim_t bytes)
+{
+	struct rlimit rl;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &rl), 0);
+	rl.rlim_cur = bytes < rl.rlim_max ? bytes : rl.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &rl), 0);
+}
+
+static int
+teardown(void **state)
+{
+	limit_file_size(RLIM_INFINITY);
+	audit_fixture_release(*state);
+	free(*state);
+	return 0;
+}
+
+static void
+sleep_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	(void)nanosleep(&ts, NULL);
+}
+
+static void
+the_chain_runs_on_over_restarts(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_status s;
+	struct audit_log *log = audit_fixture_open(f);
+	struct audit_line first;
+	struct buf b;
+	struct stat st;
+
+	audit_fixture_append(log, 10);
+	audit_log_status(log, &s);
+	assert_true(s.healthy);
+	assert_int_equal(s.seq, 10);
+	audit_log_close(log); /* checkpoint: 11 */
+	log = audit_fixture_open(f);
+	audit_fixture_append(log, 5);
+	audit_log_close(log); /* checkpoint: 17 */
+
+	b = audit_fixture_read(f, "audit.jsonl");
+	assert_int_equal(audit_fixture_lines(buf_slice(&b)), 17);
+	audit_fixture_assert_chain(buf_slice(&b), 1);
+	assert_int_equal(
+	    audit_line_parse(audit_fixture_line(buf_slice(&b), 0), &first), OK);
+	assert_true(slice_is(first.prev, audit_hash_zero));
+	buf_release(&b);
+	assert_int_equal(stat(f->settings.file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void
+a_stop_without_new_records_adds_none(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct buf b;
+
+	audit_log_close(audit_fixture_open(f));
+	b = audit_fixture_read(f, "audit.jsonl");
+	assert_int_equal(b.n, 0);
+	buf_release(&b);
+}
+
+static void
+a_torn_tail_is_cut_off_named_and_continued_from(void **state)
+{
+	struct audit_fixture *f = *state;
+	static const struct slice torn = SLICE_INIT("{\"time\":\"2026-11-");
+	struct audit_log *log = audit_fixture_open(f);
+	char hash[AUDIT_HASH_BYTES], want[AUDIT_HASH_BYTES];
+	uint64_t bytes = 0;
+	struct buf b, t;
+
+	audit_fixture_append(log, 3);
+	audit_log_close(log);
+	b = audit_fixture_read(f, "audit.jsonl");
+	buf_release(&b);
+	b = audit_fixture_read(f, "audit.jsonl");
+	b.max += torn.n;
+	buf_put_slice(&b, torn);
+	audit_fixture_write(f, "audit.jsonl", buf_slice(&b));
+	buf_release(&b);
+
+	log = audit_fixture_open(f);
+	assert_true(audit_log_torn(log, &bytes, hash));
+	assert_int_equal(bytes, torn.n);
+	audit_line_hash(torn, want);
+	assert_string_equal(hash, want);
+	audit_fixture_append(log, 2);
+	audit_log_close(log);
+	b = audit_fixture_read(f, "audit.jsonl");
+	audit_fixture_assert_chain(buf_slice(&b), 1);
+	assert_int_equal(audit_fixture_lines(buf_slice(&b)), 4 + 3);
+	t = audit_fixture_read(f, "audit.jsonl.torn");
+	assert_true(slice_eq(buf_slice(&t), torn));
+	buf_release(&t);
+	buf_release(&b);
+}
+
+static void
+a_last_line_that_is_no_record_stops_the_start(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct status_detail detail = { "" };
+	struct audit_log *log = NULL;
+
+	audit_fixture_write(f, "audit.jsonl", SLICE("hello\n"));
+	assert_int_equal(
+	    audit_log_open(&f->settings, &log, &detail), E_INVALID);
+	assert_null(log);
+	assert_non_null(strstr(detail.text, "no audit record"));
+}
+
+static void
+a_link_and_a_second_writer_are_refused(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log = audit_fixture_open(f), *second = NULL;
+	char target[AUDIT_PATH_BYTES];
+
+	assert_int_equal(audit_log_open(&f->settings, &second, NULL), E_BUSY);
+	audit_log_close(log);
+	assert_int_equal(
+	    rename(f->settings.file, audit_fixture_path(f, "t", target)), 0);
+	assert_int_equal(symlink(target, f->settings.file), 0);
+	assert_int_equal(
+	    audit_log_open(&f->settings, &second, NULL), E_INVALID);
+	assert_null(second);
+}
+
+static void
+a_key_that_others_may_read_is_refused(void **state)
+{
+	struct audit_fixture *f = *state;
+	char path[AUDIT_PATH_BYTES];
+	struct audit_log *log = NULL;
+	struct stat st;
+
+	audit_log_close(audit_fixture_open(f));
+	(void)audit_fixture_path(f, "audit.key", path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(audit_log_open(&f->settings, &log, NULL), E_DENIED);
+}
+
+static void
+rotation_by_size_keeps_the_chain_and_prunes(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log;
+	struct audit_status s;
+	struct buf b;
+
+	f->settings.rotate_bytes = 4096;
+	f->settings.keep = 3;
+	log = audit_fixture_open(f);
+	for (unsigned i = 0; i < 40; i++)
+		audit_fixture_append(log, 5);
+	audit_log_status(log, &s);
+	assert_true(s.rotations > 3);
+	assert_int_equal(audit_fixture_count(f, "audit.2"), 3);
+	audit_log_close(log);
+	/* the chain goes on from the newest rotated file, even alone */
+	(void)unlink(f->settings.file);
+	log = audit_fixture_open(f);
+	audit_fixture_append(log, 1);
+	audit_log_close(log);
+	b = audit_fixture_read(f, "audit.jsonl");
+	audit_fixture_assert_chain(buf_slice(&b), s.seq + 2);
+	buf_release(&b);
+}
+
+static void
+reopen_goes_on_in_a_new_file_when_the_old_was_moved(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log = audit_fixture_open(f);
+	char moved[AUDIT_PATH_BYTES];
+	struct buf a, b;
+
+	audit_fixture_append(log, 4);
+	assert_int_equal(
+	    rename(f->settings.file, audit_fixture_path(f, "old", moved)), 0);
+	audit_log_reopen(log);
+	audit_fixture_append(log, 4);
+	audit_log_reopen(log); /* still in its place: nothing happens */
+	audit_fixture_append(log, 1);
+	audit_log_close(log);
+	a = audit_fixture_read(f, "old");
+	b = audit_fixture_read(f, "audit.jsonl");
+	a.max += b.n;
+	buf_put_slice(&a, buf_slice(&b));
+	audit_fixture_assert_chain(buf_slice(&a), 1);
+	assert_true(audit_fixture_lines(buf_slice(&b)) >= 5);
+	buf_release(&a);
+	buf_release(&b);
+}
+
+/** Waits until the log says so; false after 3 s. */
+static bool
+becomes_healthy(struct audit_log *log)
+{
+	for (int i = 0; i < 300; i++) {
+		if (audit_log_healthy(log))
+			return true;
+		sleep_ms(10);
+	}
+	return false;
+}
+
+/** A write that stops in the middle of a line, then room again. */
+static void
+a_partial_write_is_cut_back_and_heals(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log = audit_fixture_open(f);
+	struct audit_status s;
+	struct buf b;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	audit_fixture_append(log, 4);
+	audit_log_status(log, &s);
+	limit_file_size((rlim_t)s.bytes + 60);
+	assert_int_equal(audit_fixture_append_one(log, one), E_IO);
+	assert_false(audit_log_healthy(log));
+	assert_int_equal(audit_log_append(log, one, NULL, NULL), E_IO);
+	b = audit_fixture_read(f, "audit.jsonl");
+	assert_int_equal(b.n, s.bytes);
+	buf_release(&b);
+	audit_log_status(log, &s);
+	assert_string_not_equal(s.last_error, "");
+	assert_int_equal(s.errors, 1);
+
+	limit_file_size(RLIM_INFINITY);
+	assert_true(becomes_healthy(log));
+	audit_fixture_append(log, 2);
+	audit_log_close(log);
+	b = audit_fixture_read(f, "audit.jsonl");
+	audit_fixture_assert_chain(buf_slice(&b), 1);
+	buf_release(&b);
+}
+
+static void
+with_continue_failures_are_only_counted(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log;
+	struct audit_status s;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	f->settings.deny_on_failure = false;
+	log = audit_fixture_open(f);
+	audit_fixture_append(log, 1);
+	audit_log_status(log, &s);
+	limit_file_size((rlim_t)s.bytes);
+	assert_int_equal(audit_fixture_append_one(log, one), OK);
+	assert_int_equal(audit_fixture_append_one(log, one), OK);
+	assert_true(audit_log_healthy(log));
+	audit_log_status(log, &s);
+	assert_false(s.healthy);
+	assert_int_equal(s.errors, 2);
+	limit_file_size(RLIM_INFINITY);
+	audit_log_close(log);
+}
+
+/** The same on a file system that is really full; needs root. */
+static void
+a_full_disk_denies_and_heals(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log;
+	char ballast[AUDIT_PATH_BYTES];
+	static const char zeros[4096];
+	struct buf b;
+	FILE *out;
+
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", f->dir, "tmpfs", 0, "size=128k") != 0)
+		skip();
+	log = audit_fixture_open(f);
+	audit_fixture_append(log, 4);
+	out = fopen(audit_fixture_path(f, "ballast", ballast), "w");
+	assert_non_null(out);
+	setbuf(out, NULL);
+	while (fwrite(zeros, sizeof zeros, 1, out) == 1)
+		;
+	(void)fclose(out);
+	while (audit_fixture_append_one(log, one) == OK)
+		; /* what is left of the last page */
+	assert_false(audit_log_healthy(log));
+	assert_int_equal(unlink(ballast), 0);
+	assert_true(becomes_healthy(log));
+	audit_fixture_append(log, 4);
+	audit_log_close(log);
+	b = audit_fixture_read(f, "audit.jsonl");
+	audit_fixture_assert_chain(buf_slice(&b), 1);
+	buf_release(&b);
+	assert_int_equal(umount(f->dir), 0);
+}
+
+static int64_t fake_boot_ms;
+
+static int64_t
+fake_boot(void *ctx)
+{
+	(void)ctx;
+	return __atomic_load_n(&fake_boot_ms, __ATOMIC_RELAXED);
+}
+
+static int64_t
+fake_unix(void *ctx)
+{
+	(void)ctx;
+	return 1795392000000000000;
+}
+
+static void
+checkpoints_come_by_count_and_by_time(void **state)
+{
+	static const struct clock fake = { fake_boot, fake_unix, NULL };
+	struct audit_fixture *f = *state;
+	struct audit_log *log;
+	struct audit_status s;
+	struct buf b, head;
+
+	f->settings.clock = &fake;
+	log = audit_fixture_open(f);
+	audit_fixture_append(log, 999);
+	audit_log_status(log, &s);
+	assert_int_equal(s.checkpoint_seq, 0);
+	audit_fixture_append(log, 1);
+	audit_log_status(log, &s);
+	assert_int_equal(s.checkpoint_seq, 1001);
+	audit_fixture_append(log, 1);
+	__atomic_store_n(&fake_boot_ms, 60001, __ATOMIC_RELAXED);
+	audit_fixture_append(log, 1);
+	audit_log_status(log, &s);
+	/* the writer may look at the clock before or after the record */
+	assert_in_range(s.checkpoint_seq, 1003, 1004);
+
+	audit_log_close(log);
+	b = audit_fixture_read(f, "audit.jsonl");
+	head = audit_fixture_read(f, "audit.head");
+	assert_true(slice_ends(buf_slice(&b), buf_slice(&head)));
+	assert_true(slice_starts(buf_slice(&b),
+	    SLICE("{\"time\":\"2026-11-23T00:00:00.000000000Z\",\"seq\":1,"
+	          "\"prev\":\"0")));
+	buf_release(&b);
+	buf_release(&head);
+}
+
+static void
+a_log_cut_below_the_signed_head_goes_on_with_a_gap(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log = audit_fixture_open(f);
+	struct audit_line line;
+	struct buf b;
+
+	audit_fixture_append(log, 8);
+	audit_log_close(log); /* signed: 9 */
+	b = audit_fixture_read(f, "audit.jsonl");
+	audit_fixture_write(f, "audit.jsonl",
+	    slice_head(
+	        buf_slice(&b), audit_fixture_line(buf_slice(&b), 0).n + 1));
+	buf_release(&b);
+	log = audit_fixture_open(f);
+	audit_fixture_append(log, 1);
+	audit_log_close(log);
+	b = audit_fixture_read(f, "audit.jsonl");
+	assert_int_equal(
+	    audit_line_parse(audit_fixture_line(buf_slice(&b), 1), &line), OK);
+	assert_int_equal(line.seq, 10);
+	buf_release(&b);
+}
+
+enum { THREADS = 4, EACH = 2000 };
+
+static atomic_uint answered;
+
+static void
+count_answer(void *arg, enum status st)
+{
+	(void)arg;
+	if (st == OK)
+		atomic_fetch_add(&answered, 1);
+}
+
+static void *
+append_many(void *arg)
+{
+	for (unsigned i = 0; i < EACH;) {
+		if (audit_log_append(arg, one, count_answer, NULL) == OK)
+			i++;
+		else
+			sleep_ms(1);
+	}
+	return NULL;
+}
+
+static void
+many_threads_lose_nothing(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log = audit_fixture_open(f);
+	pthread_t t[THREADS];
+	struct buf b;
+
+	atomic_store(&answered, 0);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(
+		    pthread_create(&t[i], NULL, append_many, log), 0);
+	for (int i = 0; i < THREADS; i++)
+		(void)pthread_join(t[i], NULL);
+	audit_log_close(log);
+	assert_int_equal(atomic_load(&answered), THREADS * EACH);
+	b = audit_fixture_read(f, "audit.jsonl");
+	audit_fixture_assert_chain(buf_slice(&b), 1);
+	assert_true(audit_fixture_lines(buf_slice(&b)) >= THREADS * EACH);
+	buf_release(&b);
+}
+
+static void
+a_record_that_is_too_long_is_refused(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log = audit_fixture_open(f);
+	static char big[AUDIT_MEMBERS_MAX + 1];
+	struct slice s = { big, sizeof big };
+
+	for (size_t i = 0; i < sizeof big; i++)
+		big[i] = '"';
+	assert_int_equal(audit_log_append(log, s, NULL, NULL), E_LIMIT);
+	s.n--;
+	assert_int_equal(audit_fixture_append_one(log, s), OK);
+	audit_log_close(log);
+	audit_log_close(audit_fixture_open(f));
+}
+
+int
+main(void)
+{
+#define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(the_chain_runs_on_over_restarts),
+		CASE(a_stop_without_new_records_adds_none),
+		CASE(a_torn_tail_is_cut_off_named_and_continued_from),
+		CASE(a_last_line_that_is_no_record_stops_the_start),
+		CASE(a_link_and_a_second_writer_are_refused),
+		CASE(a_key_that_others_may_read_is_refused),
+		CASE(rotation_by_size_keeps_the_chain_and_prunes),
+		CASE(reopen_goes_on_in_a_new_file_when_the_old_was_moved),
+		CASE(a_partial_write_is_cut_back_and_heals),
+		CASE(with_continue_failures_are_only_counted),
+		CASE(a_full_disk_denies_and_heals),
+		CASE(checkpoints_come_by_count_and_by_time),
+		CASE(a_log_cut_below_the_signed_head_goes_on_with_a_gap),
+		CASE(many_threads_lose_nothing),
+		CASE(a_record_that_is_too_long_is_refused),
+	};
+	return cmocka_run_group_tests_name("audit log", tests, NULL, NULL);
+}
