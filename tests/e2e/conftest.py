@@ -1,4 +1,4 @@
-"""One lab for the whole run; its public counters must end as they began."""
+"""One lab and one daemon for the whole run."""
 
 import sys
 from pathlib import Path
@@ -8,13 +8,34 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import lab
+from lab import names
+from lab.daemon import Daemon
 
 
 @pytest.fixture(scope="session")
 def azure():
-    """The lab, all well."""
+    """The lab; no public address but the allowed one is ever reached."""
     with lab.up() as running:
         yield running
+        reached = {k for k, n in running.call("public").items() if n}
+        assert reached <= {f"{names.PUBLIC_LOGIN}:443"}
+
+
+@pytest.fixture(scope="session")
+def _session_agent(azure):
+    with Daemon(azure) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def agent(_session_agent):
+    """A running daemon with the lab's policy; started anew if a test
+    before this one ended it."""
+    azure = _session_agent.lab
+    pid = _session_agent.pid
+    if azure.call("wait", pid=pid, timeout_s=0.01) is not None:
+        _session_agent.start()
+    return _session_agent
 
 
 @pytest.fixture
@@ -22,3 +43,11 @@ def imds(azure):
     """The metadata service's switch; all is well again afterwards."""
     yield azure.imds
     azure.call("imds_reset")
+
+
+@pytest.fixture
+def untouched(azure):
+    """No connection to a public address during the test."""
+    before = azure.call("public")
+    yield
+    assert azure.call("public") == before

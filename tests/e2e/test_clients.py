@@ -1,0 +1,198 @@
+"""Unmodified clients, each used and each refused."""
+
+import json
+import re
+
+import pytest
+
+from lab import names, paths, zones
+
+SHOWN = re.compile(r"PUBLIC_ADDRESS|HOST_NOT_ALLOWED|WORKLOAD_NOT_ALLOWED")
+FOREIGN = zones.ROUTES["R1"][0]
+
+
+def test_blob_is_written_and_read(agent, untouched):
+    code = f"""
+import os
+from azure.identity import DefaultAzureCredential
+from azure.storage.blob import BlobServiceClient
+s = BlobServiceClient("https://{names.ACCT1}",
+                      credential=DefaultAzureCredential())
+s.create_container("data")
+data = os.urandom(9 << 20)
+b = s.get_blob_client("data", "big")
+b.upload_blob(data)
+print(b.download_blob().readall() == data)
+"""
+    result = agent.python(code)
+    assert result.out.strip() == "True", result
+    hosts = {r["host"] for r in agent.records() if r["event"] == "open"}
+    assert names.ACCT1 in hosts
+
+
+def test_blob_refused_shows_the_code(agent, untouched):
+    code = f"""
+from azure.identity import DefaultAzureCredential
+from azure.storage.blob import BlobServiceClient
+s = BlobServiceClient("https://{FOREIGN}", retry_total=0,
+                      credential=DefaultAzureCredential())
+s.create_container("data")
+"""
+    result = agent.python(code, timeout_s=120)
+    assert result.code != 0
+    assert re.search(r"PUBLIC_ADDRESS id=[A-Z2-7]{10}", result.err), result
+
+
+def test_keyvault_challenge_flow(agent):
+    code = f"""
+from azure.identity import DefaultAzureCredential
+from azure.keyvault.secrets import SecretClient
+k = SecretClient("https://{names.VAULT}", DefaultAzureCredential())
+k.set_secret("name", "value")
+print(k.get_secret("name").value)
+"""
+    assert agent.python(code).out.strip() == "value"
+
+
+def test_databricks_sdk_runs_a_job(agent):
+    code = f"""
+from databricks.sdk import WorkspaceClient
+w = WorkspaceClient(host="https://{names.DATABRICKS}",
+                    auth_type="metadata-service",
+                    metadata_service_url=
+                    "http://127.0.0.1:3181/databricks/token")
+run = w.jobs.run_now(job_id=7)
+print(w.current_user.me().user_name, run.run_id)
+"""
+    result = agent.python(code)
+    assert result.out.split()[:1] == ["alice"], result
+
+
+MLFLOW_ENV = {
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "9",
+}
+MLFLOW = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import mlflow, mlflow.pyfunc
+class Twice(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return [2 * x for x in model_input]
+name = sys.argv[1]
+mlflow.set_experiment(name)
+with mlflow.start_run() as run:
+    mlflow.log_param("alpha", 1)
+    mlflow.log_metric("loss", 0.5)
+    mlflow.log_text("hello", "notes/a.txt")
+    mlflow.pyfunc.log_model("model", python_model=Twice(),
+                            pip_requirements=[])
+version = mlflow.register_model(f"runs:/{run.info.run_id}/model", name)
+seen = mlflow.get_run(run.info.run_id).data
+print(seen.params, seen.metrics)
+print(mlflow.artifacts.load_text(run.info.artifact_uri + "/notes/a.txt"))
+model = mlflow.pyfunc.load_model(f"models:/{name}/{version.version}")
+print(model.predict([1, 2, 3]))
+"""
+
+
+def _mlflow_lines(result):
+    lines = result.out.splitlines()
+    return [x for x in lines if x[:1] in "{h["]
+
+
+@pytest.mark.parametrize("how", ["azureml", "token"])
+def test_mlflow_logs_registers_and_loads(azure, agent, untouched, how):
+    azure.call("mlflow")
+    env = {**MLFLOW_ENV, "MLFLOW_TRACKING_URI": names.TRACKING_URI}
+    code = MLFLOW
+    if how == "token":
+        uri = names.TRACKING_URI.replace("azureml:", "https:")
+        env["MLFLOW_TRACKING_URI"] = uri
+        code = f"""
+import os
+from azure.identity import DefaultAzureCredential
+os.environ["MLFLOW_TRACKING_TOKEN"] = DefaultAzureCredential().get_token(
+    "{names.ARM_AUDIENCE}.default").token
+import mlflow
+mlflow.set_experiment("token")
+with mlflow.start_run() as run:
+    mlflow.log_param("alpha", 1)
+    mlflow.log_metric("loss", 0.5)
+seen = mlflow.get_run(run.info.run_id).data
+print(seen.params, seen.metrics)
+"""
+    result = agent.python(code, how, env=env, timeout_s=120)
+    expected = ["{'alpha': '1'} {'loss': 0.5}", "hello", "[2, 4, 6]"]
+    if how == "token":
+        expected = expected[:1]
+    assert _mlflow_lines(result) == expected, result
+
+
+def test_mlflow_refused_shows_the_code(agent, untouched):
+    env = {
+        **MLFLOW_ENV,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MLFLOW_TRACKING_TOKEN": "x",
+        "MLFLOW_TRACKING_URI": f"https://{FOREIGN}",
+    }
+    code = "import mlflow; mlflow.set_experiment('x')"
+    result = agent.python(code, env=env, timeout_s=120)
+    assert result.code != 0
+    assert SHOWN.search(result.out + result.err), result
+
+
+def curl(agent, *argv, user="alice"):
+    env = agent.environment(user)
+    return agent.lab.run_as(user, ["curl", "-sS", *argv], env=env)
+
+
+def test_curl_over_connect(agent, untouched):
+    url = f"https://{zones.ROUTES['R3'][0]}/x"
+    used = curl(agent, url)
+    assert json.loads(used.out)["target"] == "/x"
+    refused = curl(agent, "-i", f"https://{FOREIGN}/")
+    assert refused.code == 56
+    assert re.search(r"Denied PUBLIC_ADDRESS id=[A-Z2-7]{10}", refused.out)
+
+
+def test_curl_absolute_form(agent, untouched):
+    used = curl(agent, "-d", "payload", f"http://{zones.WEB}/x?q=1")
+    seen = json.loads(used.out)
+    assert (seen["method"], seen["target"]) == ("POST", "/x?q=1")
+    assert seen["bytes"] == 7
+    fields = dict(seen["headers"])
+    assert fields["Content-Length"] == "7"
+    assert "wayleave" in fields["Via"]
+    plain = curl(agent, f"http://{names.ACCT1}/")
+    assert json.loads(plain.out)["code"] in ("PLAINTEXT", "PORT_NOT_ALLOWED")
+    refused = curl(agent, f"http://{FOREIGN}/")
+    assert re.search(r'"id": ?"[A-Z2-7]{10}"', refused.out)
+
+
+def test_curl_over_socks5(agent, untouched):
+    proxy = ["--proxy", "socks5h://127.0.0.1:3180"]
+    used = curl(agent, *proxy, f"https://{zones.ROUTES['R3'][0]}/x")
+    assert json.loads(used.out)["target"] == "/x"
+    refused = curl(agent, *proxy, f"https://{FOREIGN}/")
+    assert refused.code == 97
+    assert "(2)" in refused.err
+    # SOCKS has no room for words: the person asks why.
+    shown = agent.cli("why", f"https://{FOREIGN}/")
+    assert shown.code == 1
+    assert "PUBLIC_ADDRESS" in shown.out
+
+
+def test_run_gives_a_command_the_environment(agent):
+    argv = ["run", "--", "curl", "-sS", "--cacert", str(paths.CA_FILE)]
+    result = agent.cli(*argv, f"https://{zones.ROUTES['R3'][0]}/x")
+    assert json.loads(result.out)["target"] == "/x"
+    assert agent.cli("run", "--", "sh", "-c", "exit 7").code == 7
+
+
+def test_the_users_no_proxy_is_merged(agent):
+    env = {"NO_PROXY": f"corp.example,{names.ACCT1}"}
+    result = agent.cli("env", "--shell", "json", env=env)
+    merged = json.loads(result.out)["NO_PROXY"].split(",")
+    assert {"corp.example", "127.0.0.1", "localhost"} <= set(merged)
+    assert names.ACCT1 in result.err

@@ -1,0 +1,249 @@
+"""The built wayleaved in the lab: its files, its life, its clients."""
+
+import copy
+import json
+import os
+import re
+import signal
+import time
+
+from . import names, paths, services, zones
+from .driver import LabError
+
+ETC = paths.INSIDE / "etc" / "wayleave"
+AUDIT = "/var/log/wayleave/audit.jsonl"
+BUILD = paths.SRC / os.environ.get("WAYLEAVE_BUILD", "build")
+DAEMON = BUILD / "wayleaved"
+CLI = BUILD / "wayleave"
+
+CONFIG = {
+    "version": 1,
+    "name": "wayleave",
+    "listen": {
+        "proxy": ["127.0.0.1:3180"],
+        "broker": ["127.0.0.1:3181"],
+        "admin": ["127.0.0.1:3182"],
+        "control": "/run/wayleave/control.sock",
+    },
+    "policy_file": "policy.json",
+    "cgroup_root": str(paths.CGROUP),
+    "dns": {"servers": [names.DNS], "timeout_ms": 400, "attempts": 2},
+    "tls": {"ca_file": str(paths.CA_FILE)},
+    "identities": [
+        {"name": "host", "source": "imds"},
+        *(
+            {
+                "name": n,
+                "source": "imds",
+                "client_id": names.IDENTITIES[n]["client_id"],
+            }
+            for n in ("alice", "bob")
+        ),
+    ],
+    "audit": {"file": AUDIT},
+    "log": {"level": "info"},
+}
+
+
+# Audiences that no other test asks for: nothing is cached for them.
+FRESH = ["https://life.lab.example"]
+FRESH += [
+    f"https://fault-{f}.lab.example"
+    for f in ("400", "429", "500", "hang", "garbage")
+]
+
+
+def _exact(*hosts):
+    return {"effect": "allow", "hosts": list(hosts)}
+
+
+POLICY = {
+    "version": 1,
+    "mode": "enforce",
+    "endpoints": ["10.20.0.0/16"],
+    "workloads": {
+        "alice": {"users": ["alice"]},
+        "bob": {"users": ["bob"]},
+        "jobs": {"units": ["job-*.service"]},
+    },
+    "rules": [
+        {"id": "lake", **_exact(names.ACCT1)},
+        {"id": "bob-lake", "workloads": ["bob"], **_exact(names.ACCT2)},
+        {"id": "mlflow", **_exact(names.AZUREML)},
+        {"id": "arm", **_exact(names.ARM)},
+        {"id": "vault", **_exact(names.VAULT)},
+        {"id": "score", **_exact(names.SCORE)},
+        {"id": "databricks", **_exact(names.DATABRICKS)},
+        {
+            "id": "cases",
+            **_exact(
+                *(h for h, _ in zones.ROUTES.values()),
+                *(h for h, _ in zones.HOSTILE.values()),
+                zones.REBIND,
+            ),
+        },
+        {
+            "id": "web",
+            "route": "private-address",
+            "ports": [80, 443],
+            **_exact(zones.WEB),
+        },
+        {
+            "id": "echo",
+            "route": "private-address",
+            "ports": [services.ECHO_PORT],
+            **_exact(zones.ECHO),
+        },
+        {
+            "id": "jobs-web",
+            "workloads": ["jobs"],
+            "route": "private-address",
+            **_exact(zones.PLAIN_HOSTS[1]),
+        },
+        {
+            "id": "entra",
+            "route": "public",
+            "reason": "Entra ID has no private endpoint",
+            **_exact(names.LOGIN),
+        },
+    ],
+    "tokens": [
+        {
+            "id": "alice-tokens",
+            "workloads": ["alice"],
+            "audiences": [
+                names.STORAGE_AUDIENCE,
+                names.ARM_AUDIENCE,
+                names.VAULT_AUDIENCE,
+                names.ML_AUDIENCE,
+                names.DATABRICKS_AUDIENCE,
+                *FRESH,
+            ],
+            "identities": ["alice", "host"],
+        },
+        {
+            "id": "bob-storage",
+            "workloads": ["bob"],
+            "audiences": [names.STORAGE_AUDIENCE],
+            "identities": ["bob"],
+        },
+    ],
+}
+
+
+def policy():
+    """A copy of the lab's policy, to be changed."""
+    return copy.deepcopy(POLICY)
+
+
+class Daemon:
+    """A running wayleaved; a context manager that ends it."""
+
+    def __init__(self, lab, config=None, rules=None):
+        self.lab = lab
+        self.pid = None
+        self.log = "wayleaved.log"
+        self.write(config or CONFIG, rules or POLICY)
+        self.start()
+
+    def write(self, config=None, rules=None):
+        """Put new files in place; reload() makes them count."""
+        for name, value in (("wayleave", config), ("policy", rules)):
+            if value is not None:
+                text = json.dumps(value, indent=2)
+                self.lab.write(ETC / f"{name}.json", text)
+
+    def start(self, limit_s=15):
+        argv = [DAEMON, "-c", ETC / "wayleave.json"]
+        self.pid = self.lab.start_as(
+            "wayleave",
+            argv,
+            unit="system.slice/wayleaved.service",
+            log=self.log,
+        )
+        wait = [CLI, "wait", "--timeout", str(limit_s)]
+        result = self.lab.run_as("root", wait)
+        if result.code != 0:
+            code = self.lab.call("wait", pid=self.pid, timeout_s=0.1)
+            raise LabError(
+                f"wayleaved is not ready (exit {code}): {result}\n"
+                f"{self.journal()[-4000:]}"
+            )
+
+    def journal(self):
+        return self.lab.read(paths.STATE / self.log)
+
+    def kill(self, number):
+        return self.lab.call("signal", pid=self.pid, number=int(number))
+
+    def generation(self):
+        result = self.cli("status", "--json", user="root")
+        found = re.search(r'"generation":\s*(\d+)', result.out)
+        if not found:
+            raise LabError(f"no generation in the status: {result}")
+        return int(found[1])
+
+    def reload(self, rules=None, limit_s=5):
+        """Write a policy, if given, and wait until it is in force."""
+        before = self.generation()
+        self.write(rules=rules)
+        self.kill(signal.SIGHUP)
+        end = time.monotonic() + limit_s
+        while self.generation() == before:
+            if time.monotonic() > end:
+                raise LabError("the reload did not happen")
+            time.sleep(0.02)
+
+    def stop(self, number=signal.SIGTERM, limit_s=40):
+        """End it; returns its exit code."""
+        self.kill(number)
+        code = self.lab.call(
+            "wait", pid=self.pid, timeout_s=limit_s, limit_s=limit_s + 10
+        )
+        return code
+
+    def cli(self, *words, user="alice", **order):
+        return self.lab.run_as(user, [CLI, *words], **order)
+
+    def environment(self, user="alice", **order):
+        """What `wayleave env` gives the user, and the lab's CA."""
+        result = self.cli("env", "--shell", "json", user=user, **order)
+        if result.code != 0:
+            raise LabError(f"wayleave env: {result}")
+        found = json.loads(result.out)
+        found["REQUESTS_CA_BUNDLE"] = str(paths.CA_FILE)
+        found["SSL_CERT_FILE"] = str(paths.CA_FILE)
+        found["CURL_CA_BUNDLE"] = str(paths.CA_FILE)
+        return found
+
+    def python(self, code, *args, user="alice", env=None, **order):
+        """Python with the lab's clients, in the agent's environment."""
+        full = {**self.environment(user), **(env or {})}
+        return self.lab.python_as(user, code, *args, env=full, **order)
+
+    def probe(self, *requests, user="alice", unit=None):
+        """See probe.py: one answer for each request."""
+        asked = [{"ca": str(paths.CA_FILE), **r} for r in requests]
+        result = self.lab.run_as(
+            user,
+            [paths.PYTHON, "-m", "lab.probe"],
+            unit=unit,
+            env={"PYTHONPATH": str(paths.SRC / "tests")},
+            stdin=json.dumps(asked),
+            timeout_s=300,
+        )
+        if result.code != 0:
+            raise LabError(f"probe: {result}")
+        return [json.loads(line) for line in result.out.splitlines()]
+
+    def records(self):
+        """The audit so far."""
+        return [json.loads(x) for x in self.lab.read(AUDIT).splitlines()]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.lab.call("wait", pid=self.pid, timeout_s=0.01) is None:
+            self.stop(signal.SIGTERM, 3)
+            self.kill(signal.SIGKILL)
