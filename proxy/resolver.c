@@ -282,20 +282,19 @@ deadline_fired(evutil_socket_t fd, short what, void *arg)
 static void
 flight_ask(struct flight *f, struct zone_channel *z)
 {
-	static const enum dns_type types[] = { DNS_TYPE_A, DNS_TYPE_AAAA };
-
+	f->families[0].type = DNS_TYPE_A;
+	f->families[1].type = DNS_TYPE_AAAA;
 	for (size_t i = 0; i < FAMILIES; i++) {
 		struct family *family = &f->families[i];
 
 		family->flight = f;
-		family->type = types[i];
 		family->open = true;
 		dns_answer_fail(&family->answer, REASON_DNS_TIMEOUT);
 	}
 	for (size_t i = 0; i < FAMILIES; i++) {
 		metric_add(METRIC_DNS_QUERIES_TOTAL, 1);
-		dns_channel_ask(z->channel, f->name, types[i], family_done,
-		    &f->families[i]);
+		dns_channel_ask(z->channel, f->name, f->families[i].type,
+		    family_done, &f->families[i]);
 	}
 }
 
