@@ -1,0 +1,283 @@
+/* The relay alone: byte counts, splice, back-pressure, half-close. */
+#include "tests/unit/test.h"
+
+#include "proxy/relay.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* client[0] and upstream[0] are ours, the others the relay's. */
+struct world {
+	struct event_base *base;
+	struct relay_pool pool;
+	struct relay relay;
+	int client[2], upstream[2];
+	bool over;
+	enum close_reason why;
+	unsigned first_bytes;
+};
+
+static struct world world;
+
+static void
+on_ended(void *arg, enum close_reason why)
+{
+	struct world *w = arg;
+
+	assert_false(w->over);
+	w->over = true;
+	w->why = why;
+	relay_stop(&w->relay);
+}
+
+static void
+on_first_byte(void *arg)
+{
+	((struct world *)arg)->first_bytes++;
+}
+
+static int
+setup(void **state)
+{
+	struct world *w = &world;
+
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	memset(w, 0, sizeof *w);
+	w->base = event_base_new();
+	relay_pool_init(&w->pool, w->base);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, w->client), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, w->upstream),
+	    0);
+	relay_init(&w->relay, &w->pool, w->client[1], w->upstream[1]);
+	w->relay.ended = on_ended;
+	w->relay.first_byte = on_first_byte;
+	w->relay.arg = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = &world;
+
+	(void)state;
+	relay_stop(&w->relay);
+	relay_pool_release(&w->pool);
+	for (int i = 0; i < 2; i++) {
+		(void)close(w->client[i]);
+		(void)close(w->upstream[i]);
+	}
+	event_base_free(w->base);
+	return 0;
+}
+
+static void
+turn(void)
+{
+	(void)event_base_loop(world.base, EVLOOP_NONBLOCK);
+}
+
+static char
+byte_of(size_t i)
+{
+	return (char)(i * 31 + i / 251);
+}
+
+/* Sends what fits of a stream of @total bytes; returns the new offset. */
+static size_t
+pour(int fd, size_t at, size_t total)
+{
+	char piece[65536];
+	size_t n = total - at < sizeof piece ? total - at : sizeof piece;
+	ssize_t sent;
+
+	for (size_t i = 0; i < n; i++)
+		piece[i] = byte_of(at + i);
+	sent = n == 0 ? 0 : send(fd, piece, n, MSG_NOSIGNAL);
+	return sent > 0 ? at + (size_t)sent : at;
+}
+
+/* Takes what is there and checks that it is the stream from @at on. */
+static size_t
+drink(int fd, size_t at, size_t most)
+{
+	char piece[65536];
+	ssize_t n =
+	    recv(fd, piece, most < sizeof piece ? most : sizeof piece, 0);
+
+	for (ssize_t i = 0; i < n; i++)
+		assert_int_equal(piece[i], byte_of(at + (size_t)i));
+	return n > 0 ? at + (size_t)n : at;
+}
+
+static void
+carry(int from, int to, size_t total, size_t sip)
+{
+	size_t in = 0, out = 0;
+
+	for (unsigned i = 0; i < 1000000 && out < total; i++) {
+		in = pour(from, in, total);
+		turn();
+		out = drink(to, out, sip);
+	}
+	assert_int_equal(out, total);
+}
+
+static void
+every_byte_arrives_in_order_both_ways(void **state)
+{
+	struct world *w = &world;
+
+	(void)state;
+	assert_int_equal(relay_start(&w->relay), OK);
+	carry(w->client[0], w->upstream[0], 3 << 20, 65536);
+	carry(w->upstream[0], w->client[0], 5 << 20, 65536);
+	assert_int_equal(w->relay.up.bytes, 3 << 20);
+	assert_int_equal(w->relay.down.bytes, 5 << 20);
+	assert_int_equal(w->first_bytes, 1);
+	assert_true(w->relay.moved);
+	/* It was bulk, so pipes were used, and they came back empty. */
+	assert_true(w->pool.n_pipes > 0);
+	assert_false(w->pool.no_splice);
+}
+
+static void
+a_slow_reader_loses_nothing(void **state)
+{
+	struct world *w = &world;
+
+	(void)state;
+	assert_int_equal(relay_start(&w->relay), OK);
+	carry(w->client[0], w->upstream[0], 1 << 20, 777);
+	assert_int_equal(w->relay.up.bytes, 1 << 20);
+}
+
+static void
+without_splice_it_copies(void **state)
+{
+	struct world *w = &world;
+
+	(void)state;
+	w->pool.no_splice = true;
+	assert_int_equal(relay_start(&w->relay), OK);
+	carry(w->client[0], w->upstream[0], 2 << 20, 5000);
+	assert_int_equal(w->pool.n_pipes, 0);
+}
+
+static void
+a_full_receiver_stops_the_reading(void **state)
+{
+	struct world *w = &world;
+	size_t in = 0, before;
+
+	(void)state;
+	assert_int_equal(relay_start(&w->relay), OK);
+	for (int i = 0; i < 2000; i++) {
+		in = pour(w->client[0], in, 64 << 20);
+		turn();
+	}
+	before = in;
+	for (int i = 0; i < 100; i++) {
+		in = pour(w->client[0], in, 64 << 20);
+		turn();
+	}
+	assert_int_equal(in, before);
+	assert_true(in < 8 << 20);
+}
+
+static void
+queued_bytes_go_up_first(void **state)
+{
+	struct world *w = &world;
+	char got[16], *early = malloc(5);
+
+	(void)state;
+	assert_non_null(early);
+	memcpy(early, "hello", 5);
+	relay_queue_up(&w->relay, early, 5);
+	assert_int_equal(send(w->client[0], " you", 4, 0), 4);
+	assert_int_equal(relay_start(&w->relay), OK);
+	turn();
+	turn();
+	assert_int_equal(recv(w->upstream[0], got, sizeof got, 0), 9);
+	assert_memory_equal(got, "hello you", 9);
+}
+
+static void
+each_side_ends_on_its_own_and_the_first_is_named(void **state)
+{
+	struct world *w = &world;
+	char got[16];
+
+	(void)state;
+	assert_int_equal(relay_start(&w->relay), OK);
+	assert_int_equal(send(w->upstream[0], "bye", 3, 0), 3);
+	assert_int_equal(shutdown(w->upstream[0], SHUT_WR), 0);
+	turn();
+	turn();
+	assert_int_equal(recv(w->client[0], got, sizeof got, 0), 3);
+	assert_int_equal(recv(w->client[0], got, sizeof got, 0), 0);
+	assert_false(w->over);
+	assert_int_equal(send(w->client[0], "and you", 7, 0), 7);
+	assert_int_equal(shutdown(w->client[0], SHUT_WR), 0);
+	turn();
+	turn();
+	assert_int_equal(recv(w->upstream[0], got, sizeof got, 0), 7);
+	assert_true(w->over);
+	assert_int_equal(w->why, CLOSE_UPSTREAM);
+	assert_int_equal(w->relay.up.bytes, 7);
+}
+
+static void
+a_receiver_that_is_gone_ends_it(void **state)
+{
+	struct world *w = &world;
+
+	(void)state;
+	assert_int_equal(relay_start(&w->relay), OK);
+	(void)shutdown(w->client[0], SHUT_RD);
+	assert_int_equal(send(w->upstream[0], "x", 1, 0), 1);
+	turn();
+	turn();
+	assert_true(w->over);
+	assert_int_equal(w->why, CLOSE_CLIENT);
+}
+
+static void
+an_idle_relay_holds_nothing(void **state)
+{
+	struct world *w = &world;
+
+	(void)state;
+	assert_int_equal(relay_start(&w->relay), OK);
+	carry(w->client[0], w->upstream[0], 1 << 20, 3000);
+	turn();
+	assert_null(w->relay.up.held);
+	assert_int_equal(w->relay.up.pipe[0], -1);
+	assert_int_equal(w->relay.down.pipe[0], -1);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(every_byte_arrives_in_order_both_ways),
+		T(a_slow_reader_loses_nothing),
+		T(without_splice_it_copies),
+		T(a_full_receiver_stops_the_reading),
+		T(queued_bytes_go_up_first),
+		T(each_side_ends_on_its_own_and_the_first_is_named),
+		T(a_receiver_that_is_gone_ends_it),
+		T(an_idle_relay_holds_nothing),
+	};
+	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
+}
