@@ -74,9 +74,9 @@ question_answered(struct question *q, enum status st)
 static void
 on_identity_done(struct identity_wait *w, enum status st)
 {
-	struct question *q =
-	    (struct question *)((char *)w - offsetof(struct question, inner) -
-	        offsetof(struct identity_ask, wait));
+	struct question *q = (struct question *)(void *)((char *)w -
+	    offsetof(struct question, inner) -
+	    offsetof(struct identity_ask, wait));
 
 	TAILQ_REMOVE(&q->desk->working, q, link);
 	question_answered(q, st);

@@ -121,8 +121,8 @@ end_traffic(struct worker *w)
 static void
 on_stop(struct mail *m)
 {
-	struct worker *w =
-	    (struct worker *)((char *)m - offsetof(struct worker, stop));
+	struct worker *w = (struct worker *)(void *)((char *)m -
+	    offsetof(struct worker, stop));
 
 	(void)event_base_loopbreak(w->base);
 }

@@ -11,7 +11,7 @@ enum index_kind {
 	INDEX_NEAR,  /**< a parent of some rule's host: for explanations */
 };
 
-enum { INDEX_NONE = UINT32_MAX };
+#define INDEX_NONE UINT32_MAX
 
 struct index_slot {
 	const char *name; /**< borrowed; NULL: free slot */

@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-enum { RULE_NONE = UINT32_MAX };
+#define RULE_NONE UINT32_MAX
 
 /** Users or groups, by name and by number; either may match. */
 struct id_list {
