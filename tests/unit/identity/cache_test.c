@@ -1,0 +1,522 @@
+/* The cache under simulated time: one flight, live tokens, a month of faults. */
+#include "tests/unit/test.h"
+
+#include "identity/cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define S   INT64_C(1000)
+#define MIN (60 * S)
+#define H   (60 * MIN)
+
+enum { FLIGHTS = 64, EPOCH_S = 1800000000 };
+
+/* A world of one clock, one source and a few waiters. */
+struct sim {
+	struct clock clock;
+	struct cache *cache;
+	int64_t now_ms;  /**< boot clock */
+	int64_t wall_ms; /**< wall clock minus boot clock */
+	int64_t wake_ms;
+	uint32_t seed;
+	struct cache_flight *flights[FLIGHTS];
+	unsigned n_flights, max_flights;
+	unsigned started, bypassed;
+	int64_t starts_ms[10];
+	unsigned too_fast; /**< more than ten starts in a second */
+	enum status start_status;
+	unsigned ok, denied, late, gone;
+	unsigned after_end; /**< served past the end of its life */
+};
+
+static int64_t
+sim_boot(void *ctx)
+{
+	const struct sim *s = ctx;
+
+	return s->now_ms;
+}
+
+static int64_t
+sim_unix(void *ctx)
+{
+	const struct sim *s = ctx;
+
+	return (s->now_ms + s->wall_ms) * 1000000;
+}
+
+static int64_t
+sim_true_s(const struct sim *s)
+{
+	return EPOCH_S + s->now_ms / 1000;
+}
+
+static enum status
+sim_fetch(void *ctx, const struct identity_config *config,
+    struct slice resource, bool bypass, struct cache_flight *flight)
+{
+	struct sim *s = ctx;
+
+	assert_true(config->name[0] != '\0' && resource.n > 0);
+	if (s->start_status != OK)
+		return s->start_status;
+	if (s->started >= 10 &&
+	    s->now_ms - s->starts_ms[s->started % 10] < 1000)
+		s->too_fast++;
+	s->starts_ms[s->started % 10] = s->now_ms;
+	s->started++;
+	s->bypassed += bypass;
+	assert_true(s->n_flights < FLIGHTS);
+	s->flights[s->n_flights++] = flight;
+	if (s->n_flights > s->max_flights)
+		s->max_flights = s->n_flights;
+	return OK;
+}
+
+static void
+sim_forget(struct sim *s, struct cache_flight *flight)
+{
+	for (unsigned i = 0; i < s->n_flights; i++)
+		if (s->flights[i] == flight) {
+			s->flights[i] = s->flights[--s->n_flights];
+			return;
+		}
+	fail_msg("no such flight");
+}
+
+static void
+sim_cancel(void *ctx, struct cache_flight *flight)
+{
+	sim_forget(ctx, flight);
+}
+
+static void
+sim_wake(void *ctx, int64_t boot_ms)
+{
+	struct sim *s = ctx;
+
+	s->wake_ms = boot_ms;
+}
+
+static uint32_t
+sim_random(void *ctx)
+{
+	struct sim *s = ctx;
+
+	s->seed = s->seed * 1664525 + 1013904223;
+	return s->seed ^ (s->seed >> 15);
+}
+
+static const struct identity_config configs[] = {
+	{ .name = "host", .endpoint = "http://169.254.169.254" },
+	{ .name = "alice", .endpoint = "http://169.254.169.254" },
+};
+
+static void
+sim_init(struct sim *s)
+{
+	struct cache_ports ports = {
+		.fetch = sim_fetch,
+		.fetch_cancel = sim_cancel,
+		.wake = sim_wake,
+		.random = sim_random,
+		.ctx = s,
+	};
+
+	memset(s, 0, sizeof *s);
+	s->clock = (struct clock){ sim_boot, sim_unix, s };
+	s->now_ms = 1000000;
+	s->wall_ms = EPOCH_S * S;
+	s->wake_ms = INT64_MAX;
+	s->seed = 1;
+	assert_int_equal(cache_create(&s->clock, &ports, &s->cache), OK);
+	assert_int_equal(cache_set_configs(s->cache, configs, 2), OK);
+}
+
+static void
+sim_land(struct sim *s, int status, int64_t life_s)
+{
+	struct cache_flight *f = s->flights[0];
+	struct token_json t = { .client_id = "cid", .refresh_in_s = -1 };
+	struct cache_landing l = { .http_status = status,
+		.retry_after_ms = -1,
+		.now_unix_s = sim_true_s(s),
+		.error = "fault" };
+
+	assert_true(s->n_flights > 0);
+	sim_forget(s, f);
+	if (status == 200) {
+		t.expires_unix_s = sim_true_s(s) + life_s;
+		assert_int_equal(secret_create(SLICE("TOKEN"), &t.secret), OK);
+		l.token = &t;
+	}
+	cache_landed(f, &l);
+}
+
+/* Time passes; the timer rings when it should. */
+static void
+sim_pass(struct sim *s, int64_t ms)
+{
+	int64_t end = s->now_ms + ms;
+
+	while (s->wake_ms <= end) {
+		if (s->wake_ms > s->now_ms)
+			s->now_ms = s->wake_ms;
+		s->wake_ms = INT64_MAX;
+		cache_turn(s->cache);
+		if (s->wake_ms <= s->now_ms)
+			s->wake_ms = s->now_ms + 1; /* no loop is that fast */
+	}
+	s->now_ms = end;
+}
+
+static void
+sim_check(struct sim *s, struct cache_token *t)
+{
+	if (t->left_s < 1 || t->expires_unix_s <= sim_true_s(s) ||
+	    t->expires_unix_s - sim_true_s(s) < t->left_s - 1)
+		s->after_end++;
+	secret_unref(t->secret);
+	t->secret = NULL;
+}
+
+static void
+on_done(struct cache_wait *w, enum status st)
+{
+	struct sim *s = w->priv;
+
+	if (st == OK)
+		sim_check(s, &w->token);
+	s->ok += st == OK;
+	s->denied += st == E_DENIED;
+	s->late += st == E_TIMEOUT;
+	s->gone += st == E_NOTFOUND;
+}
+
+static enum status
+sim_ask(struct sim *s, const char *identity, const char *resource,
+    struct cache_wait *w)
+{
+	struct cache_token t;
+	enum status st;
+
+	*w = (struct cache_wait){ .done = on_done, .priv = s };
+	st = cache_ask(s->cache, identity, slice_of(resource), w, &t);
+	if (st == OK)
+		sim_check(s, &t);
+	return st;
+}
+
+static void
+sim_release(struct sim *s)
+{
+	assert_int_equal(s->after_end, 0);
+	assert_int_equal(s->too_fast, 0);
+	assert_in_range(s->max_flights, 0, 4);
+	cache_destroy(s->cache);
+	assert_int_equal(s->n_flights, 0);
+}
+
+static void
+flies_once_for_all_who_wait(void **state)
+{
+	struct sim s;
+	struct cache_wait w[20];
+
+	(void)state;
+	sim_init(&s);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(sim_ask(&s, "host", "r", &w[i]), E_PARTIAL);
+	assert_int_equal(s.started, 1);
+	cache_cancel(s.cache, &w[3]);
+	sim_land(&s, 200, 3600);
+	assert_int_equal(s.ok, 19);
+	assert_int_equal(sim_ask(&s, "host", "r", &w[0]), OK);
+	assert_int_equal(s.started, 1);
+	sim_release(&s);
+}
+
+static void
+keeps_keys_apart_by_identity_and_bytes(void **state)
+{
+	struct sim s;
+	struct cache_wait w[4];
+
+	(void)state;
+	sim_init(&s);
+	assert_int_equal(sim_ask(&s, "host", "https://x", &w[0]), E_PARTIAL);
+	assert_int_equal(sim_ask(&s, "host", "https://x/", &w[1]), E_PARTIAL);
+	assert_int_equal(sim_ask(&s, "alice", "https://x", &w[2]), E_PARTIAL);
+	assert_int_equal(s.started, 3);
+	assert_int_equal(sim_ask(&s, "nobody", "x", &w[3]), E_NOTFOUND);
+	for (unsigned i = 0; i < 3; i++)
+		sim_land(&s, 200, 3600);
+	sim_release(&s);
+}
+
+static void
+serves_the_live_token_to_its_end_and_not_a_second_more(void **state)
+{
+	struct sim s;
+	struct cache_wait w;
+	unsigned served = 0;
+
+	(void)state;
+	sim_init(&s);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), E_PARTIAL);
+	sim_land(&s, 200, 3600);
+	for (unsigned i = 0; i < 3599; i++) {
+		enum status st;
+		while (s.n_flights > 0)
+			sim_land(&s, 500, 0);
+		st = sim_ask(&s, "host", "r", &w);
+		if (st == E_PARTIAL) { /* the last minutes wait a little */
+			sim_land(&s, 500, 0);
+			st = s.ok-- > 0 ? OK : E_TIMEOUT;
+		}
+		served += st == OK;
+		sim_pass(&s, S);
+	}
+	assert_in_range(served, 3598, 3599);
+	sim_pass(&s, S);
+	while (s.n_flights > 0)
+		sim_land(&s, 500, 0);
+	assert_int_not_equal(sim_ask(&s, "host", "r", &w), OK);
+	cache_cancel(s.cache, &w);
+	sim_release(&s);
+}
+
+static void
+waits_five_seconds_and_no_more(void **state)
+{
+	struct sim s;
+	struct cache_wait w;
+
+	(void)state;
+	sim_init(&s);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), E_PARTIAL);
+	sim_pass(&s, 4999);
+	assert_int_equal(s.late, 0);
+	sim_pass(&s, 2);
+	assert_int_equal(s.late, 1);
+	sim_release(&s);
+}
+
+static void
+tells_a_refusal_at_once_and_forgets_it(void **state)
+{
+	struct sim s;
+	struct cache_wait w;
+
+	(void)state;
+	sim_init(&s);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), E_PARTIAL);
+	sim_land(&s, 400, 0);
+	assert_int_equal(s.denied, 1);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), E_DENIED);
+	sim_pass(&s, 31 * S);
+	assert_int_equal(s.started, 2);
+	sim_land(&s, 200, 3600);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), OK);
+	sim_release(&s);
+}
+
+static void
+waits_a_moment_for_a_fresh_one_in_the_last_minutes(void **state)
+{
+	struct sim s;
+	struct cache_wait w;
+
+	(void)state;
+	sim_init(&s);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), E_PARTIAL);
+	sim_land(&s, 200, 200); /* under 300 s left from the start */
+	sim_pass(&s, 120 * S);
+	assert_int_equal(s.n_flights, 1);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), E_PARTIAL);
+	sim_pass(&s, 899);
+	assert_int_equal(s.ok, 1);
+	sim_pass(&s, 2);
+	assert_int_equal(s.ok, 2); /* the old one, which still lives */
+	assert_int_equal(s.bypassed, 1);
+	sim_land(&s, 200, 3600);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), OK);
+	sim_release(&s);
+}
+
+static void
+asks_again_when_a_clock_jumps(void **state)
+{
+	struct sim s;
+	struct cache_wait w;
+
+	(void)state;
+	sim_init(&s);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), E_PARTIAL);
+	sim_land(&s, 200, 3600);
+	s.wall_ms -= 24 * H; /* back: the boot clock still ends it */
+	assert_int_equal(sim_ask(&s, "host", "r", &w), OK);
+	assert_int_equal(s.n_flights, 1);
+	sim_land(&s, 200, 3600);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), OK);
+	assert_int_equal(s.n_flights, 0);
+	s.wall_ms += 48 * H; /* forward: not trusted until it is renewed */
+	assert_int_equal(sim_ask(&s, "host", "r", &w), E_PARTIAL);
+	assert_int_equal(s.n_flights, 1);
+	sim_land(&s, 200, 3600);
+	assert_int_equal(s.ok, 2);
+	sim_release(&s);
+}
+
+static void
+drops_the_tokens_of_identities_that_go(void **state)
+{
+	struct sim s;
+	struct cache_wait w[2];
+
+	(void)state;
+	sim_init(&s);
+	assert_int_equal(sim_ask(&s, "host", "r", &w[0]), E_PARTIAL);
+	sim_land(&s, 200, 3600);
+	assert_int_equal(sim_ask(&s, "alice", "r", &w[1]), E_PARTIAL);
+	assert_int_equal(cache_set_configs(s.cache, configs, 1), OK);
+	assert_int_equal(s.n_flights, 0);
+	sim_pass(&s, 1);
+	assert_int_equal(s.gone, 1);
+	assert_int_equal(sim_ask(&s, "host", "r", &w[0]), OK);
+	assert_int_equal(sim_ask(&s, "alice", "r", &w[1]), E_NOTFOUND);
+	sim_release(&s);
+}
+
+static void
+holds_only_so_many_keys(void **state)
+{
+	struct sim s;
+	static struct cache_wait w[CACHE_ENTRIES_MAX + 1];
+	char name[32];
+
+	(void)state;
+	sim_init(&s);
+	s.start_status = E_NOMEM;
+	for (unsigned i = 0; i <= CACHE_ENTRIES_MAX; i++) {
+		enum status st;
+		snprintf(name, sizeof name, "r%u", i);
+		st = sim_ask(&s, "host", name, &w[i]);
+		assert_true(
+		    i < CACHE_ENTRIES_MAX ? st != E_LIMIT : st == E_LIMIT);
+	}
+	sim_pass(&s, 10 * S);
+	s.start_status = OK;
+	sim_pass(&s, 3 * H);
+	assert_int_equal(sim_ask(&s, "host", "new", &w[0]), E_PARTIAL);
+	cache_cancel(s.cache, &w[0]);
+	sim_release(&s);
+}
+
+/* One answer of a source that has good and bad days. */
+static void
+month_land(struct sim *s, bool bad_day)
+{
+	static const int faults[] = { 0, 400, 404, 410, 429, 500, 503, 200 };
+	uint32_t r = sim_random(s) >> 8;
+	int status = bad_day || r % 5 == 0 ? faults[r % 8] : 200;
+
+	sim_land(s, status, 60 + (int64_t)(r >> 4) % 86400);
+}
+
+static void
+holds_through_a_month_of_random_faults(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f" };
+	struct sim s;
+	static struct cache_wait w[8];
+	uint64_t asked = 0, answered = 0;
+	int64_t end;
+
+	(void)state;
+	sim_init(&s);
+	end = s.now_ms + 30 * 24 * H;
+	while (s.now_ms < end) {
+		uint32_t r = sim_random(&s) >> 8;
+		bool bad_day = s.now_ms / (6 * H) % 5 == 0;
+		enum status st;
+		struct cache_wait *mine = &w[r % 8];
+		if (mine->link == NULL) {
+			st = sim_ask(&s, r % 3 == 0 ? "host" : "alice",
+			    names[(r >> 3) % 6], mine);
+			asked++;
+			answered += st == OK;
+		}
+		sim_pass(&s, (int64_t)(r >> 5) % (2 * MIN));
+		while (s.n_flights > 0 && (sim_random(&s) >> 9) % 7 != 0)
+			month_land(&s, bad_day);
+		if ((r >> 2) % 5000 == 0) /* somebody sets the clock */
+			s.wall_ms += (int64_t)(r % 7200) * S - H;
+	}
+	for (unsigned i = 0; i < 8; i++)
+		cache_cancel(s.cache, &w[i]);
+	assert_true(asked > 20000);
+	assert_true(answered + s.ok > asked / 2);
+	sim_release(&s);
+}
+
+static void
+see_one(void *arg, const struct identity_listing *l)
+{
+	unsigned *n = arg;
+
+	assert_string_equal(l->identity, "host");
+	assert_string_equal(l->audience, "r");
+	assert_string_equal(l->state, "fresh");
+	assert_int_equal(strlen(l->token_id), SECRET_ID_BYTES - 1);
+	(*n)++;
+}
+
+static void
+lists_what_it_holds_and_is_ready_when_reached(void **state)
+{
+	struct sim s;
+	struct cache_wait w;
+	unsigned n = 0;
+
+	(void)state;
+	sim_init(&s);
+	assert_true(cache_is_ready(s.cache));
+	cache_warm(s.cache, "host", SLICE("r"), 2000);
+	assert_false(cache_is_ready(s.cache));
+	sim_pass(&s, 2000);
+	assert_int_equal(s.started, 1);
+	sim_land(&s, 200, 3600);
+	assert_true(cache_is_ready(s.cache));
+	cache_list(s.cache, see_one, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(sim_ask(&s, "host", "r", &w), OK);
+	sim_release(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(flies_once_for_all_who_wait),
+		cmocka_unit_test(keeps_keys_apart_by_identity_and_bytes),
+		cmocka_unit_test(
+		    serves_the_live_token_to_its_end_and_not_a_second_more),
+		cmocka_unit_test(waits_five_seconds_and_no_more),
+		cmocka_unit_test(tells_a_refusal_at_once_and_forgets_it),
+		cmocka_unit_test(
+		    waits_a_moment_for_a_fresh_one_in_the_last_minutes),
+		cmocka_unit_test(asks_again_when_a_clock_jumps),
+		cmocka_unit_test(drops_the_tokens_of_identities_that_go),
+		cmocka_unit_test(holds_only_so_many_keys),
+		cmocka_unit_test(holds_through_a_month_of_random_faults),
+		cmocka_unit_test(lists_what_it_holds_and_is_ready_when_reached),
+	};
+	bool locked;
+
+	if (secret_arena_init(1 << 20, false, &locked) != OK)
+		return EXIT_FAILURE;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
