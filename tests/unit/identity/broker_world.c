@@ -147,9 +147,22 @@ listen_loopback(uint16_t *port)
 }
 
 struct imds_conn {
+	struct imds_conn *next, **link;
 	struct world *w;
+	int fd;
 	struct event *ev;
 };
+
+static void
+imds_conn_free(struct imds_conn *c)
+{
+	*c->link = c->next;
+	if (c->next != NULL)
+		c->next->link = c->link;
+	event_free(c->ev);
+	close(c->fd);
+	free(c);
+}
 
 static void
 on_imds_bytes(evutil_socket_t fd, short what, void *arg)
@@ -168,9 +181,7 @@ on_imds_bytes(evutil_socket_t fd, short what, void *arg)
 		    fd, w->imds_answer, strlen(w->imds_answer), MSG_NOSIGNAL);
 		assert_true(n > 0);
 	}
-	event_free(c->ev);
-	close(fd);
-	free(c);
+	imds_conn_free(c);
 }
 
 static void
@@ -183,6 +194,12 @@ on_imds_accept(evutil_socket_t fd, short what, void *arg)
 	assert_true(conn >= 0);
 	assert_non_null(c);
 	c->w = arg;
+	c->fd = conn;
+	c->link = &c->w->imds_conns;
+	c->next = c->w->imds_conns;
+	if (c->next != NULL)
+		c->next->link = &c->next;
+	c->w->imds_conns = c;
 	c->ev =
 	    event_new(c->w->base, conn, EV_READ | EV_PERSIST, on_imds_bytes, c);
 	assert_int_equal(event_add(c->ev, NULL), 0);
@@ -237,6 +254,8 @@ void
 world_release(struct world *w)
 {
 	identity_destroy(w->id);
+	while (w->imds_conns != NULL)
+		imds_conn_free(w->imds_conns);
 	event_free(w->imds_event);
 	event_free(w->audit_event);
 	close(w->imds_fd);

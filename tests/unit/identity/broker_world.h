@@ -22,6 +22,7 @@ struct world {
 	char imds_answer[WORLD_TEXT_BYTES]; /**< "" = never answers */
 	char imds_request[4096];            /**< the last one */
 	unsigned imds_requests;
+	struct imds_conn *imds_conns;
 
 	/* the ports */
 	struct peer peer;
