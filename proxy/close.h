@@ -4,6 +4,7 @@
 
 /* clang-format off */
 #define CLOSE_TABLE(X) \
+	X(DONE, "done")         /* the message ended as it should */ \
 	X(CLIENT, "client")     /* the client ended it */ \
 	X(UPSTREAM, "upstream") /* the destination ended it */ \
 	X(DENIED, "denied")     /* refused, or its first flight was */ \

@@ -18,59 +18,69 @@ check(const struct record *r, const char *expected)
 	buf_release(&out);
 }
 
+/* Every member set. */
 static void
-a_full_record_has_all_members_in_order(void **state)
+fill(struct record *r)
 {
-	const struct peer peer = { .known = true,
+	static const struct peer peer = { .known = true,
 		.uid = 1000,
 		.pid = 42,
 		.user = "alice",
 		.unit = "job-1.service",
 		.cgroup = "/system.slice/job-1.service",
 		.exe = "/usr/bin/\"x\"" };
-	const char *const names[] = { "alice", "jobs" };
-	const char *const chain[] = { "a.privatelink.blob.core.windows.net" };
-	const struct addr address = { ADDR_V4, { 10, 20, 0, 5 } };
+	static const char *const names[] = { "alice", "jobs" };
+	static const char *const chain[] = {
+		"a.privatelink.blob.core.windows.net"
+	};
+	static const struct addr address = { ADDR_V4, { 10, 20, 0, 5 } };
+
+	record_init(r, RECORD_OPEN);
+	r->id = "ABCDEFGH23";
+	r->verdict = RECORD_ALLOW;
+	r->would_deny = true;
+	r->code = REASON_PUBLIC_ADDRESS;
+	r->rule = "lake";
+	r->mode = "report";
+	r->peer = &peer;
+	r->workload_names = names;
+	r->n_workload_names = 2;
+	r->listener = "127.0.0.1:3180";
+	r->protocol = "forward";
+	r->method = SLICE("GET");
+	r->host = "a.blob.core.windows.net";
+	r->port = 80;
+	r->path = SLICE("/p\x01");
+	r->has_resolved = true;
+	r->chain = chain;
+	r->n_chain = 1;
+	r->addresses = &address;
+	r->n_addresses = 1;
+	r->zone = "privatelink.blob.core.windows.net";
+	r->ttl_s = 10;
+	r->address = &address;
+	r->sni = SLICE("a.example");
+	r->tls = "1.3";
+	r->identity = "host";
+	r->audience = "https://x/";
+	r->token_id = "0123456789ab";
+	r->status = 200;
+	r->bytes_up = 1;
+	r->bytes_down = UINT64_MAX;
+	r->ms = (struct record_ms){ 0, 1, -1, 3, 4 };
+	r->close = "client";
+	r->policy_generation = 7;
+	r->policy_sha256 = "ff";
+	r->extra = SLICE("\"x\":1");
+}
+
+static void
+a_full_record_has_all_members_in_order(void **state)
+{
 	struct record r;
 
 	(void)state;
-	record_init(&r, RECORD_OPEN);
-	r.id = "ABCDEFGH23";
-	r.verdict = RECORD_ALLOW;
-	r.would_deny = true;
-	r.code = REASON_PUBLIC_ADDRESS;
-	r.rule = "lake";
-	r.mode = "report";
-	r.peer = &peer;
-	r.workload_names = names;
-	r.n_workload_names = 2;
-	r.listener = "127.0.0.1:3180";
-	r.protocol = "forward";
-	r.method = SLICE("GET");
-	r.host = "a.blob.core.windows.net";
-	r.port = 80;
-	r.path = SLICE("/p\x01");
-	r.has_resolved = true;
-	r.chain = chain;
-	r.n_chain = 1;
-	r.addresses = &address;
-	r.n_addresses = 1;
-	r.zone = "privatelink.blob.core.windows.net";
-	r.ttl_s = 10;
-	r.address = &address;
-	r.sni = SLICE("a.example");
-	r.tls = "1.3";
-	r.identity = "host";
-	r.audience = "https://x/";
-	r.token_id = "0123456789ab";
-	r.status = 200;
-	r.bytes_up = 1;
-	r.bytes_down = UINT64_MAX;
-	r.ms = (struct record_ms){ 0, 1, -1, 3, 4 };
-	r.close = "client";
-	r.policy_generation = 7;
-	r.policy_sha256 = "ff";
-	r.extra = SLICE("\"x\":1");
+	fill(&r);
 	check(&r,
 	    "\"id\":\"ABCDEFGH23\",\"event\":\"open\",\"verdict\":\"allow\","
 	    "\"would\":\"deny\",\"code\":\"PUBLIC_ADDRESS\","

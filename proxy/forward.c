@@ -1,0 +1,324 @@
+/* A client connection that sends absolute-form requests, one after another. */
+#include "proxy/forward_conn.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { EXPIRES_MS = 1000 };
+
+static int64_t
+forward_now(const struct forward *f)
+{
+	return clock_boot_ms(worker_clock(f->worker));
+}
+
+static void
+forward_free(void *p)
+{
+	struct forward *f = p;
+
+	forward_side_release(&f->client);
+	forward_side_release(&f->upstream);
+	forward_body_release(&f->x.up);
+	forward_body_release(&f->x.down);
+	buf_release(&f->x.head);
+	buf_release(&f->ask.response);
+	proxy_snapshot_unref(f->snapshot);
+	free(f);
+}
+
+/* Everything ends, with its record; the memory stays for this turn. */
+static void
+forward_close(struct forward *f, enum close_reason why)
+{
+	f->state = FORWARD_OVER;
+	f->progress = false;
+	forward_broker_cancel(f);
+	forward_exchange_record(f, why);
+	lingering_destroy(f->last);
+	f->last = NULL;
+	forward_side_close(&f->client);
+	forward_side_close(&f->upstream);
+	(void)event_del(&f->wake);
+	(void)event_del(&f->timer);
+	worker_reap(f->worker, forward_free, f);
+}
+
+void
+forward_end(struct forward *f, enum close_reason why)
+{
+	if (f->state == FORWARD_OVER)
+		return;
+	forward_close(f, why);
+	f->done(f->arg);
+}
+
+void
+forward_destroy(struct forward *f)
+{
+	if (f != NULL && f->state != FORWARD_OVER)
+		forward_close(f, CLOSE_DRAIN);
+}
+
+static void
+forward_on_said(void *arg)
+{
+	struct forward *f = arg;
+
+	f->last = NULL;
+	forward_end(f, CLOSE_CLIENT);
+}
+
+void
+forward_say_last(struct forward *f, struct buf *last)
+{
+	/* The facts about a client hold only while it lasts (contract 9). */
+	if (buf_status(last) != OK || !peer_still_connected(f->client.fd)) {
+		buf_release(last);
+		forward_end(f, CLOSE_ERROR);
+		return;
+	}
+	f->state = FORWARD_LAST;
+	f->progress = false;
+	forward_deadline(f, 0);
+	f->last = lingering_start(
+	    f->worker, forward_side_take(&f->client), last, forward_on_said, f);
+	if (f->last == NULL)
+		forward_end(f, CLOSE_ERROR);
+}
+
+/* Not later than a second ahead where an `expires` is to be seen in time. */
+static void
+forward_arm_timer(struct forward *f)
+{
+	int64_t now = forward_now(f), left = f->deadline_ms - now;
+	struct timeval tv;
+
+	if (f->state == FORWARD_EXCHANGE && f->x.request != NULL &&
+	    request_verdict(f->x.request)->expires_unix_s != 0 &&
+	    left > EXPIRES_MS)
+		left = EXPIRES_MS;
+	if (left < 0)
+		left = 0;
+	f->timer_ms = now + left;
+	tv = (struct timeval){ .tv_sec = (time_t)(left / 1000),
+		.tv_usec = (suseconds_t)(left % 1000) * 1000 };
+	(void)evtimer_add(&f->timer, &tv);
+}
+
+void
+forward_deadline(struct forward *f, unsigned ms)
+{
+	f->deadline_ms = INT64_MAX;
+	if (ms == 0)
+		return;
+	f->deadline_ms = forward_now(f) + (int64_t)ms;
+	/* A timer that fires before that may run on: it looks again then. */
+	if (!event_pending(&f->timer, EV_TIMEOUT, NULL) ||
+	    f->timer_ms > f->deadline_ms)
+		forward_arm_timer(f);
+}
+
+static void
+forward_time_out(struct forward *f)
+{
+	const struct forward_fault late = { REASON_BAD_REQUEST, 408,
+		"the head did not come in time" };
+
+	if (f->state == FORWARD_HEAD && f->client.in.n > 0)
+		forward_refuse(f, &late, SLICE(""));
+	else if (f->state == FORWARD_EXCHANGE && !f->x.answer_began)
+		forward_exchange_fail(f, REASON_CONNECT_TIMEOUT, CLOSE_IDLE);
+	else
+		forward_end(f, CLOSE_IDLE);
+}
+
+/* An `expires` of the rule ends the message as a reload would. */
+static bool
+forward_has_expired(const struct forward *f)
+{
+	int64_t at;
+
+	if (f->x.request == NULL || f->state != FORWARD_EXCHANGE)
+		return false;
+	at = request_verdict(f->x.request)->expires_unix_s;
+	return at != 0 && clock_unix_s(worker_clock(f->worker)) >= at;
+}
+
+static void
+forward_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct forward *f = arg;
+
+	(void)fd;
+	(void)what;
+	if (forward_has_expired(f))
+		forward_rejudge(f);
+	if (f->state == FORWARD_OVER || f->deadline_ms == INT64_MAX)
+		return;
+	if (f->deadline_ms <= forward_now(f))
+		forward_time_out(f);
+	else
+		forward_arm_timer(f);
+}
+
+static enum status
+forward_arm(struct forward *f)
+{
+	enum status st = forward_side_arm(&f->client, true);
+
+	if (st != OK)
+		return st;
+	/* Between messages any byte, and the end, condemn the idle one. */
+	return forward_side_arm(&f->upstream, true);
+}
+
+void
+forward_pump(struct forward *f)
+{
+	do {
+		f->progress = false;
+		if (f->state == FORWARD_HEAD)
+			forward_read_head(f);
+		else if (f->state == FORWARD_EXCHANGE)
+			forward_exchange_step(f);
+	} while (f->progress);
+	if (f->state < FORWARD_LAST && forward_arm(f) != OK)
+		forward_end(f, CLOSE_ERROR);
+}
+
+static void
+forward_on_client(evutil_socket_t fd, short what, void *arg)
+{
+	struct forward *f = arg;
+	size_t got = 0;
+
+	(void)fd;
+	if (f->state >= FORWARD_LAST)
+		return;
+	if ((what & EV_READ) != 0 &&
+	    forward_side_read(&f->client, &got) != OK) {
+		forward_end(f, CLOSE_CLIENT);
+		return;
+	}
+	if (f->state == FORWARD_HEAD && got > 0 && f->client.in.n == got)
+		forward_deadline(f, worker_snapshot(f->worker)->limits.head_ms);
+	forward_pump(f);
+}
+
+/* RFC 9112 9.2: what an idle upstream says is no answer to anything. */
+static void
+forward_on_idle_upstream(struct forward *f)
+{
+	forward_side_close(&f->upstream);
+}
+
+static void
+forward_on_upstream(evutil_socket_t fd, short what, void *arg)
+{
+	struct forward *f = arg;
+	size_t got = 0;
+
+	(void)fd;
+	if (f->state >= FORWARD_LAST || f->upstream.fd < 0)
+		return;
+	if (f->state != FORWARD_EXCHANGE) {
+		forward_on_idle_upstream(f);
+		return;
+	}
+	if ((what & EV_READ) != 0 &&
+	    forward_side_read(&f->upstream, &got) != OK) {
+		f->upstream.eof = true;
+		f->x.broken = true;
+	}
+	if (got > 0 && !f->x.heard) {
+		f->x.heard = true;
+		request_note_first_byte(f->x.request);
+	}
+	f->x.bytes_down += got;
+	forward_pump(f);
+}
+
+void
+forward_open_upstream(struct forward *f, int fd)
+{
+	forward_side_close(&f->upstream);
+	f->upstream_scanned = 0;
+	forward_side_open(
+	    &f->upstream, worker_base(f->worker), fd, forward_on_upstream, f);
+}
+
+static void
+forward_on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	forward_pump(arg);
+}
+
+static void
+forward_init(struct forward *f, const struct forward_params *params)
+{
+	const struct proxy_limits *limits;
+
+	f->worker = params->worker;
+	f->snapshot = proxy_snapshot_ref(worker_snapshot(f->worker));
+	limits = &f->snapshot->limits;
+	f->peer = params->peer;
+	f->listener = params->listener;
+	f->draining = worker_is_draining(f->worker);
+	forward_side_init(&f->client, limits->head_bytes + FORWARD_PIECE_BYTES,
+	    FORWARD_RESPONSE_HEAD_BYTES + FORWARD_HEAD_SLACK +
+	        FORWARD_PIECE_BYTES + FORWARD_BODY_OVERHEAD);
+	forward_side_init(&f->upstream, FORWARD_RESPONSE_HEAD_BYTES,
+	    limits->head_bytes + FORWARD_HEAD_SLACK + FORWARD_PIECE_BYTES +
+	        FORWARD_BODY_OVERHEAD);
+	buf_init(&f->x.head, limits->head_bytes + FORWARD_HEAD_SLACK);
+	buf_put_slice(&f->client.in, params->first);
+	forward_side_open(&f->client, worker_base(f->worker), params->fd,
+	    forward_on_client, f);
+	(void)evtimer_assign(
+	    &f->wake, worker_base(f->worker), forward_on_wake, f);
+	(void)evtimer_assign(
+	    &f->timer, worker_base(f->worker), forward_on_timer, f);
+	forward_deadline(f, limits->head_ms);
+}
+
+struct forward *
+forward_start(
+    const struct forward_params *params, void (*done)(void *arg), void *arg)
+{
+	struct forward *f = calloc(1, sizeof *f);
+
+	if (f == NULL) {
+		(void)close(params->fd);
+		return NULL;
+	}
+	forward_init(f, params);
+	f->done = done;
+	f->arg = arg;
+	if (buf_status(&f->client.in) != OK) {
+		forward_free(f);
+		return NULL;
+	}
+	/* The first bytes are judged from the loop, never from in here. */
+	event_active(&f->wake, EV_TIMEOUT, 1);
+	return f;
+}
+
+void
+forward_drain(struct forward *f)
+{
+	f->draining = true;
+	f->x.keep_client = false;
+	if (f->state == FORWARD_HEAD && f->client.in.n == 0)
+		forward_end(f, CLOSE_DRAIN);
+}
+
+void
+forward_rejudge(struct forward *f)
+{
+	if (f->state == FORWARD_EXCHANGE && f->x.request != NULL &&
+	    !request_still_allowed(f->x.request))
+		forward_end(f, CLOSE_POLICY);
+}

@@ -1,0 +1,114 @@
+/* Bodies: lengths are counted, chunks decoded and written anew without their
+ * extensions, so that both sides can only see one framing. */
+#include "proxy/forward_body.h"
+
+#include "proxy/forward_head.h"
+
+enum { TRAILERS_BYTES_MAX = 8192 };
+
+void
+forward_body_init(
+    struct forward_body *b, const struct http1_framing *framing, bool chunk)
+{
+	*b = (struct forward_body){
+		.kind = framing->body, .chunk = chunk, .left = framing->length
+	};
+	b->done = framing->body == HTTP1_BODY_NONE ||
+	    (framing->body == HTTP1_BODY_LENGTH && framing->length == 0);
+	http1_chunked_init(&b->chunked);
+	buf_init(&b->trailers, TRAILERS_BYTES_MAX);
+}
+
+void
+forward_body_release(struct forward_body *b)
+{
+	buf_release(&b->trailers);
+}
+
+static void
+put_run(const struct forward_body *b, struct slice run, struct buf *out)
+{
+	if (run.n == 0)
+		return;
+	if (b->chunk)
+		buf_printf(out, "%zx\r\n", run.n);
+	buf_put_slice(out, run);
+	if (b->chunk)
+		buf_puts(out, "\r\n");
+}
+
+/* RFC 9112 7.1.2: the decoder has checked that each line is a field. */
+static void
+put_trailers(const struct forward_body *b, struct buf *out)
+{
+	struct slice rest = buf_slice(&b->trailers);
+
+	while (rest.n > 0) {
+		size_t end = slice_find(rest, '\n');
+		struct slice line = slice_head(rest, end + 1);
+		if (forward_trailer_is_allowed(
+		        slice_head(line, slice_find(line, ':'))))
+			buf_put_slice(out, line);
+		rest = slice_from(rest, end + 1);
+	}
+}
+
+static enum status
+feed_chunked(
+    struct forward_body *b, struct slice in, size_t *used, struct buf *out)
+{
+	enum status st = E_PARTIAL;
+	size_t took = 1;
+
+	*used = 0;
+	while (st == E_PARTIAL && took > 0) {
+		struct slice run;
+		st = http1_chunked_feed(&b->chunked, slice_from(in, *used),
+		    &run, &took, &b->trailers);
+		*used += took;
+		put_run(b, run, out);
+	}
+	if (st != OK)
+		return st;
+	b->done = true;
+	if (b->chunk) {
+		buf_puts(out, "0\r\n");
+		put_trailers(b, out);
+		buf_puts(out, "\r\n");
+	}
+	return buf_status(out);
+}
+
+enum status
+forward_body_feed(
+    struct forward_body *b, struct slice in, size_t *used, struct buf *out)
+{
+	*used = 0;
+	if (b->done)
+		return OK;
+	if (b->kind == HTTP1_BODY_CHUNKED) {
+		enum status st = feed_chunked(b, in, used, out);
+		return st == E_PARTIAL && buf_status(out) != OK
+		    ? buf_status(out)
+		    : st;
+	}
+	if (b->kind == HTTP1_BODY_LENGTH && in.n > b->left)
+		in = slice_head(in, (size_t)b->left);
+	buf_put_slice(out, in);
+	*used = in.n;
+	if (b->kind == HTTP1_BODY_LENGTH) {
+		b->left -= in.n;
+		b->done = b->left == 0;
+	}
+	if (buf_status(out) != OK)
+		return buf_status(out);
+	return b->done ? OK : E_PARTIAL;
+}
+
+enum status
+forward_body_eof(struct forward_body *b)
+{
+	if (b->kind == HTTP1_BODY_UNTIL_CLOSE)
+		b->done = true;
+	return b->done ? OK : E_CLOSED;
+}

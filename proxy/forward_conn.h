@@ -1,0 +1,125 @@
+/* The inside of one forwarded client connection, for forward*.c alone.
+ *
+ * One message's story: forward.c gathers a head; forward_judge.c reads it,
+ * refuses what is malformed, writes the head for the destination and asks
+ * request.c. When that is READY, forward_exchange.c moves both bodies and the
+ * answer, and ends the message: the idle upstream is kept, and the next head
+ * is read. What is refused or ended early goes out by linger.c. */
+#ifndef PROXY_FORWARD_CONN_H
+#define PROXY_FORWARD_CONN_H
+
+#include "proxy/close.h"
+#include "proxy/forward.h"
+#include "proxy/forward_body.h"
+#include "proxy/forward_head.h"
+#include "proxy/forward_side.h"
+#include "proxy/linger.h"
+#include "proxy/worker.h"
+
+enum forward_state {
+	FORWARD_HEAD,     /**< a request head is awaited */
+	FORWARD_ASKING,   /**< request.c works */
+	FORWARD_EXCHANGE, /**< bytes move */
+	FORWARD_BROKER,   /**< the broker works */
+	FORWARD_LAST,     /**< linger.c has the socket */
+	FORWARD_OVER,
+};
+
+enum {
+	FORWARD_RESPONSE_HEAD_BYTES = 65536,
+	FORWARD_HEAD_SLACK = 1024, /**< Via, Host, Date */
+	FORWARD_PIECE_BYTES = 32768,
+	FORWARD_DENIAL_BYTES = 16384,
+	FORWARD_INTERIM_MAX = 32, /**< 1xx answers to one request */
+};
+
+/** One message. */
+struct forward_exchange {
+	struct request *request; /**< NULL: none, or recorded */
+	struct buf head;         /**< as it goes to the destination */
+	struct forward_line line;
+	struct host host;
+	uint16_t port;
+	struct http1_framing framing;
+	struct forward_body up, down;
+	bool is_head, client_1_0, keep_client;
+	bool reused;       /**< by the idle upstream */
+	bool retried;      /**< once already */
+	bool abandoned;    /**< the destination takes no more of the body */
+	bool answer_began; /**< its final head is on the way to the client */
+	bool broken;       /**< the destination's socket failed */
+	bool heard;        /**< a byte of the destination came */
+	bool keep_upstream;
+	unsigned interim;
+	int status;
+	uint64_t bytes_up, bytes_down;
+};
+
+struct forward {
+	struct proxy_worker *worker;
+	struct proxy_snapshot *snapshot; /**< of this message */
+	const struct peer *peer;
+	const char *listener;
+	void (*done)(void *arg);
+	void *arg;
+	enum forward_state state;
+	bool draining;
+	bool progress; /**< another turn of the pump may help */
+	struct forward_side client, upstream;
+	size_t client_scanned, upstream_scanned;
+	struct forward_exchange x;
+	/* The idle upstream, when upstream.fd >= 0 between messages. */
+	struct host idle_host;
+	uint16_t idle_port;
+	struct addr idle_address;
+	uint64_t idle_generation;
+	struct proxy_broker_ask ask;
+	bool asking_broker;
+	struct lingering *last;
+	struct event wake, timer;
+	int64_t deadline_ms; /**< INT64_MAX: none */
+	int64_t timer_ms;    /**< when `timer` fires next */
+};
+
+/* forward.c */
+
+/** Runs what can run, then watches for what is needed. */
+void forward_pump(struct forward *f);
+/** Closes all at once and says done(). @f lives until the loop's turn ends. */
+void forward_end(struct forward *f, enum close_reason why);
+/** Sends @last (released) and closes, lingering. */
+void forward_say_last(struct forward *f, struct buf *last);
+/** Sets the deadline @ms from now; 0: none. */
+void forward_deadline(struct forward *f, unsigned ms);
+/** Takes a dialled socket for the message. */
+void forward_open_upstream(struct forward *f, int fd);
+
+/* forward_judge.c */
+
+/** A head may be whole. */
+void forward_read_head(struct forward *f);
+/** Asks request.c about the message, with or without the idle upstream. */
+void forward_ask(struct forward *f, bool reuse);
+/** Refuses what request.c never saw, with its record. */
+void forward_refuse(
+    struct forward *f, const struct forward_fault *fault, struct slice method);
+
+/* forward_exchange.c */
+
+/** request.c said READY. */
+void forward_exchange_start(struct forward *f);
+/** One turn: moves what can be moved. */
+void forward_exchange_step(struct forward *f);
+/** Ends the message as failed with @code, visibly to the client. */
+void forward_exchange_fail(
+    struct forward *f, enum reason code, enum close_reason why);
+/** Writes the message's record. */
+void forward_exchange_record(struct forward *f, enum close_reason why);
+
+/* forward_broker.c */
+
+/** Asks the broker for the IMDS answer. */
+void forward_broker_ask(struct forward *f, const struct forward_request *r);
+void forward_broker_cancel(struct forward *f);
+
+#endif

@@ -1,0 +1,338 @@
+/* One allowed message: its body up, its answer down, its end. */
+#include "proxy/forward_conn.h"
+
+#include "base/metrics.h"
+
+#include <sys/socket.h>
+
+static void
+exchange_touch(struct forward *f)
+{
+	f->progress = true;
+	forward_deadline(f, f->snapshot->limits.idle_ms);
+}
+
+void
+forward_exchange_record(struct forward *f, enum close_reason why)
+{
+	const struct request_end end = { .status = f->x.status,
+		.bytes_up = f->x.bytes_up,
+		.bytes_down = f->x.bytes_down,
+		.close = close_word(why) };
+	struct request *r = f->x.request;
+
+	f->x.request = NULL;
+	if (r == NULL)
+		return;
+	request_finish(r, &end);
+}
+
+/* Without framing only a reset tells a cut body from a whole one. */
+static void
+exchange_abort(struct forward *f, enum close_reason why)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	if (!f->x.down.chunk && f->x.down.kind != HTTP1_BODY_LENGTH)
+		(void)setsockopt(
+		    f->client.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	forward_end(f, why);
+}
+
+void
+forward_exchange_fail(
+    struct forward *f, enum reason code, enum close_reason why)
+{
+	struct buf out;
+
+	request_set_code(f->x.request, code);
+	forward_side_close(&f->upstream);
+	if (f->x.answer_began || !forward_side_is_flushed(&f->client)) {
+		exchange_abort(f, why);
+		return;
+	}
+	f->x.status = reason_info(code)->status;
+	buf_init(&out, FORWARD_DENIAL_BYTES);
+	request_render_denial(f->x.request, &out);
+	forward_exchange_record(f, why);
+	forward_say_last(f, &out);
+}
+
+static bool
+exchange_is_idempotent(const struct forward *f)
+{
+	return forward_method_is_idempotent(
+	    slice_head(buf_slice(&f->x.head), f->x.line.method_bytes));
+}
+
+/*
+ * An idle connection may die as we use it. RFC 9110 9.2.2: idempotent
+ * requests are tried once more, and only before any byte of an answer; one
+ * that never left us may be sent whatever it is.
+ */
+static bool
+exchange_may_retry(const struct forward *f, bool unsent)
+{
+	return f->x.reused && !f->x.retried && !f->x.heard &&
+	    (unsent ||
+	        (f->x.framing.body == HTTP1_BODY_NONE &&
+	            exchange_is_idempotent(f)));
+}
+
+static void
+exchange_retry(struct forward *f)
+{
+	request_set_code(f->x.request, REASON_UPSTREAM_RESET);
+	forward_exchange_record(f, CLOSE_UPSTREAM);
+	f->x.retried = true;
+	f->x.bytes_up = 0;
+	forward_ask(f, false);
+}
+
+static void
+exchange_upstream_died(struct forward *f)
+{
+	if (exchange_may_retry(f, false))
+		exchange_retry(f);
+	else
+		forward_exchange_fail(f, REASON_UPSTREAM_RESET, CLOSE_UPSTREAM);
+}
+
+void
+forward_exchange_start(struct forward *f)
+{
+	int fd = request_take_fd(f->x.request);
+
+	f->x.reused = fd < 0;
+	if (fd >= 0)
+		forward_open_upstream(f, fd);
+	if (f->upstream.fd < 0) {
+		/* The idle one went away while we asked. */
+		if (exchange_may_retry(f, true))
+			exchange_retry(f);
+		else
+			forward_exchange_fail(
+			    f, REASON_UPSTREAM_RESET, CLOSE_UPSTREAM);
+		return;
+	}
+	f->idle_host = f->x.host;
+	f->idle_port = f->x.port;
+	f->idle_address = *request_address(f->x.request);
+	f->idle_generation = request_generation(f->x.request);
+	f->upstream_scanned = 0;
+	forward_body_init(
+	    &f->x.up, &f->x.framing, f->x.framing.body == HTTP1_BODY_CHUNKED);
+	buf_put_slice(&f->upstream.out, buf_slice(&f->x.head));
+	f->state = FORWARD_EXCHANGE;
+	exchange_touch(f);
+	forward_pump(f);
+}
+
+/* The destination takes no more; what it says still counts. */
+static void
+exchange_abandon_body(struct forward *f)
+{
+	f->x.abandoned = true;
+	buf_clear(&f->upstream.out);
+	f->upstream.sent = 0;
+}
+
+static void
+step_flush_up(struct forward *f)
+{
+	size_t put = 0;
+	enum status st = forward_side_flush(&f->upstream, &put);
+
+	f->x.bytes_up += put;
+	if (put > 0)
+		exchange_touch(f);
+	if (st == E_IO)
+		exchange_abandon_body(f);
+}
+
+/* The next piece of the request body, once the last one is gone. */
+static void
+step_body_up(struct forward *f)
+{
+	struct slice in =
+	    slice_head(buf_slice(&f->client.in), FORWARD_PIECE_BYTES);
+	size_t used = 0;
+	enum status st;
+
+	if (f->x.up.done || f->x.abandoned ||
+	    !forward_side_is_flushed(&f->upstream))
+		return;
+	st = forward_body_feed(&f->x.up, in, &used, &f->upstream.out);
+	buf_consume(&f->client.in, used);
+	if (used > 0)
+		f->progress = true;
+	if (st == OK || (st == E_PARTIAL && !(used == 0 && f->client.eof)))
+		return;
+	if (st == E_PARTIAL)
+		/* The client went away in the middle of its body. */
+		forward_end(f, CLOSE_CLIENT);
+	else
+		forward_exchange_fail(f, REASON_BAD_REQUEST, CLOSE_CLIENT);
+}
+
+static bool
+exchange_closes(const struct forward *f, const struct http1_framing *framing)
+{
+	return !f->x.keep_client || !f->x.up.done || f->x.client_1_0 ||
+	    framing->body == HTTP1_BODY_UNTIL_CLOSE;
+}
+
+/* One head of the destination: a 1xx, or the final one. */
+static enum status
+exchange_take_head(struct forward *f, struct slice head)
+{
+	struct forward_answer how = { .name = f->snapshot->name,
+		.now_unix_s = clock_unix_s(worker_clock(f->worker)) };
+	struct http1_framing framing;
+	struct http1_response r;
+	struct http1_error error;
+
+	if (http1_parse_response(head, &r, &error) != OK ||
+	    http1_response_framing(&r,
+	        f->x.is_head ? SLICE("HEAD") : SLICE("GET"), &framing) != OK)
+		return E_SYNTAX;
+	if (r.status < 200) {
+		if (++f->x.interim > FORWARD_INTERIM_MAX || r.status == 101)
+			return E_SYNTAX;
+		/* RFC 9110 15.2: never to a 1.0 client. */
+		if (f->x.client_1_0)
+			return OK;
+		return forward_head_put_response(
+		    &r, &framing, &how, &f->client.out);
+	}
+	how.chunked = framing.body == HTTP1_BODY_CHUNKED && !f->x.client_1_0;
+	how.close = exchange_closes(f, &framing);
+	f->x.keep_client = !how.close;
+	f->x.keep_upstream = framing.keep_alive;
+	f->x.status = r.status;
+	forward_body_init(&f->x.down, &framing, how.chunked);
+	f->x.answer_began = true;
+	return forward_head_put_response(&r, &framing, &how, &f->client.out);
+}
+
+static void
+step_head_down(struct forward *f)
+{
+	struct slice in = buf_slice(&f->upstream.in);
+	struct http1_error error;
+	size_t end = 0;
+	enum status st;
+
+	st = http1_head_end(in, FORWARD_RESPONSE_HEAD_BYTES,
+	    &f->upstream_scanned, &end, &error);
+	if (st == E_PARTIAL) {
+		if (f->upstream.eof)
+			exchange_upstream_died(f);
+		return;
+	}
+	if (st == OK && !peer_still_connected(f->client.fd)) {
+		forward_end(f, CLOSE_CLIENT);
+		return;
+	}
+	if (st == OK)
+		st = exchange_take_head(f, slice_head(in, end));
+	if (st != OK) {
+		/* Nothing of a head that failed may go out. */
+		f->x.answer_began = false;
+		buf_clear(&f->client.out);
+		f->client.sent = 0;
+		forward_exchange_fail(
+		    f, REASON_UPSTREAM_PROTOCOL, CLOSE_UPSTREAM);
+		return;
+	}
+	buf_consume(&f->upstream.in, end);
+	f->upstream_scanned = 0;
+	exchange_touch(f);
+}
+
+static void
+step_body_down(struct forward *f)
+{
+	struct slice in =
+	    slice_head(buf_slice(&f->upstream.in), FORWARD_PIECE_BYTES);
+	size_t used = 0;
+	enum status st;
+
+	if (f->x.down.done)
+		return;
+	st = forward_body_feed(&f->x.down, in, &used, &f->client.out);
+	buf_consume(&f->upstream.in, used);
+	if (used > 0)
+		exchange_touch(f);
+	if (st == E_PARTIAL && f->upstream.eof && f->upstream.in.n == 0 &&
+	    used == 0)
+		st = f->x.broken ? E_CLOSED : forward_body_eof(&f->x.down);
+	if (st == E_CLOSED)
+		forward_exchange_fail(f, REASON_UPSTREAM_RESET, CLOSE_UPSTREAM);
+	else if (st != OK && st != E_PARTIAL)
+		forward_exchange_fail(
+		    f, REASON_UPSTREAM_PROTOCOL, CLOSE_UPSTREAM);
+}
+
+static void
+step_flush_down(struct forward *f)
+{
+	size_t put = 0;
+
+	if (forward_side_flush(&f->client, &put) == E_IO)
+		forward_end(f, CLOSE_CLIENT);
+	else if (put > 0)
+		exchange_touch(f);
+}
+
+/* The upstream is kept only when both sides know that nothing is left. */
+static void
+exchange_settle_upstream(struct forward *f)
+{
+	if (!f->x.keep_upstream || !f->x.up.done || f->x.abandoned ||
+	    f->upstream.eof || f->upstream.in.n > 0 ||
+	    !forward_side_is_flushed(&f->upstream) ||
+	    f->x.down.kind == HTTP1_BODY_UNTIL_CLOSE)
+		forward_side_close(&f->upstream);
+}
+
+static void
+exchange_finish(struct forward *f)
+{
+	struct buf nothing;
+
+	forward_exchange_record(f, CLOSE_DONE);
+	exchange_settle_upstream(f);
+	if (f->x.keep_client && f->x.up.done && !f->draining) {
+		f->state = FORWARD_HEAD;
+		f->progress = true;
+		forward_deadline(f,
+		    f->client.in.n > 0 ? f->snapshot->limits.head_ms
+		                       : f->snapshot->limits.idle_ms);
+		return;
+	}
+	forward_side_close(&f->upstream);
+	buf_init(&nothing, 0);
+	forward_say_last(f, &nothing);
+}
+
+void
+forward_exchange_step(struct forward *f)
+{
+	step_flush_up(f);
+	step_body_up(f);
+	if (f->state != FORWARD_EXCHANGE)
+		return;
+	if (forward_side_is_flushed(&f->client)) {
+		if (!f->x.answer_began)
+			step_head_down(f);
+		else
+			step_body_down(f);
+	}
+	if (f->state != FORWARD_EXCHANGE)
+		return;
+	step_flush_down(f);
+	if (f->state == FORWARD_EXCHANGE && f->x.answer_began &&
+	    f->x.down.done && forward_side_is_flushed(&f->client))
+		exchange_finish(f);
+}

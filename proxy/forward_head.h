@@ -1,0 +1,65 @@
+/* Heads on their way through: what is refused, removed and added. Pure. */
+#ifndef PROXY_FORWARD_HEAD_H
+#define PROXY_FORWARD_HEAD_H
+
+#include "base/http1.h"
+#include "base/reason.h"
+#include "base/uri.h"
+
+/** Why a request cannot be forwarded. */
+struct forward_fault {
+	enum reason code;
+	int status;         /**< 0: the table's */
+	const char *detail; /**< static clause, or NULL */
+};
+
+/** One absolute-form request, read; slices point into its head. */
+struct forward_request {
+	struct http1_request http;
+	struct uri uri;
+	struct http1_framing framing;
+	bool answer_here; /**< OPTIONS with Max-Forwards: 0 */
+};
+
+/**
+ * Parses and checks @head: absolute-form http only, a sound Host, framing
+ * with one reading, no hop-by-hop abuse, not through @name before. E_SYNTAX
+ * with @fault. Source: RFC 9112 3.2, 6.3; RFC 9110 7.6.
+ */
+enum status forward_head_read(struct slice head, const char *name,
+    struct forward_request *out, struct forward_fault *fault) ATTR_MUST_USE;
+
+/** What forward_head_put_request() wrote where, within the head. */
+struct forward_line {
+	size_t method_bytes; /**< from the start */
+	size_t path_at, path_bytes;
+};
+
+/** Writes the origin-form head that goes to the destination. */
+void forward_head_put_request(const struct forward_request *r, const char *name,
+    struct buf *out, struct forward_line *line);
+/** The same for the broker: no Via is added, and none removed. */
+void forward_head_put_broker(const struct forward_request *r, struct buf *out);
+
+struct forward_answer {
+	const char *name;
+	bool chunked; /**< the body will be sent in chunks */
+	bool close;   /**< tell the client that the connection ends */
+	int64_t now_unix_s;
+};
+
+/**
+ * E_SYNTAX when the head cannot be told on: Connection names a field that
+ * frames the message, or a status that no origin may send to a proxy.
+ */
+enum status forward_head_put_response(const struct http1_response *r,
+    const struct http1_framing *framing, const struct forward_answer *how,
+    struct buf *out) ATTR_MUST_USE;
+
+/** Whether a trailer field may be passed on (RFC 9110 6.5.1). */
+bool forward_trailer_is_allowed(struct slice name);
+
+/** RFC 9110 9.2.2. */
+bool forward_method_is_idempotent(struct slice method);
+
+#endif

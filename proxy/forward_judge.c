@@ -1,0 +1,212 @@
+/* One request head: read, refused or asked about. */
+#include "proxy/forward_conn.h"
+
+#include <string.h>
+
+static const struct addr metadata_address = { ADDR_V4, { 169, 254, 169, 254 } };
+
+void
+forward_refuse(
+    struct forward *f, const struct forward_fault *fault, struct slice method)
+{
+	const struct request_refusal what = { .worker = f->worker,
+		.protocol = REQUEST_FORWARD,
+		.peer = f->peer,
+		.listener = f->listener,
+		.code = fault->code,
+		.detail = fault->detail,
+		.status = fault->status,
+		.method = method };
+	struct buf out;
+
+	buf_init(&out, FORWARD_DENIAL_BYTES);
+	request_refuse(&what, &out);
+	forward_say_last(f, &out);
+}
+
+/* The denial that request.c has judged and recorded. */
+static void
+forward_deny(struct forward *f)
+{
+	struct buf out;
+
+	f->x.status = reason_info(request_code(f->x.request))->status;
+	buf_init(&out, FORWARD_DENIAL_BYTES);
+	request_render_denial(f->x.request, &out);
+	forward_exchange_record(f, CLOSE_DENIED);
+	forward_say_last(f, &out);
+}
+
+static void
+forward_on_judged(void *arg, enum request_outcome outcome)
+{
+	struct forward *f = arg;
+
+	if (!peer_still_connected(f->client.fd))
+		forward_end(f, CLOSE_CLIENT);
+	else if (outcome == REQUEST_READY)
+		forward_exchange_start(f);
+	else
+		forward_deny(f);
+}
+
+/* Only the same destination, by name and port, may be reused. */
+static bool
+idle_fits(const struct forward *f)
+{
+	return f->upstream.fd >= 0 && f->idle_port == f->x.port &&
+	    strcmp(f->idle_host.name, f->x.host.name) == 0;
+}
+
+void
+forward_ask(struct forward *f, bool reuse)
+{
+	struct slice head = buf_slice(&f->x.head);
+	struct request_params params = { .worker = f->worker,
+		.protocol = REQUEST_FORWARD,
+		.peer = f->peer,
+		.listener = f->listener,
+		.host = f->x.host,
+		.port = f->x.port,
+		.plaintext = true,
+		.method = slice_head(head, f->x.line.method_bytes),
+		.path = slice_head(slice_from(head, f->x.line.path_at),
+		    f->x.line.path_bytes) };
+
+	if (reuse && idle_fits(f)) {
+		params.reuse_address = &f->idle_address;
+		params.reuse_generation = f->idle_generation;
+	} else {
+		forward_side_close(&f->upstream);
+	}
+	f->state = FORWARD_ASKING;
+	forward_deadline(f, 0); /* request.c has its own */
+	f->x.request = request_start(&params, forward_on_judged, f);
+	if (f->x.request == NULL)
+		forward_end(f, CLOSE_ERROR);
+}
+
+/* What is left of the last message goes; the buffers stay. */
+static void
+exchange_reset(struct forward *f)
+{
+	struct buf head = f->x.head;
+
+	forward_body_release(&f->x.up);
+	forward_body_release(&f->x.down);
+	buf_clear(&head);
+	memset(&f->x, 0, sizeof f->x);
+	f->x.head = head;
+	proxy_snapshot_unref(f->snapshot);
+	f->snapshot = proxy_snapshot_ref(worker_snapshot(f->worker));
+}
+
+static void
+forward_accept(struct forward *f, const struct forward_request *r)
+{
+	const struct authority *to = &r->uri.authority;
+
+	f->x.host = to->host;
+	f->x.port = to->port;
+	f->x.framing = r->framing;
+	f->x.is_head = slice_is(r->http.method, "HEAD");
+	f->x.client_1_0 = r->http.version == HTTP1_0;
+	f->x.keep_client = r->framing.keep_alive && !f->draining;
+	forward_head_put_request(r, f->snapshot->name, &f->x.head, &f->x.line);
+}
+
+/* RFC 9110 7.6.2: the request has come as far as it may. */
+static void
+forward_answer_here(struct forward *f)
+{
+	struct buf out;
+
+	buf_init(&out, FORWARD_DENIAL_BYTES);
+	buf_puts(&out,
+	    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+	    "Cache-Control: no-store\r\nConnection: close\r\n\r\n");
+	forward_say_last(f, &out);
+}
+
+/* The metadata service has one path that is answered, and by the broker. */
+static void
+forward_metadata(struct forward *f, const struct forward_request *r)
+{
+	const struct forward_fault refused = { REASON_METADATA_PROXIED, 0,
+		NULL };
+
+	if (r->uri.authority.port == 80 &&
+	    slice_is(r->uri.path, "/metadata/identity/oauth2/token"))
+		forward_broker_ask(f, r);
+	else
+		forward_refuse(f, &refused, r->http.method);
+}
+
+static bool
+is_metadata(const struct host *h)
+{
+	struct addr a;
+
+	if (h->kind != HOST_IP)
+		return false;
+	a = addr_unmap(&h->addr);
+	return addr_eq(&a, &metadata_address);
+}
+
+static void
+forward_take_head(struct forward *f, struct slice head)
+{
+	const struct forward_fault limit = { REASON_LIMIT_REACHED, 0, NULL };
+	struct forward_fault fault = { REASON_BAD_REQUEST, 0, NULL };
+	struct forward_request r;
+	struct slice method;
+
+	if (forward_head_read(head, f->snapshot->name, &r, &fault) != OK) {
+		method = slice_starts(head, SLICE("HEAD ")) ? SLICE("HEAD")
+		                                            : SLICE("");
+		forward_refuse(f, &fault, method);
+		return;
+	}
+	if (r.answer_here) {
+		forward_answer_here(f);
+		return;
+	}
+	if (is_metadata(&r.uri.authority.host)) {
+		forward_metadata(f, &r);
+		return;
+	}
+	forward_accept(f, &r);
+	if (buf_status(&f->x.head) != OK) {
+		forward_refuse(f, &limit, r.http.method);
+		return;
+	}
+	buf_consume(&f->client.in, head.n);
+	f->client_scanned = 0;
+	forward_ask(f, true);
+}
+
+void
+forward_read_head(struct forward *f)
+{
+	size_t max = worker_snapshot(f->worker)->limits.head_bytes, end = 0;
+	struct slice in = buf_slice(&f->client.in);
+	struct http1_error error = { .status = 400 };
+	struct forward_fault fault;
+	enum status st;
+
+	st = http1_head_end(in, max, &f->client_scanned, &end, &error);
+	if (st == E_PARTIAL) {
+		/* Silence after the last answer is a polite end. */
+		if (f->client.eof)
+			forward_end(f, CLOSE_CLIENT);
+		return;
+	}
+	exchange_reset(f);
+	if (st != OK) {
+		fault = (struct forward_fault){ REASON_BAD_REQUEST,
+			error.status, error.detail };
+		forward_refuse(f, &fault, SLICE(""));
+		return;
+	}
+	forward_take_head(f, slice_head(in, end));
+}

@@ -1,0 +1,14 @@
+/* Paths that two parsers would read in two ways. */
+#ifndef PROXY_FORWARD_PATH_H
+#define PROXY_FORWARD_PATH_H
+
+#include "base/slice.h"
+
+/**
+ * False for dot segments (also encoded), encoded slashes, backslashes and
+ * NUL, double encoding and broken escapes: such a path may mean one thing to the policy
+ * and another to the destination. The bytes are never changed.
+ */
+bool forward_path_ok(struct slice path);
+
+#endif

@@ -1,0 +1,41 @@
+/* One socket with what was read from it and what is to be written. */
+#ifndef PROXY_FORWARD_SIDE_H
+#define PROXY_FORWARD_SIDE_H
+
+#include "base/buf.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+/** For forward*.c alone. */
+struct forward_side {
+	int fd; /**< owned; -1: none */
+	bool eof;
+	struct event readable, writable;
+	struct buf in, out;
+	size_t sent; /**< bytes of `out` that are gone */
+};
+
+void forward_side_init(
+    struct forward_side *s, size_t in_bytes_max, size_t out_bytes_max);
+/** Takes @fd. The callbacks serve both directions. */
+void forward_side_open(struct forward_side *s, struct event_base *base, int fd,
+    event_callback_fn on_event, void *arg);
+/** Closes the socket and forgets what was buffered; keeps the memory. */
+void forward_side_close(struct forward_side *s);
+void forward_side_release(struct forward_side *s);
+/** Gives the socket away; nothing waits for it any more. */
+int forward_side_take(struct forward_side *s);
+
+/** Watches for bytes if @read and there is room; for room if it is owed. */
+enum status forward_side_arm(struct forward_side *s, bool read) ATTR_MUST_USE;
+/** OK: *@got bytes came (0: none now, or eof was set). E_IO: broken. */
+enum status forward_side_read(
+    struct forward_side *s, size_t *got) ATTR_MUST_USE;
+/** OK: all is out. E_PARTIAL: the socket is full. E_IO: broken. */
+enum status forward_side_flush(
+    struct forward_side *s, size_t *put) ATTR_MUST_USE;
+/** Whether nothing waits to be written. */
+bool forward_side_is_flushed(const struct forward_side *s);
+
+#endif

@@ -1,0 +1,187 @@
+/* The ends of a forwarded connection: refusals, deadlines, reloads, drains. */
+#include "tests/unit/test.h"
+
+#include "tests/unit/proxy/forward_fake.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define GET_A "GET http://a.example/ HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK_3  "HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 3\r\n\r\nabc"
+
+static void
+malformed_requests_are_refused_and_end_the_connection(void **state)
+{
+	static const struct {
+		const char *head, *answer;
+	} cases[] = {
+		{ "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "400 Denied BAD_REQ" },
+		{ "GET https://a.example/ HTTP/1.1\r\nHost: a\r\n\r\n",
+		    "400 Denied BAD_REQ" },
+		{ "GET http://a.example/ HTTP/1.1\nHost: a\r\n\r\n",
+		    "400 Denied BAD_REQ" },
+		{ "GET http://127.1/ HTTP/1.1\r\nHost: a\r\n\r\n",
+		    "400 Denied BAD_HOST" },
+		{ "GET http://a.example/ HTTP/1.1\r\nHost: a\r\n"
+		  "Via: 1.1 w\r\n\r\n",
+		    "502 Denied LOOP" },
+		{ "GET http://169.254.169.254/metadata/instance HTTP/1.1\r\n"
+		  "Host: a\r\n\r\n",
+		    "403 Denied METADATA_PROXIED" },
+		{ "GET http://[::ffff:169.254.169.254]/ HTTP/1.1\r\n"
+		  "Host: a\r\n\r\n",
+		    "403 Denied METADATA_PROXIED" },
+		{ "TRACE http://a.example/ HTTP/1.1\r\nHost: a\r\n\r\n",
+		    "403 Denied METHOD_NOT_ALLOWED" },
+		{ "OPTIONS http://a.example/ HTTP/1.1\r\nHost: a\r\n"
+		  "Max-Forwards: 0\r\n\r\n",
+		    "200 OK" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		fake_start(cases[i].head);
+		fake_client_says(GET_A);
+		if (strstr(fake_client_got(), cases[i].answer) == NULL)
+			fail_msg("%s", cases[i].head);
+		assert_int_equal(fake.started, 0);
+		assert_true(fake_client_at_end());
+		fake_stop();
+	}
+}
+
+static void
+a_bad_chunk_never_ends_the_body_upstream(void **state)
+{
+	(void)state;
+	fake_start("POST http://a.example/ HTTP/1.1\r\nHost: a\r\n"
+	           "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	fake_client_says("0x\r\n\r\n");
+	assert_null(strstr(fake_upstream_got(), "0\r\n\r\n"));
+	assert_true(fake_upstream_at_end());
+	assert_non_null(strstr(fake_client_got(), "400 Denied BAD_REQUEST"));
+	fake_stop();
+}
+
+static void
+the_broker_answers_metadata_requests(void **state)
+{
+	const char *request =
+	    "GET http://169.254.169.254/metadata/identity/oauth2/token?x "
+	    "HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata: true\r\n\r\n";
+
+	(void)state;
+	fake_start(request);
+	assert_int_equal(fake.started, 0);
+	assert_string_equal(fake.ask_head,
+	    "GET /metadata/identity/oauth2/token?x HTTP/1.1\r\n"
+	    "Host: 169.254.169.254\r\nMetadata: true\r\n"
+	    "Connection: close\r\n\r\n");
+	buf_puts(&fake.ask->response, "HTTP/1.1 200 OK\r\n\r\n{}");
+	fake.ask->wait.done(&fake.ask->wait, OK);
+	fake_turn();
+	assert_string_equal(fake_client_got(), "HTTP/1.1 200 OK\r\n\r\n{}");
+	assert_true(fake_client_at_end());
+	fake_stop();
+
+	fake_start(request);
+	forward_destroy(fake.forward);
+	fake.forward = NULL;
+	assert_true(fake.ask_cancelled);
+	fake_stop();
+}
+
+static void
+turn_for_ms(int ms)
+{
+	for (int i = 0; i < ms / 10; i++) {
+		(void)usleep(10000);
+		fake_turn();
+	}
+}
+
+static void
+silence_has_its_deadlines(void **state)
+{
+	(void)state;
+	fake_start("GET http://a.ex");
+	turn_for_ms(300);
+	assert_non_null(strstr(fake_client_got(), "408 Denied"));
+	fake_stop();
+
+	fake_start(GET_A);
+	turn_for_ms(500);
+	assert_non_null(
+	    strstr(fake_client_got(), "504 Denied CONNECT_TIMEOUT"));
+	assert_string_equal(fake.ended[0].close, "idle");
+	fake_stop();
+
+	fake_start(GET_A);
+	fake_upstream_says(OK_3);
+	turn_for_ms(500);
+	assert_true(fake.done);
+	fake_stop();
+}
+
+static void
+a_reload_ends_what_is_no_longer_allowed(void **state)
+{
+	(void)state;
+	fake_start(GET_A);
+	forward_rejudge(fake.forward);
+	assert_false(fake.done);
+	fake.allowed = false;
+	forward_rejudge(fake.forward);
+	assert_true(fake.done);
+	assert_string_equal(fake.ended[0].close, "policy");
+	fake_stop();
+}
+
+static void
+draining_lets_the_message_end(void **state)
+{
+	(void)state;
+	fake_start(GET_A);
+	forward_drain(fake.forward);
+	fake_upstream_says(OK_3);
+	assert_non_null(strstr(fake_client_got(), "Connection: close"));
+	assert_true(fake_client_at_end());
+	fake_stop();
+	/* Between messages there is nothing to wait for. */
+	fake_start(GET_A);
+	fake_upstream_says(OK_3);
+	forward_drain(fake.forward);
+	assert_true(fake.done);
+	fake_stop();
+}
+
+static void
+a_client_that_leaves_ends_its_upstream(void **state)
+{
+	(void)state;
+	fake_start("POST http://a.example/ HTTP/1.1\r\nHost: a\r\n"
+	           "Content-Length: 50\r\n\r\nabc");
+	(void)close(fake.client_fd);
+	fake.client_fd = -1;
+	fake_turn();
+	(void)fake_upstream_got();
+	assert_true(fake_upstream_at_end());
+	assert_string_equal(fake.ended[0].close, "client");
+	fake_stop();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    malformed_requests_are_refused_and_end_the_connection),
+		cmocka_unit_test(a_bad_chunk_never_ends_the_body_upstream),
+		cmocka_unit_test(the_broker_answers_metadata_requests),
+		cmocka_unit_test(silence_has_its_deadlines),
+		cmocka_unit_test(a_reload_ends_what_is_no_longer_allowed),
+		cmocka_unit_test(draining_lets_the_message_end),
+		cmocka_unit_test(a_client_that_leaves_ends_its_upstream),
+	};
+	return cmocka_run_group_tests_name("forward_end", tests, NULL, NULL);
+}

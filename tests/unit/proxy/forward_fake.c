@@ -1,0 +1,416 @@
+/* Stands in for worker.c, request.c and the broker. */
+#include "tests/unit/test.h"
+
+#include "tests/unit/proxy/forward_fake.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+struct fake fake;
+
+static struct proxy_worker *const the_worker = (void *)&fake;
+
+static void *reaped[FAKE_LOG_MAX];
+static void (*reaped_by[FAKE_LOG_MAX])(void *p);
+static size_t n_reaped;
+
+struct request {
+	void (*done)(void *arg, enum request_outcome outcome);
+	void *arg;
+	int fd;
+	struct fake_end log;
+	struct policy_verdict verdict;
+	struct addr address;
+	struct event turn;
+};
+
+struct event_base *
+worker_base(struct proxy_worker *w)
+{
+	(void)w;
+	return fake.base;
+}
+
+const struct clock *
+worker_clock(struct proxy_worker *w)
+{
+	(void)w;
+	return &clock_system;
+}
+
+const struct proxy_ports *
+worker_ports(struct proxy_worker *w)
+{
+	(void)w;
+	return &fake.ports;
+}
+
+struct proxy_snapshot *
+worker_snapshot(struct proxy_worker *w)
+{
+	(void)w;
+	return &fake.snapshot;
+}
+
+bool
+worker_is_draining(const struct proxy_worker *w)
+{
+	(void)w;
+	return false;
+}
+
+void
+worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p)
+{
+	(void)w;
+	assert_true(n_reaped < FAKE_LOG_MAX);
+	reaped[n_reaped] = p;
+	reaped_by[n_reaped++] = destroy;
+}
+
+struct proxy_snapshot *
+proxy_snapshot_ref(struct proxy_snapshot *s)
+{
+	s->refs++;
+	return s;
+}
+
+void
+proxy_snapshot_unref(struct proxy_snapshot *s)
+{
+	if (s != NULL)
+		s->refs--;
+}
+
+bool
+peer_still_connected(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t n = sizeof sa;
+	void *at = &sa;
+
+	return getpeername(fd, at, &n) == 0;
+}
+
+static void
+request_on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct request *r = arg;
+
+	(void)fd;
+	(void)what;
+	r->done(r->arg,
+	    r->log.code == REASON_NONE ? REQUEST_READY : REQUEST_DENIED);
+}
+
+static void
+request_dial(struct request *r)
+{
+	int fds[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	if (fake.upstream_fd >= 0)
+		(void)close(fake.upstream_fd);
+	fake.upstream_fd = fds[1];
+	fake.dialled++;
+	r->fd = fds[0];
+}
+
+struct request *
+request_start(const struct request_params *params,
+    void (*done)(void *arg, enum request_outcome outcome), void *arg)
+{
+	struct request *r = calloc(1, sizeof *r);
+
+	assert_non_null(r);
+	r->done = done;
+	r->arg = arg;
+	r->fd = -1;
+	r->log.code = fake.code;
+	r->log.reused = params->reuse_address != NULL;
+	r->verdict.expires_unix_s = fake.expires_s;
+	(void)snprintf(
+	    r->log.host, sizeof r->log.host, "%.60s", params->host.name);
+	assert_true(
+	    slice_copy(params->method, r->log.method, sizeof r->log.method));
+	assert_true(slice_copy(params->path, r->log.path, sizeof r->log.path));
+	assert_true(params->plaintext);
+	fake.started++;
+	if (fake.code == REASON_NONE && !r->log.reused)
+		request_dial(r);
+	(void)evtimer_assign(&r->turn, fake.base, request_on_turn, r);
+	event_active(&r->turn, EV_TIMEOUT, 1);
+	return r;
+}
+
+int
+request_take_fd(struct request *r)
+{
+	int fd = r->fd;
+
+	r->fd = -1;
+	return fd;
+}
+
+enum reason
+request_code(const struct request *r)
+{
+	return r->log.code;
+}
+
+const struct policy_verdict *
+request_verdict(const struct request *r)
+{
+	return &r->verdict;
+}
+
+const struct addr *
+request_address(const struct request *r)
+{
+	return &r->address;
+}
+
+uint64_t
+request_generation(const struct request *r)
+{
+	(void)r;
+	return 1;
+}
+
+void
+request_set_code(struct request *r, enum reason code)
+{
+	r->log.code = code;
+}
+
+void
+request_note_first_byte(struct request *r)
+{
+	(void)r;
+}
+
+bool
+request_still_allowed(struct request *r)
+{
+	(void)r;
+	return fake.allowed;
+}
+
+static void
+render(enum reason code, int status, struct buf *out)
+{
+	buf_printf(out, "HTTP/1.1 %d Denied %s\r\nConnection: close\r\n\r\n",
+	    status != 0 ? status : reason_info(code)->status,
+	    reason_code(code));
+}
+
+void
+request_render_denial(struct request *r, struct buf *out)
+{
+	render(r->log.code, 0, out);
+}
+
+static void
+log_end(const struct fake_end *end)
+{
+	assert_true(fake.n_ended < FAKE_LOG_MAX);
+	fake.ended[fake.n_ended++] = *end;
+}
+
+void
+request_refuse(const struct request_refusal *refusal, struct buf *out)
+{
+	struct fake_end end = { .code = refusal->code,
+		.status = refusal->status };
+
+	log_end(&end);
+	render(refusal->code, refusal->status, out);
+}
+
+void
+request_finish(struct request *r, const struct request_end *end)
+{
+	r->log.status = end->status;
+	r->log.bytes_up = end->bytes_up;
+	r->log.bytes_down = end->bytes_down;
+	(void)snprintf(r->log.close, sizeof r->log.close, "%s", end->close);
+	log_end(&r->log);
+	if (r->fd >= 0)
+		(void)close(r->fd);
+	(void)event_del(&r->turn);
+	free(r);
+}
+
+static enum status
+broker_ask(void *ctx, struct proxy_broker_ask *ask)
+{
+	(void)ctx;
+	fake.ask = ask;
+	assert_true(slice_copy(ask->head, fake.ask_head, sizeof fake.ask_head));
+	return OK;
+}
+
+static void
+broker_cancel(void *ctx, struct proxy_broker_ask *ask)
+{
+	(void)ctx;
+	assert_ptr_equal(ask, fake.ask);
+	fake.ask_cancelled = true;
+}
+
+static void
+on_done(void *arg)
+{
+	(void)arg;
+	fake.done = true;
+	fake.forward = NULL;
+}
+
+void
+fake_start(const char *first)
+{
+	static const struct peer peer = { .known = true, .uid = 1 };
+	struct forward_params params = { .worker = the_worker,
+		.peer = &peer,
+		.listener = "127.0.0.1:3180",
+		.first = slice_of(first) };
+	int fds[2];
+
+	memset(&fake, 0, sizeof fake);
+	fake.base = event_base_new();
+	fake.upstream_fd = -1;
+	fake.allowed = true;
+	fake.snapshot.refs = 1;
+	(void)snprintf(fake.snapshot.name, sizeof fake.snapshot.name, "w");
+	fake.snapshot.limits = (struct proxy_limits){ .head_bytes = 4096,
+		.head_ms = 200,
+		.idle_ms = 400,
+		.linger_ms = 200 };
+	fake.ports.broker.ask = broker_ask;
+	fake.ports.broker.cancel = broker_cancel;
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	fake.client_fd = fds[1];
+	params.fd = fds[0];
+	fake.forward = forward_start(&params, on_done, NULL);
+	assert_non_null(fake.forward);
+	fake_turn();
+}
+
+static void
+reap_all(void)
+{
+	while (n_reaped > 0) {
+		n_reaped--;
+		reaped_by[n_reaped](reaped[n_reaped]);
+	}
+}
+
+void
+fake_stop(void)
+{
+	if (fake.forward != NULL)
+		forward_destroy(fake.forward);
+	reap_all();
+	assert_int_equal(fake.snapshot.refs, 1);
+	if (fake.client_fd >= 0)
+		(void)close(fake.client_fd);
+	if (fake.upstream_fd >= 0)
+		(void)close(fake.upstream_fd);
+	event_base_free(fake.base);
+}
+
+void
+fake_turn(void)
+{
+	for (int i = 0; i < 8; i++)
+		(void)event_base_loop(fake.base, EVLOOP_NONBLOCK);
+	reap_all();
+}
+
+static void
+say(int fd, const char *text)
+{
+	size_t n = strlen(text);
+
+	assert_int_equal(send(fd, text, n, MSG_NOSIGNAL), n);
+	fake_turn();
+}
+
+void
+fake_client_says(const char *text)
+{
+	say(fake.client_fd, text);
+}
+
+void
+fake_upstream_says(const char *text)
+{
+	say(fake.upstream_fd, text);
+}
+
+static const char *
+got(int fd)
+{
+	static char text[1 << 18];
+	size_t n = 0;
+	ssize_t k;
+
+	while ((k = recv(fd, text + n, sizeof text - 1 - n, 0)) > 0) {
+		n += (size_t)k;
+		fake_turn();
+	}
+	text[n] = '\0';
+	return text;
+}
+
+const char *
+fake_client_got(void)
+{
+	return got(fake.client_fd);
+}
+
+const char *
+fake_upstream_got(void)
+{
+	return fake.upstream_fd < 0 ? "" : got(fake.upstream_fd);
+}
+
+static bool
+at_end(int fd)
+{
+	char c;
+	ssize_t n = recv(fd, &c, 1, 0);
+
+	return n == 0 || (n < 0 && errno != EAGAIN);
+}
+
+bool
+fake_client_at_end(void)
+{
+	return at_end(fake.client_fd);
+}
+
+bool
+fake_upstream_at_end(void)
+{
+	return at_end(fake.upstream_fd);
+}
+
+void
+fake_upstream_closes(void)
+{
+	/* What it has not read would make a reset of the end. */
+	(void)fake_upstream_got();
+	(void)close(fake.upstream_fd);
+	fake.upstream_fd = -1;
+	fake_turn();
+}

@@ -1,0 +1,56 @@
+/* A worker and a request.c that do as they are told, for forward_test.c. */
+#ifndef TESTS_UNIT_PROXY_FORWARD_FAKE_H
+#define TESTS_UNIT_PROXY_FORWARD_FAKE_H
+
+#include "proxy/forward.h"
+#include "proxy/worker.h"
+
+enum { FAKE_LOG_MAX = 16 };
+
+struct fake_end {
+	char host[64], method[16], path[64], close[16];
+	enum reason code;
+	int status;
+	uint64_t bytes_up, bytes_down;
+	bool reused;
+};
+
+/** One client, the destinations it reaches, and what was recorded. */
+struct fake {
+	struct event_base *base;
+	struct proxy_snapshot snapshot;
+	struct proxy_ports ports;
+	struct forward *forward;
+	int client_fd;   /**< the client's own end */
+	int upstream_fd; /**< the destination's end of the last connection */
+	bool done;
+	/* What the next question is answered with. */
+	enum reason code;
+	bool allowed;      /**< request_still_allowed() */
+	int64_t expires_s; /**< of the rule */
+	unsigned started, dialled;
+	struct fake_end ended[FAKE_LOG_MAX];
+	size_t n_ended;
+	/* The broker. */
+	struct proxy_broker_ask *ask;
+	char ask_head[512];
+	bool ask_cancelled;
+};
+
+extern struct fake fake;
+
+/** A forward with @first already read; limits in milliseconds. */
+void fake_start(const char *first);
+void fake_stop(void);
+/** Turns the loop until nothing moves any more. */
+void fake_turn(void);
+void fake_client_says(const char *text);
+void fake_upstream_says(const char *text);
+/** What has arrived since the last call, NUL-terminated; borrowed. */
+const char *fake_client_got(void);
+const char *fake_upstream_got(void);
+bool fake_client_at_end(void);
+bool fake_upstream_at_end(void);
+void fake_upstream_closes(void);
+
+#endif
