@@ -55,23 +55,42 @@ request_tell(struct request *r, enum request_outcome outcome)
 }
 
 static void
+request_set_denied(struct request *r, enum reason code)
+{
+	r->code = code;
+	r->outcome = REQUEST_DENIED;
+	if (r->fd >= 0)
+		(void)close(r->fd);
+	r->fd = -1;
+	request_refused(r);
+}
+
+/* While we waited a reload may have come: it has the last word. */
+static void
 request_on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct request *r = arg;
 
 	(void)fd;
 	(void)what;
+	if (r->outcome == REQUEST_READY) {
+		r->ready = true;
+		if (r->snapshot != worker_snapshot(r->worker) &&
+		    !request_still_allowed(r))
+			request_set_denied(r, r->code);
+	}
+	if (r->outcome == REQUEST_READY) {
+		metric_add(METRIC_REQUESTS_ALLOWED_TOTAL, 1);
+		if (r->verdict.would_deny)
+			metric_add(METRIC_REQUESTS_WOULD_DENY_TOTAL, 1);
+	}
 	r->done(r->arg, r->outcome);
 }
 
 static void
 request_fail(struct request *r, enum reason code)
 {
-	r->code = code;
-	if (r->fd >= 0)
-		(void)close(r->fd);
-	r->fd = -1;
-	request_refused(r);
+	request_set_denied(r, code);
 	request_tell(r, REQUEST_DENIED);
 }
 
@@ -85,7 +104,6 @@ request_passes(struct request *r)
 	return false;
 }
 
-/* While we waited a reload may have come: it has the last word. */
 static void
 request_on_recorded(struct proxy_wait *w, enum status st)
 {
@@ -93,19 +111,10 @@ request_on_recorded(struct proxy_wait *w, enum status st)
 	struct request *r = at;
 
 	r->audit_waits = false;
-	if (st != OK) {
+	if (st == OK)
+		request_tell(r, REQUEST_READY);
+	else
 		request_fail(r, REASON_AUDIT_UNAVAILABLE);
-		return;
-	}
-	if (r->snapshot != worker_snapshot(r->worker) &&
-	    !request_still_allowed(r)) {
-		request_fail(r, r->verdict.code);
-		return;
-	}
-	metric_add(METRIC_REQUESTS_ALLOWED_TOTAL, 1);
-	if (r->verdict.would_deny)
-		metric_add(METRIC_REQUESTS_WOULD_DENY_TOTAL, 1);
-	request_tell(r, REQUEST_READY);
 }
 
 /* Contract 6: no bytes before write(2) of the `open` record returned. */
@@ -398,8 +407,9 @@ request_still_allowed(struct request *r)
 	struct proxy_snapshot *s = worker_snapshot(r->worker);
 	struct policy_verdict v = { .effect = POLICY_DENY };
 
-	if (r->outcome == REQUEST_DENIED && r->code != REASON_NONE)
-		return false;
+	/* What is still being judged hears of it at its end. */
+	if (!r->ready || r->outcome == REQUEST_DENIED)
+		return r->outcome != REQUEST_DENIED;
 	request_judge_again(r, s, &v);
 	/* The verdict borrows from its policy: both change together. */
 	r->verdict = v;

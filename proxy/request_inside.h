@@ -31,6 +31,7 @@ struct request {
 	struct policy_verdict verdict;
 	enum reason code; /**< why it failed, whoever said so; else NONE */
 	enum request_outcome outcome;
+	bool ready;  /**< the owner was told so */
 	bool opened; /**< the `open` record was handed over */
 	bool noted;  /**< the denial was shown to the denials port */
 	bool hello_seen;

@@ -268,17 +268,25 @@ fake_pass_ms(int64_t ms)
 	fake_run();
 }
 
-int
-fake_client(void)
+void
+fake_connect(int fd)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 		.sin_port = htons(fake.port) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	int on = 1;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	assert_int_equal(
 	    connect(fd, (struct sockaddr *)(void *)&sin, sizeof sin), 0);
+}
+
+int
+fake_client(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	fake_connect(fd);
 	fake_run();
 	return fd;
 }

@@ -32,6 +32,7 @@ struct fakes {
 	int64_t expires_unix_s;
 	/* the others */
 	bool peer_unknown, audit_sick, audit_stuck, userdb_later;
+	void (*on_dial)(void); /**< called from dial_start() */
 	enum reason dial_code; /**< NONE: a connected pair */
 	int upstream;          /**< our end of the dialled pair, or -1 */
 	unsigned dials, resolutions, forwards, denials;
@@ -56,6 +57,8 @@ struct proxy_snapshot *fake_snapshot(uint64_t generation);
 void fake_run(void);
 /** Lets @ms pass, in which the deadlines are noticed. */
 void fake_pass_ms(int64_t ms);
+/** Connects @fd to the worker. */
+void fake_connect(int fd);
 /** A blocking socket to the worker, with a short receive time-out. */
 int fake_client(void);
 /** Sends @text while the loop runs. */

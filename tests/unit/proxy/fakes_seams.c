@@ -264,6 +264,8 @@ dial_start(const struct dial_params *params,
 	assert_non_null(d);
 	assert_int_equal(params->n_addresses, 1);
 	fake.dials++;
+	if (fake.on_dial != NULL)
+		fake.on_dial();
 	d->done = done;
 	d->arg = arg;
 	(void)later_new(dial_later, d);

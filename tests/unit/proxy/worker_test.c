@@ -1,6 +1,9 @@
 /* What a worker does to its connections: reloads, deadlines, limits, drain. */
 #include "tests/unit/proxy/connect_steps.h"
 
+#include <sys/resource.h>
+#include <time.h>
+
 static void
 a_reload_ends_what_it_no_longer_allows(void **state)
 {
@@ -87,6 +90,87 @@ one_uid_may_not_have_more_than_its_share(void **state)
 }
 
 static void
+reload_to_nothing(void)
+{
+	struct proxy_snapshot *s = fake_snapshot(2);
+
+	fake.name_code = REASON_HOST_NOT_ALLOWED;
+	proxy_worker_set_snapshot(fake.worker, s);
+	proxy_snapshot_unref(s);
+}
+
+static void
+a_reload_while_the_dialer_works_has_the_last_word(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	fake.on_dial = reload_to_nothing;
+	say(fd, CONNECT);
+	assert_starts(fd, "HTTP/1.1 403 Denied HOST_NOT_ALLOWED id=");
+	assert_int_equal(last_record()->verdict, RECORD_DENY);
+	assert_int_equal(last_record()->generation, 2);
+	(void)close(fd);
+}
+
+static double
+cpu_s(void)
+{
+	struct timespec ts;
+
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts), 0);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Threats 38: at the cap it waits, does not spin, and recovers. */
+static void
+without_descriptors_it_waits_and_recovers(void **state)
+{
+	struct rlimit old, few;
+	int waiting[2];
+	double before;
+
+	(void)state;
+	waiting[0] = fake_client();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	waiting[1] = socket(AF_INET, SOCK_STREAM, 0);
+	few = old;
+	few.rlim_cur = (rlim_t)waiting[1] + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fake_connect(waiting[1]);
+	before = cpu_s();
+	for (int i = 0; i < 200; i++) {
+		(void)event_base_loop(fake.base, EVLOOP_NONBLOCK);
+		(void)usleep(1000);
+	}
+	assert_true(cpu_s() - before < 0.1);
+	assert_int_equal(proxy_worker_connections(fake.worker), 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	fake_pass_ms(250);
+	assert_int_equal(proxy_worker_connections(fake.worker), 2);
+	say(waiting[1], CONNECT);
+	assert_starts(waiting[1], "HTTP/1.1 200 ");
+	(void)close(waiting[0]);
+	(void)close(waiting[1]);
+}
+
+static void
+at_the_limit_of_all_connections_the_next_hears_so(void **state)
+{
+	int first, second;
+
+	(void)state;
+	fake.snapshot->limits.connections = 1;
+	first = fake_client();
+	second = fake_client();
+	say(second, CONNECT);
+	assert_starts(second, "HTTP/1.1 503 Denied LIMIT_REACHED id=");
+	assert_int_equal(fake.resolutions, 0);
+	(void)close(first);
+	(void)close(second);
+}
+
+static void
 note_drained(void *arg)
 {
 	*(bool *)arg = true;
@@ -122,6 +206,9 @@ main(void)
 		T(an_expiry_that_passes_ends_the_tunnel),
 		T(deadlines_end_the_silent),
 		T(one_uid_may_not_have_more_than_its_share),
+		T(a_reload_while_the_dialer_works_has_the_last_word),
+		T(without_descriptors_it_waits_and_recovers),
+		T(at_the_limit_of_all_connections_the_next_hears_so),
 		T(drain_ends_the_idle_and_waits_for_the_rest),
 	};
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
