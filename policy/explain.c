@@ -79,6 +79,41 @@ explain_host(const struct policy *p, const struct policy_request *r,
 	suggest_addition(p, r, a, NULL, out);
 }
 
+static bool
+is_workload(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_workloads; i++)
+		if (strcmp(p->workloads[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A workload of its own for who asks: a rule without one would let in
+ * everybody whom the rule beside it keeps out. */
+static void
+suggest_workload(const struct policy *p, const struct policy_request *r,
+    const struct rule *near, bool by_user, struct policy_explanation *out)
+{
+	const char *who = by_user ? r->peer->user : r->peer->unit;
+	struct suggestion s = { .request = r,
+		.route = (enum policy_route)near->route,
+		.reason = public_reason(r) };
+	char name[64];
+
+	SAY(name, "%.50s", who);
+	for (char *c = name; *c != '\0'; c++)
+		if (!ascii_is_alnum(*c) && strchr("._-", *c) == NULL)
+			*c = '-';
+	if (is_workload(p, name))
+		SAY(name, "%.50s-alone", who);
+	s.workload = name;
+	suggest_rule(&s, out->fix_rule, sizeof out->fix_rule);
+	SAY(out->fix,
+	    "if this is wanted, define in \"workloads\" \"%s\": {\"%s\": "
+	    "[\"%.64s\"]}, and add to \"rules\": %s",
+	    name, by_user ? "users" : "units", who, out->fix_rule);
+}
+
 static void
 explain_workload(const struct policy *p, const struct policy_request *r,
     const struct policy_answer *a, const struct rule *near,
@@ -87,6 +122,7 @@ explain_workload(const struct policy *p, const struct policy_request *r,
 	const struct peer *peer = r->peer;
 	bool has_user = peer != NULL && peer->user != NULL && *peer->user != 0;
 	bool has_unit = peer != NULL && peer->unit != NULL && *peer->unit != 0;
+	const char *own;
 
 	if (!peer_is_known(peer)) {
 		SAY(out->unmet,
@@ -104,7 +140,10 @@ explain_workload(const struct policy *p, const struct policy_request *r,
 	    "rule \"%s\"",
 	    has_user ? peer->user : "?", has_unit ? ", unit \"" : "",
 	    has_unit ? peer->unit : "", has_unit ? "\"" : "", near->id);
-	suggest_addition(p, r, a, near, out);
+	if (policy_workload_names(p, peer, &own, 1) > 0)
+		suggest_addition(p, r, a, near, out);
+	else if (has_user || has_unit)
+		suggest_workload(p, r, near, has_user, out);
 }
 
 static void

@@ -1,0 +1,184 @@
+/* `wayleave check`: configuration and policy as the daemon would read them. */
+#include "agent/config.h"
+#include "agent/policy_file.h"
+#include "agent/verbs.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const char usage_text[] =
+    "usage: wayleave check [-c FILE] [--json]\n"
+    "Reads configuration and policy exactly as the daemon would; no network,\n"
+    "no privileges. Says FILE:LINE:COLUMN: what is wrong. Exit: 0 or 78.\n";
+
+struct check {
+	const char *file;
+	bool json;
+	json_t *issues; /**< with --json */
+	size_t n_errors;
+};
+
+static void
+note_issues(struct check *c, const char *file, const struct policy_issues *all)
+{
+	c->n_errors += all->n_errors;
+	if (!c->json) {
+		policy_file_say_issues(stderr, file, all);
+		return;
+	}
+	for (size_t i = 0; i < all->n; i++) {
+		const struct policy_issue *p = &all->at[i];
+
+		(void)json_array_append_new(c->issues,
+		    json_pack("{s:s, s:i, s:i, s:s, s:s, s:s%}", "file", file,
+		        "line", (int)p->line, "column", (int)p->column,
+		        "pointer", p->pointer, "severity",
+		        p->is_error ? "error" : "warning", "message", p->text,
+		        strlen(p->text)));
+	}
+}
+
+/* A finding that has a sentence and no place of its own. */
+static void
+note_text(struct check *c, bool is_error, const char *file, const char *text)
+{
+	struct policy_issues *one = calloc(1, sizeof *one);
+
+	c->n_errors += one == NULL;
+	if (one == NULL)
+		return;
+	one->n = 1;
+	one->n_errors = is_error;
+	one->at[0] = (struct policy_issue){
+		.is_error = is_error, .line = 1, .column = 1
+	};
+	(void)snprintf(one->at[0].text, sizeof one->at[0].text, "%.511s", text);
+	note_issues(c, file, one);
+	free(one);
+}
+
+static bool
+has_identity(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_identities; i++)
+		if (strcmp(config->identities[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A grant of an identity that is not configured gives nothing. */
+static void
+check_identities(
+    struct check *c, const struct config *config, const struct policy *p)
+{
+	const char *const *names;
+	size_t n = policy_identity_names(p, &names);
+
+	for (size_t i = 0; i < n; i++) {
+		char text[256];
+
+		if (has_identity(config, names[i]))
+			continue;
+		(void)snprintf(text, sizeof text,
+		    "\"tokens\" names the identity \"%.64s\", which is not "
+		    "among \"identities\" of %.100s",
+		    names[i], config->file);
+		note_text(c, false, config->policy_file, text);
+	}
+}
+
+static void
+check_all(struct check *c, struct policy_issues *issues)
+{
+	struct config *config = NULL;
+	struct policy *p = NULL;
+	struct status_detail detail = { "" };
+	enum status st = config_load(c->file, &config, issues);
+
+	if (st != OK && issues->n == 0)
+		note_text(c, true, c->file, status_text(st));
+	note_issues(c, c->file, issues);
+	if (st != OK)
+		return;
+	if (config_check_ca(config, &detail) != OK)
+		note_text(c, true, c->file, detail.text);
+	memset(issues, 0, sizeof *issues);
+	st = config_load_policy(config, &p, issues);
+	if (st != OK && issues->n == 0)
+		note_text(c, true, config->policy_file, status_text(st));
+	note_issues(c, config->policy_file, issues);
+	if (st == OK)
+		check_identities(c, config, p);
+	if (st == OK && c->n_errors == 0 && !c->json)
+		(void)printf("%s: ok\n%s: ok, %zu rules, mode %s\n", c->file,
+		    config->policy_file, policy_rule_count(p),
+		    policy_mode(p) == POLICY_REPORT ? "report" : "enforce");
+	policy_unref(p);
+	config_destroy(config);
+}
+
+static int
+finish(struct check *c)
+{
+	json_t *all;
+
+	if (c->json) {
+		all = json_pack(
+		    "{s:b, s:O}", "ok", c->n_errors == 0, "issues", c->issues);
+		if (all == NULL ||
+		    json_dumpf(all, stdout, JSON_ENSURE_ASCII) != 0)
+			c->n_errors++;
+		(void)putchar('\n');
+		json_decref(all);
+	}
+	return c->n_errors == 0 ? EX_OK : EX_CONFIG;
+}
+
+static int
+usage(FILE *to, int code)
+{
+	(void)fputs(usage_text, to);
+	return code;
+}
+
+int
+verb_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct check c = { .file = policy_file_default_config };
+	struct policy_issues *issues;
+	int opt;
+
+	optind = 0;
+	while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (opt == 'c')
+			c.file = optarg;
+		else if (opt == 'j')
+			c.json = true;
+		else
+			return usage(opt == 'h' ? stdout : stderr,
+			    opt == 'h' ? EX_OK : EX_USAGE);
+	}
+	if (optind != argc)
+		return usage(stderr, EX_USAGE);
+	issues = calloc(1, sizeof *issues);
+	c.issues = json_array();
+	if (issues != NULL && c.issues != NULL) {
+		check_all(&c, issues);
+		opt = finish(&c);
+	} else {
+		opt = EX_SOFTWARE;
+	}
+	json_decref(c.issues);
+	free(issues);
+	return opt;
+}

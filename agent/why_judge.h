@@ -1,0 +1,22 @@
+/* Judges a why_request offline and puts the verdict into words or JSON. */
+#ifndef AGENT_WHY_JUDGE_H
+#define AGENT_WHY_JUDGE_H
+
+#include "agent/why_request.h"
+
+struct why_judgement {
+	struct policy_verdict verdict; /**< as in enforce mode */
+	struct policy_explanation explanation;
+	bool whole; /**< false: the name phase only, nothing resolved */
+};
+
+/** The enforce verdict in either mode; the zone is borrowed from @w. */
+void why_judge(
+    const struct policy *p, struct why_request *w, struct why_judgement *out);
+/** Members as the daemon's `why` gives them. Owned; NULL without memory. */
+json_t *why_json(const struct policy *p, const struct why_request *w,
+    const struct why_judgement *j);
+/** For a person, several lines. Members as in why_json(). */
+void why_print(const json_t *reply);
+
+#endif
