@@ -1,18 +1,13 @@
-/* The audit log on real files: chain, restarts, torn tails, full disks. */
+/* The audit log on real files: chain, restarts, torn tails, rotation. */
 #include "tests/unit/test.h"
 
 #include "tests/unit/agent/audit_fixture.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,20 +26,9 @@ setup(void **state)
 	return 0;
 }
 
-static void
-limit_file_size(rlim_t bytes)
-{
-	struct rlimit rl;
-
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &rl), 0);
-	rl.rlim_cur = bytes < rl.rlim_max ? bytes : rl.rlim_max;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &rl), 0);
-}
-
 static int
 teardown(void **state)
 {
-	limit_file_size(RLIM_INFINITY);
 	audit_fixture_release(*state);
 	free(*state);
 	return 0;
@@ -236,109 +220,6 @@ reopen_goes_on_in_a_new_file_when_the_old_was_moved(void **state)
 	buf_release(&b);
 }
 
-/** Waits until the log says so; false after 3 s. */
-static bool
-becomes_healthy(struct audit_log *log)
-{
-	for (int i = 0; i < 300; i++) {
-		if (audit_log_healthy(log))
-			return true;
-		sleep_ms(10);
-	}
-	return false;
-}
-
-/** A write that stops in the middle of a line, then room again. */
-static void
-a_partial_write_is_cut_back_and_heals(void **state)
-{
-	struct audit_fixture *f = *state;
-	struct audit_log *log = audit_fixture_open(f);
-	struct audit_status s;
-	struct buf b;
-
-	(void)signal(SIGXFSZ, SIG_IGN);
-	audit_fixture_append(log, 4);
-	audit_log_status(log, &s);
-	limit_file_size((rlim_t)s.bytes + 60);
-	assert_int_equal(audit_fixture_append_one(log, one), E_IO);
-	assert_false(audit_log_healthy(log));
-	assert_int_equal(audit_log_append(log, one, NULL, NULL), E_IO);
-	b = audit_fixture_read(f, "audit.jsonl");
-	assert_int_equal(b.n, s.bytes);
-	buf_release(&b);
-	audit_log_status(log, &s);
-	assert_string_not_equal(s.last_error, "");
-	assert_int_equal(s.errors, 1);
-
-	limit_file_size(RLIM_INFINITY);
-	assert_true(becomes_healthy(log));
-	audit_fixture_append(log, 2);
-	audit_log_close(log);
-	b = audit_fixture_read(f, "audit.jsonl");
-	audit_fixture_assert_chain(buf_slice(&b), 1);
-	buf_release(&b);
-}
-
-static void
-with_continue_failures_are_only_counted(void **state)
-{
-	struct audit_fixture *f = *state;
-	struct audit_log *log;
-	struct audit_status s;
-
-	(void)signal(SIGXFSZ, SIG_IGN);
-	f->settings.deny_on_failure = false;
-	log = audit_fixture_open(f);
-	audit_fixture_append(log, 1);
-	audit_log_status(log, &s);
-	limit_file_size((rlim_t)s.bytes);
-	assert_int_equal(audit_fixture_append_one(log, one), OK);
-	assert_int_equal(audit_fixture_append_one(log, one), OK);
-	assert_true(audit_log_healthy(log));
-	audit_log_status(log, &s);
-	assert_false(s.healthy);
-	assert_int_equal(s.errors, 2);
-	limit_file_size(RLIM_INFINITY);
-	audit_log_close(log);
-}
-
-/** The same on a file system that is really full; needs root. */
-static void
-a_full_disk_denies_and_heals(void **state)
-{
-	struct audit_fixture *f = *state;
-	struct audit_log *log;
-	char ballast[AUDIT_PATH_BYTES];
-	static const char zeros[4096];
-	struct buf b;
-	FILE *out;
-
-	if (unshare(CLONE_NEWNS) != 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("none", f->dir, "tmpfs", 0, "size=128k") != 0)
-		skip();
-	log = audit_fixture_open(f);
-	audit_fixture_append(log, 4);
-	out = fopen(audit_fixture_path(f, "ballast", ballast), "w");
-	assert_non_null(out);
-	setbuf(out, NULL);
-	while (fwrite(zeros, sizeof zeros, 1, out) == 1)
-		;
-	(void)fclose(out);
-	while (audit_fixture_append_one(log, one) == OK)
-		; /* what is left of the last page */
-	assert_false(audit_log_healthy(log));
-	assert_int_equal(unlink(ballast), 0);
-	assert_true(becomes_healthy(log));
-	audit_fixture_append(log, 4);
-	audit_log_close(log);
-	b = audit_fixture_read(f, "audit.jsonl");
-	audit_fixture_assert_chain(buf_slice(&b), 1);
-	buf_release(&b);
-	assert_int_equal(umount(f->dir), 0);
-}
-
 static int64_t fake_boot_ms;
 
 static int64_t
@@ -491,9 +372,6 @@ main(void)
 		CASE(a_key_that_others_may_read_is_refused),
 		CASE(rotation_by_size_keeps_the_chain_and_prunes),
 		CASE(reopen_goes_on_in_a_new_file_when_the_old_was_moved),
-		CASE(a_partial_write_is_cut_back_and_heals),
-		CASE(with_continue_failures_are_only_counted),
-		CASE(a_full_disk_denies_and_heals),
 		CASE(checkpoints_come_by_count_and_by_time),
 		CASE(a_log_cut_below_the_signed_head_goes_on_with_a_gap),
 		CASE(many_threads_lose_nothing),

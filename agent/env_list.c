@@ -1,0 +1,339 @@
+/* The environment that makes unmodified clients use the agent. */
+#include "agent/env_list.h"
+
+#include "agent/env_noproxy.h"
+#include "base/jsonw.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const env_clients[] = { "azcopy", "azureml", "grpc", "java", "node",
+	"socks", "terraform", "websocket", NULL };
+
+/* These outrank the agent's identity in the SDKs' chains, or are secrets. */
+static const char *const secrets[] = { "AZURE_CLIENT_SECRET",
+	"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE",
+	"AZURE_PASSWORD", "AZURE_STORAGE_CONNECTION_STRING",
+	"AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY",
+	"AZURE_STORAGE_SAS_TOKEN", "ARM_CLIENT_SECRET", "DATABRICKS_TOKEN",
+	"DATABRICKS_CLIENT_SECRET", "MLFLOW_TRACKING_TOKEN",
+	"MLFLOW_TRACKING_PASSWORD" };
+
+static char *format(const char *fmt, va_list ap)
+    __attribute__((format(printf, 1, 0)));
+
+static char *
+format(const char *fmt, va_list ap)
+{
+	char *s = NULL;
+
+	return vasprintf(&s, fmt, ap) < 0 ? NULL : s;
+}
+
+/** Takes @value; NULL is out of memory. */
+static bool
+put(struct env_list *l, const char *name, char *value)
+{
+	if (value == NULL || l->n == ENV_VARS_MAX) {
+		free(value);
+		return false;
+	}
+	l->vars[l->n++] = (struct env_var){ name, value };
+	return true;
+}
+
+static bool set(struct env_list *l, const char *name, const char *fmt, ...)
+    ATTR_PRINTF(3, 4);
+
+static bool
+set(struct env_list *l, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+	char *value;
+
+	va_start(ap, fmt);
+	value = format(fmt, ap);
+	va_end(ap);
+	return put(l, name, value);
+}
+
+static void
+unset(struct env_list *l, const char *name)
+{
+	if (l->n < ENV_VARS_MAX)
+		l->vars[l->n++] = (struct env_var){ name, NULL };
+}
+
+static void warn(struct env_list *l, const char *fmt, ...) ATTR_PRINTF(2, 3);
+
+static void
+warn(struct env_list *l, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	s = format(fmt, ap);
+	va_end(ap);
+	if (s == NULL || l->n_warnings == ENV_WARNINGS_MAX) {
+		free(s);
+		return;
+	}
+	l->warnings[l->n_warnings++] = s;
+}
+
+static bool
+add_no_proxy(struct env_list *l, const struct env_input *in)
+{
+	const char *upper = in->get(in->ctx, "NO_PROXY");
+	const char *lower = in->get(in->ctx, "no_proxy");
+	const char *why;
+	struct slice entry, rest;
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, 128 * 1024);
+	env_noproxy_merge(&b, upper, lower);
+	rest = buf_slice(&b);
+	while (env_noproxy_next(&rest, &entry)) {
+		why = env_noproxy_slips(entry);
+		if (why != NULL)
+			warn(l, "NO_PROXY has \"%.*s\": %s", (int)entry.n,
+			    entry.p, why);
+	}
+	ok = buf_status(&b) == OK &&
+	    set(l, "NO_PROXY", "%.*s", (int)b.n, b.p) &&
+	    set(l, "no_proxy", "%.*s", (int)b.n, b.p);
+	buf_release(&b);
+	return ok;
+}
+
+static bool
+add_proxy(struct env_list *l, const struct env_input *in)
+{
+	static const char *const names[] = { "HTTP_PROXY", "HTTPS_PROXY",
+		"http_proxy", "https_proxy" };
+	char url[128];
+
+	if (in->proxy[0] == '\0')
+		return true;
+	(void)snprintf(url, sizeof url, "http://%.100s", in->proxy);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *old = in->get(in->ctx, names[i]);
+		/* Its value may hold a password: it is not repeated. */
+		if (old != NULL && *old != '\0' && strcmp(old, url) != 0)
+			warn(l,
+			    "%s named another proxy; the agent takes its place",
+			    names[i]);
+		if (!set(l, names[i], "%s", url))
+			return false;
+	}
+	return true;
+}
+
+static bool
+add_identity(struct env_list *l, const struct env_input *in)
+{
+	const char *b = in->broker;
+
+	if (b[0] == '\0')
+		return true;
+	return set(l, "IDENTITY_ENDPOINT", "http://%s/msi/token", b) &&
+	    set(l, "IDENTITY_HEADER", "%s", in->header) &&
+	    set(l, "AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://%s", b) &&
+	    set(l, "AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential") &&
+	    /* these send Metadata: true, and no header of their own */
+	    set(l, "ARM_MSI_ENDPOINT",
+	        "http://%s/metadata/identity/oauth2/token", b) &&
+	    set(l, "AZURE_MSI_ENDPOINT",
+	        "http://%s/metadata/identity/oauth2/token", b) &&
+	    set(l, "DATABRICKS_METADATA_SERVICE_URL",
+	        "http://%s/databricks/token", b);
+}
+
+/** "127.0.0.1:3180" as Java's system properties. */
+static bool
+add_java(struct env_list *l, const struct env_input *in)
+{
+	const char *old = in->get(in->ctx, "JAVA_TOOL_OPTIONS");
+	const char *colon = strrchr(in->proxy, ':');
+	int n = colon == NULL ? 0 : (int)(colon - in->proxy);
+
+	if (n == 0)
+		return true;
+	return set(l, "JAVA_TOOL_OPTIONS",
+	    "%s%s-Dhttp.proxyHost=%.*s -Dhttp.proxyPort=%s "
+	    "-Dhttps.proxyHost=%.*s -Dhttps.proxyPort=%s "
+	    "-Dhttp.nonProxyHosts=localhost|127.0.0.1|169.254.169.254|"
+	    "168.63.129.16",
+	    old != NULL ? old : "", old != NULL && *old != '\0' ? " " : "", n,
+	    in->proxy, colon + 1, n, in->proxy, colon + 1);
+}
+
+/** What one client wants beyond the common set. */
+static bool
+add_client(struct env_list *l, const struct env_input *in)
+{
+	const char *c = in->client;
+
+	if (c == NULL)
+		return true;
+	if (strcmp(c, "azcopy") == 0)
+		return set(l, "AZCOPY_AUTO_LOGIN_TYPE", "MSI");
+	if (strcmp(c, "azureml") == 0)
+		return set(l, "MSI_ENDPOINT", "http://%s/msi/token",
+		           in->broker) &&
+		    set(l, "MSI_SECRET", "%s", in->header);
+	if (strcmp(c, "grpc") == 0)
+		return set(l, "grpc_proxy", "http://%s", in->proxy);
+	if (strcmp(c, "java") == 0)
+		return add_java(l, in);
+	if (strcmp(c, "node") == 0)
+		return set(l, "NODE_USE_ENV_PROXY", "1");
+	if (strcmp(c, "socks") == 0)
+		return set(l, "ALL_PROXY", "socks5h://%s", in->proxy) &&
+		    set(l, "all_proxy", "socks5h://%s", in->proxy);
+	if (strcmp(c, "terraform") == 0)
+		return set(l, "ARM_USE_MSI", "true");
+	return set(l, "WSS_PROXY", "http://%s", in->proxy) &&
+	    set(l, "wss_proxy", "http://%s", in->proxy);
+}
+
+/** What is set already and gets in the way. */
+static void
+look_around(struct env_list *l, const struct env_input *in)
+{
+	const char *id = in->get(in->ctx, "AZURE_CLIENT_ID");
+
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+		const char *v = in->get(in->ctx, secrets[i]);
+		if (v != NULL && *v != '\0')
+			warn(l,
+			    "%s is set: clients may use it in place of the "
+			    "agent's identity, and it is a secret in the "
+			    "environment; unset it",
+			    secrets[i]);
+	}
+	/* Go: "empty managedidentity.UserAssignedClientID" */
+	if (id != NULL && *id == '\0')
+		unset(l, "AZURE_CLIENT_ID");
+	else if (id != NULL)
+		warn(l,
+		    "AZURE_CLIENT_ID is set: clients ask for that identity, "
+		    "and a grant must name it");
+	/* it would make clients take us for Service Fabric, https only */
+	if (in->get(in->ctx, "IDENTITY_SERVER_THUMBPRINT") != NULL)
+		unset(l, "IDENTITY_SERVER_THUMBPRINT");
+}
+
+static bool
+client_is_known(const char *client)
+{
+	for (size_t i = 0; env_clients[i] != NULL; i++)
+		if (strcmp(client, env_clients[i]) == 0)
+			return true;
+	return false;
+}
+
+enum status
+env_list_build(const struct env_input *in, struct env_list *out)
+{
+	*out = (struct env_list){ .n = 0 };
+	if (in->client != NULL && !client_is_known(in->client))
+		return E_INVALID;
+	if (add_proxy(out, in) && add_no_proxy(out, in) &&
+	    add_identity(out, in) && add_client(out, in)) {
+		look_around(out, in);
+		return OK;
+	}
+	env_list_release(out);
+	return E_NOMEM;
+}
+
+void
+env_list_release(struct env_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		char *v = l->vars[i].value;
+		if (v != NULL)
+			explicit_bzero(v, strlen(v));
+		free(v);
+	}
+	for (size_t i = 0; i < l->n_warnings; i++)
+		free(l->warnings[i]);
+	*l = (struct env_list){ .n = 0 };
+}
+
+const char *
+env_list_get(const struct env_list *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->vars[i].name, name) == 0)
+			return l->vars[i].value;
+	return NULL;
+}
+
+/** @s in single quotes, as each shell wants a quote inside them. */
+static void
+put_quoted(struct buf *out, const char *s, enum env_shell shell)
+{
+	buf_putc(out, '\'');
+	for (; *s != '\0'; s++) {
+		if (*s == '\'')
+			buf_puts(out,
+			    shell == ENV_SH         ? "'\\''"
+			        : shell == ENV_FISH ? "\\'"
+			                            : "''");
+		else if (*s == '\\' && shell == ENV_FISH)
+			buf_puts(out, "\\\\");
+		else
+			buf_putc(out, *s);
+	}
+	buf_putc(out, '\'');
+}
+
+static void
+print_json(struct buf *out, const struct env_list *l)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_object(&w, NULL);
+	for (size_t i = 0; i < l->n; i++)
+		jsonw_str(&w, l->vars[i].name, l->vars[i].value);
+	jsonw_object_end(&w);
+	buf_putc(out, '\n');
+}
+
+void
+env_list_print(struct buf *out, const struct env_list *l, enum env_shell shell)
+{
+	static const struct {
+		const char *set, *is, *unset, *end;
+	} words[] = {
+		[ENV_SH] = { "export ", "=", "unset ", "" },
+		[ENV_FISH] = { "set -gx ", " ", "set -e ", "" },
+		[ENV_POWERSHELL] = { "$env:", " = ",
+		    "Remove-Item Env:", " -ErrorAction SilentlyContinue" },
+	};
+
+	if (shell == ENV_JSON) {
+		print_json(out, l);
+		return;
+	}
+	for (size_t i = 0; i < l->n; i++) {
+		const struct env_var *v = &l->vars[i];
+		buf_puts(out,
+		    v->value != NULL ? words[shell].set : words[shell].unset);
+		buf_puts(out, v->name);
+		if (v->value == NULL) {
+			buf_puts(out, words[shell].end);
+		} else {
+			buf_puts(out, words[shell].is);
+			put_quoted(out, v->value, shell);
+		}
+		buf_putc(out, '\n');
+	}
+}

@@ -1,0 +1,50 @@
+/* The environment that makes unmodified clients use the agent. Pure: the
+ * caller's present environment comes in through a function. */
+#ifndef AGENT_ENV_LIST_H
+#define AGENT_ENV_LIST_H
+
+#include "base/buf.h"
+
+enum { ENV_VARS_MAX = 40, ENV_WARNINGS_MAX = 32 };
+
+struct env_input {
+	const char *proxy;  /**< "127.0.0.1:3180"; "" without a listener */
+	const char *broker; /**< "127.0.0.1:3181"; "" without a listener */
+	const char *header; /**< the caller's identity header; secret */
+	const char *client; /**< one of env_clients[], or NULL */
+	/** The present value of a variable, or NULL; borrowed. */
+	const char *(*get)(void *ctx, const char *name);
+	void *ctx;
+};
+
+struct env_var {
+	const char *name;
+	char *value; /**< NULL: to be unset */
+};
+
+/** Release with env_list_release(), which wipes it. */
+struct env_list {
+	struct env_var vars[ENV_VARS_MAX];
+	size_t n;
+	char *warnings[ENV_WARNINGS_MAX]; /**< sentences; the rest is dropped */
+	size_t n_warnings;
+};
+
+/** Names that --client takes, ending with NULL. */
+extern const char *const env_clients[];
+
+/** E_INVALID: unknown client. E_NOMEM. On failure @out is empty. */
+enum status env_list_build(
+    const struct env_input *in, struct env_list *out) ATTR_MUST_USE;
+void env_list_release(struct env_list *l);
+
+/** Borrowed; NULL when @name is not set by the list. */
+const char *env_list_get(const struct env_list *l, const char *name);
+
+enum env_shell { ENV_SH, ENV_FISH, ENV_POWERSHELL, ENV_JSON };
+
+/** Appends @l as text that the shell can evaluate. */
+void env_list_print(
+    struct buf *out, const struct env_list *l, enum env_shell shell);
+
+#endif

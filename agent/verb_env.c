@@ -1,0 +1,180 @@
+/* wayleave env and run: unmodified clients, led to the agent. */
+#include "agent/cli.h"
+#include "agent/env_list.h"
+#include "agent/verbs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NOT_EXECUTABLE = 126, NOT_FOUND = 127 };
+
+static const char *
+get_env(void *ctx, const char *name)
+{
+	(void)ctx;
+	return getenv(name);
+}
+
+/** The first TCP listener of @key; a wildcard is reached on loopback. */
+static void
+listener_of(const json_t *reply, const char *key, char out[64])
+{
+	const json_t *list = json_object_get(reply, key);
+	const json_t *at;
+	size_t i;
+
+	out[0] = '\0';
+	json_array_foreach(list, i, at) {
+		const char *s = json_string_value(at);
+		if (s == NULL || strncmp(s, "unix:", 5) == 0)
+			continue;
+		if (strncmp(s, "0.0.0.0:", 8) == 0)
+			(void)snprintf(out, 64, "127.0.0.1:%.8s", s + 8);
+		else
+			(void)snprintf(out, 64, "%.60s", s);
+		return;
+	}
+}
+
+/** Asks the daemon and composes; prints the warnings unless @quiet. */
+static int
+environment(
+    const char *socket, const char *client, bool quiet, struct env_list *out)
+{
+	char proxy[64], broker[64];
+	json_t *reply = NULL;
+	enum status st;
+	int code = cli_ask(socket, json_pack("{s:s}", "verb", "env"), &reply);
+
+	if (code != EX_OK)
+		return code;
+	listener_of(reply, "proxy", proxy);
+	listener_of(reply, "broker", broker);
+	st = env_list_build(
+	    &(struct env_input){ proxy, broker,
+	        cli_member(reply, "identity_header"), client, get_env, NULL },
+	    out);
+	json_decref(reply);
+	if (st == E_INVALID)
+		return cli_usage("env",
+		    "no client \"%s\"; there are azcopy, azureml, grpc, java, "
+		    "node, socks, terraform, websocket",
+		    client);
+	if (st != OK)
+		return cli_fail(EX_OSERR, "%s", status_text(st));
+	for (size_t i = 0; !quiet && i < out->n_warnings; i++)
+		(void)fprintf(
+		    stderr, "wayleave: warning: %s\n", out->warnings[i]);
+	return EX_OK;
+}
+
+static bool
+shell_of(const char *name, enum env_shell *out)
+{
+	static const char *const names[] = { "sh", "fish", "powershell",
+		"json" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			*out = (enum env_shell)i;
+			return true;
+		}
+	return false;
+}
+
+int
+verb_env(int argc, char **argv)
+{
+	static const char help[] =
+	    "Usage: wayleave env [--shell sh|fish|powershell|json] "
+	    "[--client NAME]\n"
+	    "                    [--quiet] [--json] [--socket PATH]\n"
+	    "The environment that makes unmodified clients use the agent:\n"
+	    "  eval \"$(wayleave env)\"\n"
+	    "NO_PROXY is merged, and warned about where it lets a governed\n"
+	    "host slip past. --client adds what only that client wants:\n"
+	    "azcopy azureml grpc java node socks terraform websocket.\n";
+	const char *socket = NULL, *client = NULL, *shell_name = "sh";
+	bool quiet = false, json = false;
+	const struct cli_option options[] = {
+		{ "shell", 0, NULL, &shell_name },
+		{ "client", 0, NULL, &client },
+		{ "quiet", 'q', &quiet, NULL },
+		{ "json", 0, &json, NULL },
+		{ "socket", 0, NULL, &socket },
+		{ 0 },
+	};
+	enum env_shell shell;
+	struct env_list list;
+	struct buf out;
+	int rest, code = cli_options(argc, argv, options, help, &rest);
+
+	if (code >= 0)
+		return code;
+	if (rest < argc)
+		return cli_usage("env", "takes no \"%s\"", argv[rest]);
+	if (!shell_of(json ? "json" : shell_name, &shell))
+		return cli_usage("env", "no shell \"%s\"", shell_name);
+	code = environment(socket, client, quiet, &list);
+	if (code != EX_OK)
+		return code;
+	buf_init_secret(&out, 1 << 20);
+	env_list_print(&out, &list, shell);
+	if (buf_status(&out) != OK || fwrite(out.p, 1, out.n, stdout) != out.n)
+		code = EX_IOERR;
+	buf_release(&out);
+	env_list_release(&list);
+	return code;
+}
+
+static bool
+apply(const struct env_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct env_var *v = &l->vars[i];
+		if ((v->value != NULL ? setenv(v->name, v->value, 1)
+		                      : unsetenv(v->name)) != 0)
+			return false;
+	}
+	return true;
+}
+
+int
+verb_run(int argc, char **argv)
+{
+	static const char help[] =
+	    "Usage: wayleave run [--client NAME] [--quiet] [--socket PATH] "
+	    "-- CMD [ARG...]\n"
+	    "Runs CMD in the environment that wayleave env prints. Exit "
+	    "status: CMD's;\n127 when it is not found, 126 when it cannot be "
+	    "run.\n";
+	const char *socket = NULL, *client = NULL;
+	bool quiet = false;
+	const struct cli_option options[] = {
+		{ "client", 0, NULL, &client },
+		{ "quiet", 'q', &quiet, NULL },
+		{ "socket", 0, NULL, &socket },
+		{ 0 },
+	};
+	struct env_list list;
+	int rest, code = cli_options(argc, argv, options, help, &rest);
+	bool ok;
+
+	if (code >= 0)
+		return code;
+	if (rest >= argc)
+		return cli_usage("run", "say what to run");
+	code = environment(socket, client, quiet, &list);
+	if (code != EX_OK)
+		return code;
+	ok = apply(&list);
+	env_list_release(&list);
+	if (!ok)
+		return cli_fail(EX_OSERR, "the environment is too large");
+	(void)execvp(argv[rest], argv + rest);
+	code = errno == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
+	return cli_fail(code, "%s: %s", argv[rest], strerror(errno));
+}

@@ -1,0 +1,260 @@
+/* The environment for clients: merged, quoted, and warned about. */
+#include "tests/unit/test.h"
+
+#include "agent/env_list.h"
+#include "agent/env_noproxy.h"
+
+#include <string.h>
+
+struct pair {
+	const char *name, *value;
+};
+
+static const char *
+get_pair(void *ctx, const char *name)
+{
+	const struct pair *p = ctx;
+
+	for (; p->name != NULL; p++)
+		if (strcmp(p->name, name) == 0)
+			return p->value;
+	return NULL;
+}
+
+static struct env_list
+build(struct pair *env, const char *client)
+{
+	struct env_list l;
+	const struct env_input in = { "127.0.0.1:3180", "127.0.0.1:3181",
+		"c0ffee", client, get_pair, env };
+
+	assert_int_equal(env_list_build(&in, &l), OK);
+	return l;
+}
+
+static bool
+warned(const struct env_list *l, const char *text)
+{
+	for (size_t i = 0; i < l->n_warnings; i++)
+		if (strstr(l->warnings[i], text) != NULL)
+			return true;
+	return false;
+}
+
+static void
+an_empty_environment_gets_the_whole_set(void **state)
+{
+	static const struct pair want[] = {
+		{ "HTTP_PROXY", "http://127.0.0.1:3180" },
+		{ "HTTPS_PROXY", "http://127.0.0.1:3180" },
+		{ "http_proxy", "http://127.0.0.1:3180" },
+		{ "https_proxy", "http://127.0.0.1:3180" },
+		{ "NO_PROXY",
+		    "127.0.0.1,localhost,169.254.169.254,168.63.129.16" },
+		{ "no_proxy",
+		    "127.0.0.1,localhost,169.254.169.254,168.63.129.16" },
+		{ "IDENTITY_ENDPOINT", "http://127.0.0.1:3181/msi/token" },
+		{ "IDENTITY_HEADER", "c0ffee" },
+		{ "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+		    "http://127.0.0.1:3181" },
+		{ "AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential" },
+		{ "DATABRICKS_METADATA_SERVICE_URL",
+		    "http://127.0.0.1:3181/databricks/token" },
+	};
+	struct pair none[] = { { NULL, NULL } };
+	struct env_list l = build(none, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		assert_string_equal(
+		    env_list_get(&l, want[i].name), want[i].value);
+	assert_null(env_list_get(&l, "MSI_ENDPOINT"));
+	assert_null(env_list_get(&l, "ALL_PROXY"));
+	assert_int_equal(l.n_warnings, 0);
+	env_list_release(&l);
+}
+
+static void
+no_proxy_is_merged_and_never_clobbered(void **state)
+{
+	static const struct {
+		const char *upper, *lower, *want;
+	} table[] = {
+		{ "corp.example", NULL,
+		    "corp.example,127.0.0.1,localhost,169.254.169.254,"
+		    "168.63.129.16" },
+		{ "a, b", "b,c",
+		    "a,b,c,127.0.0.1,localhost,169.254.169.254,"
+		    "168.63.129.16" },
+		{ "LOCALHOST,127.0.0.1,,", "",
+		    "LOCALHOST,127.0.0.1,169.254.169.254,168.63.129.16" },
+		{ "169.254.169.254,168.63.129.16,localhost,127.0.0.1", NULL,
+		    "169.254.169.254,168.63.129.16,localhost,127.0.0.1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct pair env[] = { { "NO_PROXY", table[i].upper },
+			{ "no_proxy", table[i].lower }, { NULL, NULL } };
+		struct env_list l = build(env, NULL);
+		assert_string_equal(
+		    env_list_get(&l, "NO_PROXY"), table[i].want);
+		assert_string_equal(
+		    env_list_get(&l, "no_proxy"), table[i].want);
+		env_list_release(&l);
+	}
+}
+
+static void
+entries_that_let_a_governed_host_slip_past_are_known(void **state)
+{
+	static const char *const slip[] = { "*", ".core.windows.net",
+		"windows.net", "*.blob.core.windows.net",
+		"acct1.blob.core.windows.net", "ACCT1.blob.core.windows.net.",
+		".net", "net", "acct1.blob.core.windows.net:443", "10.0.0.0/8",
+		"10.20.0.5", "0.0.0.0/0", "::/0", "fd00::1", "ms",
+		".workspace.westeurope.api.azureml.ms" };
+	static const char *const fine[] = { "127.0.0.1", "localhost",
+		"169.254.169.254", "168.63.129.16", "127.0.0.0/8", "::1",
+		"corp.example", ".svc.cluster.local", "notwindows.net",
+		"windows.net.example" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(slip); i++)
+		if (env_noproxy_slips(slice_of(slip[i])) == NULL)
+			fail_msg("not seen: %s", slip[i]);
+	for (size_t i = 0; i < ARRAY_LEN(fine); i++)
+		if (env_noproxy_slips(slice_of(fine[i])) != NULL)
+			fail_msg("seen: %s", fine[i]);
+}
+
+static void
+what_gets_in_the_way_is_warned_about_or_unset(void **state)
+{
+	struct pair env[] = { { "NO_PROXY", ".core.windows.net,10.0.0.0/8" },
+		{ "AZURE_CLIENT_SECRET", "hunter2" }, { "AZURE_CLIENT_ID", "" },
+		{ "IDENTITY_SERVER_THUMBPRINT", "00" },
+		{ "https_proxy", "http://user:hunter2@corp:8080" },
+		{ NULL, NULL } };
+	struct env_list l = build(env, NULL);
+	struct buf out;
+
+	(void)state;
+	assert_true(warned(&l, "\".core.windows.net\""));
+	assert_true(warned(&l, "\"10.0.0.0/8\""));
+	assert_true(warned(&l, "AZURE_CLIENT_SECRET is set"));
+	assert_true(warned(&l, "https_proxy named another proxy"));
+	assert_false(warned(&l, "hunter2"));
+	buf_init(&out, 16384);
+	env_list_print(&out, &l, ENV_SH);
+	buf_putc(&out, '\0');
+	assert_non_null(strstr(out.p, "\nunset AZURE_CLIENT_ID\n"));
+	assert_non_null(strstr(out.p, "\nunset IDENTITY_SERVER_THUMBPRINT\n"));
+	assert_null(strstr(out.p, "hunter2"));
+	buf_release(&out);
+	env_list_release(&l);
+}
+
+static void
+each_shell_gets_its_own_quotes(void **state)
+{
+	static const struct {
+		enum env_shell shell;
+		const char *want;
+	} table[] = {
+		{ ENV_SH, "export NO_PROXY='it'\\''s\\a," },
+		{ ENV_FISH, "set -gx NO_PROXY 'it\\'s\\\\a," },
+		{ ENV_POWERSHELL, "$env:NO_PROXY = 'it''s\\a," },
+		{ ENV_JSON, "\"NO_PROXY\":\"it's\\\\a," },
+	};
+	struct pair env[] = { { "NO_PROXY", "it's\\a" }, { NULL, NULL } };
+	struct env_list l = build(env, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct buf out;
+		buf_init(&out, 16384);
+		env_list_print(&out, &l, table[i].shell);
+		buf_putc(&out, '\0');
+		assert_int_equal(buf_status(&out), OK);
+		assert_non_null(strstr(out.p, table[i].want));
+		buf_release(&out);
+	}
+	env_list_release(&l);
+}
+
+static void
+a_client_gets_what_only_it_wants(void **state)
+{
+	static const struct {
+		const char *client, *name, *value;
+	} table[] = {
+		{ "azureml", "MSI_ENDPOINT",
+		    "http://127.0.0.1:3181/msi/token" },
+		{ "azureml", "MSI_SECRET", "c0ffee" },
+		{ "socks", "ALL_PROXY", "socks5h://127.0.0.1:3180" },
+		{ "azcopy", "AZCOPY_AUTO_LOGIN_TYPE", "MSI" },
+		{ "grpc", "grpc_proxy", "http://127.0.0.1:3180" },
+		{ "node", "NODE_USE_ENV_PROXY", "1" },
+		{ "terraform", "ARM_USE_MSI", "true" },
+		{ "websocket", "WSS_PROXY", "http://127.0.0.1:3180" },
+	};
+	struct pair java[] = { { "JAVA_TOOL_OPTIONS", "-Xmx1g" },
+		{ NULL, NULL } };
+	struct env_list l;
+	struct env_input in = { "", "", "", "toaster", get_pair, java };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct pair none[] = { { NULL, NULL } };
+		l = build(none, table[i].client);
+		assert_string_equal(
+		    env_list_get(&l, table[i].name), table[i].value);
+		env_list_release(&l);
+	}
+	l = build(java, "java");
+	assert_ptr_equal(strstr(env_list_get(&l, "JAVA_TOOL_OPTIONS"),
+	                     "-Xmx1g -Dhttp.proxyHost=127.0.0.1 "
+	                     "-Dhttp.proxyPort=3180 "),
+	    env_list_get(&l, "JAVA_TOOL_OPTIONS"));
+	env_list_release(&l);
+	assert_int_equal(env_list_build(&in, &l), E_INVALID);
+}
+
+static void
+without_a_listener_its_variables_are_left_alone(void **state)
+{
+	struct pair none[] = { { NULL, NULL } };
+	struct env_input in = { "", "127.0.0.1:3181", "x", NULL, get_pair,
+		none };
+	struct env_list l;
+
+	(void)state;
+	assert_int_equal(env_list_build(&in, &l), OK);
+	assert_null(env_list_get(&l, "HTTPS_PROXY"));
+	assert_non_null(env_list_get(&l, "IDENTITY_ENDPOINT"));
+	env_list_release(&l);
+	in.proxy = "127.0.0.1:3180";
+	in.broker = "";
+	assert_int_equal(env_list_build(&in, &l), OK);
+	assert_null(env_list_get(&l, "IDENTITY_ENDPOINT"));
+	assert_null(env_list_get(&l, "AZURE_TOKEN_CREDENTIALS"));
+	env_list_release(&l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_environment_gets_the_whole_set),
+		cmocka_unit_test(no_proxy_is_merged_and_never_clobbered),
+		cmocka_unit_test(
+		    entries_that_let_a_governed_host_slip_past_are_known),
+		cmocka_unit_test(what_gets_in_the_way_is_warned_about_or_unset),
+		cmocka_unit_test(each_shell_gets_its_own_quotes),
+		cmocka_unit_test(a_client_gets_what_only_it_wants),
+		cmocka_unit_test(
+		    without_a_listener_its_variables_are_left_alone),
+	};
+	return cmocka_run_group_tests_name("env list", tests, NULL, NULL);
+}
