@@ -26,6 +26,7 @@ CONFIG = {
         "control": "/run/wayleave/control.sock",
     },
     "policy_file": "policy.json",
+    "state_dir": "/var/lib/wayleave",
     "cgroup_root": str(paths.CGROUP),
     "dns": {"servers": [names.DNS], "timeout_ms": 400, "attempts": 2},
     "tls": {"ca_file": str(paths.CA_FILE)},
