@@ -5,6 +5,7 @@
 #include "identity/room.h"
 #include "identity/shapes.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* Never the path as sent: it may hold a capability. */
@@ -176,7 +177,8 @@ respond(struct answer *a)
 static void
 on_audited(struct identity_wait *w, enum status st)
 {
-	struct answer *a = w->priv;
+	struct answer *a = (struct answer *)(void *)((char *)w -
+	    offsetof(struct answer, audit_wait));
 
 	a->auditing = false;
 	if (st == OK) {
@@ -204,7 +206,6 @@ record_token(struct answer *a)
 	r.status = 200;
 	a->given_ms = clock_boot_ms(a->id->clock);
 	a->audit_wait.done = on_audited;
-	a->audit_wait.priv = a;
 	st = a->id->ports.audit_submit(a->id->ports.ctx, &r, &a->audit_wait);
 	if (st == OK) {
 		a->auditing = true;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -306,7 +307,8 @@ conn_meet(struct conn *c)
 static void
 on_peer(struct identity_wait *w, enum status st)
 {
-	struct conn *c = w->priv;
+	struct conn *c = (struct conn *)(void *)((char *)w -
+	    offsetof(struct conn, peer_wait));
 
 	(void)st;
 	conn_meet(c);
@@ -327,7 +329,6 @@ conn_open(const struct listener *l, int fd)
 	c->fd = fd;
 	c->state = CONN_PEER;
 	c->peer_wait.done = on_peer;
-	c->peer_wait.priv = c;
 	buf_init_secret(&c->in, HTTP1_HEAD_BYTES_DEFAULT + READ_BYTES);
 	buf_init_secret(&c->out, ANSWER_RESPONSE_BYTES_MAX);
 	c->link = &b->conns;

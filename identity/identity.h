@@ -43,7 +43,7 @@ struct identity_config {
 /** Somebody who waits; owned by the asker. */
 struct identity_wait {
 	void (*done)(struct identity_wait *w, enum status st);
-	void *priv;
+	void *priv; /**< of the port's implementation, as in proxy_wait */
 };
 
 struct identity_token_question {
