@@ -11,6 +11,7 @@ case $(${fmt:-true} --version 2>/dev/null) in
 esac
 echo 1..1
 # Not -n: version 14 warns of changes that -i does not make.
+# shellcheck disable=SC2044
 bad=$(for f in $(find base policy identity proxy agent tests -name '*.[ch]'); do
 	"$fmt" "$f" | cmp -s - "$f" || echo "$f"
 done)

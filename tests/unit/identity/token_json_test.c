@@ -68,69 +68,69 @@ believes_expires_on_before_expires_in(void **state)
 	secret_unref(t.secret);
 }
 
+static const char *const hostile_answers[] = {
+	"",
+	" ",
+	"null",
+	"[]",
+	"\"SECRET\"",
+	"{}",
+	"{\"access_token\":\"SECRET\"",
+	"{\"access_token\":\"SECRET\"}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"\"}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"-1\"}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":-1}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":1.8e9}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":null}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":true}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":[1800003600]}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\" 1800003600\"}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"0x6B49D200\"}",
+	"{\"access_token\":\"SECRET\","
+	"\"expires_on\":\"99999999999999999999999\"}",
+	"{\"access_token\":\"SECRET\","
+	"\"expires_on\":99999999999999999999999}",
+	"{\"access_token\":\"SECRET\","
+	"\"expires_on\":9223372036854775807}",
+	"{\"access_token\":\"SECRET\","
+	"\"expires_on\":\"06/20/2027 02:57:58 +00:00\"}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"1800172801\"}",
+	"{\"access_token\":\"SECRET\",\"expires_in\":\"172801\"}",
+	"{\"access_token\":\"SECRET\","
+	"\"expires_in\":9223372036854775807}",
+	"{\"access_token\":\"SECRET\",\"access_token\":\"SECRET\","
+	"\"expires_on\":\"1800003600\"}",
+	"{\"access_token\":\"\",\"expires_on\":\"1800003600\"}",
+	"{\"access_token\":17,\"expires_on\":\"1800003600\"}",
+	"{\"access_token\":\"SECRET\\u0000\","
+	"\"expires_on\":\"1800003600\"}",
+	"{\"access_token\":\"SECRET\\r\\nX: y\","
+	"\"expires_on\":\"1800003600\"}",
+	"{\"access_token\":\"SECRET \",\"expires_on\":\"1800003600\"}",
+	"{\"access_token\":\"SECR\xc3\xa9T\","
+	"\"expires_on\":\"1800003600\"}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
+	"\"token_type\":\"pop\"}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
+	"\"token_type\":1}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
+	"\"client_id\":\"<script>\"}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
+	"\"not_before\":\"yesterday\"}",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\"} x",
+	"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
+	"\"x\":[[[[[[[[[1]]]]]]]]]}",
+	"<html>SECRET</html>",
+};
+
 static void
 refuses_hostile_answers(void **state)
 {
-	static const char *const bad[] = {
-		"",
-		" ",
-		"null",
-		"[]",
-		"\"SECRET\"",
-		"{}",
-		"{\"access_token\":\"SECRET\"",
-		"{\"access_token\":\"SECRET\"}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"\"}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"-1\"}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":-1}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":1.8e9}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":null}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":true}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":[1800003600]}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\" 1800003600\"}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"0x6B49D200\"}",
-		"{\"access_token\":\"SECRET\","
-		"\"expires_on\":\"99999999999999999999999\"}",
-		"{\"access_token\":\"SECRET\","
-		"\"expires_on\":99999999999999999999999}",
-		"{\"access_token\":\"SECRET\","
-		"\"expires_on\":9223372036854775807}",
-		"{\"access_token\":\"SECRET\","
-		"\"expires_on\":\"06/20/2027 02:57:58 +00:00\"}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"1800172801\"}",
-		"{\"access_token\":\"SECRET\",\"expires_in\":\"172801\"}",
-		"{\"access_token\":\"SECRET\","
-		"\"expires_in\":9223372036854775807}",
-		"{\"access_token\":\"SECRET\",\"access_token\":\"SECRET\","
-		"\"expires_on\":\"1800003600\"}",
-		"{\"access_token\":\"\",\"expires_on\":\"1800003600\"}",
-		"{\"access_token\":17,\"expires_on\":\"1800003600\"}",
-		"{\"access_token\":\"SECRET\\u0000\","
-		"\"expires_on\":\"1800003600\"}",
-		"{\"access_token\":\"SECRET\\r\\nX: y\","
-		"\"expires_on\":\"1800003600\"}",
-		"{\"access_token\":\"SECRET \",\"expires_on\":\"1800003600\"}",
-		"{\"access_token\":\"SECR\xc3\xa9T\","
-		"\"expires_on\":\"1800003600\"}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
-		"\"token_type\":\"pop\"}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
-		"\"token_type\":1}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
-		"\"client_id\":\"<script>\"}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
-		"\"not_before\":\"yesterday\"}",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\"} x",
-		"{\"access_token\":\"SECRET\",\"expires_on\":\"1800003600\","
-		"\"x\":[[[[[[[[[1]]]]]]]]]}",
-		"<html>SECRET</html>",
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(hostile_answers); i++) {
 		struct token_json t = { .secret = NULL };
-		if (parse(bad[i], &t) == OK)
-			fail_msg("accepted: %s", bad[i]);
+		if (parse(hostile_answers[i], &t) == OK)
+			fail_msg("accepted: %s", hostile_answers[i]);
 		assert_null(t.secret);
 	}
 }

@@ -21,7 +21,7 @@ struct row {
 
 /* clang-format off */
 static const struct row rows[] = {
-#include "tests/unit/policy/load_rows.h"
+#include "tests/unit/policy/load_rows.inc"
 };
 
 /* clang-format on */
