@@ -49,7 +49,7 @@ static const struct config_key tls_keys[] = {
 };
 
 static const struct config_key audit_keys[] = {
-	PATH("file", audit.file, LOCALSTATEDIR "/log/wayleave/audit.jsonl", "one JSON record a line"),
+	PATH("file", audit.file, "/var/log/wayleave/audit.jsonl", "one JSON record a line"),
 	CUSTOM("on_failure", config_read_on_failure, "\"deny\" or \"continue\""),
 	UINT64("rotate_bytes", audit.rotate_bytes, 0, UINT64_C(1) << 40, UINT64_C(256) << 20, "0 is never"),
 	UINT("keep", audit.keep, 0, 100000, 0, "rotated files to keep; 0 is all"),
@@ -92,7 +92,7 @@ const struct config_key config_keys[] = {
 	CUSTOM("unlocked_memory", config_read_unlocked, "\"warn\" or \"refuse\" when tokens could be swapped out"),
 	CUSTOM("workers", config_read_workers, "\"auto\" or 0 to 64; 0 is everything on one loop"),
 	PATH("policy_file", policy_file, "policy.json", "the policy"),
-	PATH("state_dir", state_dir, LOCALSTATEDIR "/lib/wayleave", "broker.key and audit.key"),
+	PATH("state_dir", state_dir, "/var/lib/wayleave", "broker.key and audit.key"),
 	PATH("runtime_dir", runtime_dir, "/run/wayleave", "the lock file"),
 	PATH("cgroup_root", cgroup_root, "/sys/fs/cgroup", "where cgroup2 is mounted"),
 	SECTION("dns", dns_keys, "the name servers; no other source of names is used"),

@@ -96,11 +96,36 @@ is_operator(const struct control *c, const struct peer *p)
 	return false;
 }
 
+struct listing {
+	struct jsonw *w;
+	const struct call *call;
+};
+
+/* Others see what their own grants would give them, and no more. */
+static bool
+may_see(const struct call *c, const struct identity_listing *l)
+{
+	const struct policy_token_request r = {
+		.peer = &c->facts.peer,
+		.audience = slice_of(l->audience),
+		.identity = l->identity,
+	};
+	struct policy_token_verdict v;
+
+	if (c->asker.is_operator)
+		return true;
+	policy_decide_token(c->control->daemon->snapshot->policy, &r, &v);
+	return v.effect == POLICY_ALLOW;
+}
+
 static void
 put_listing(void *arg, const struct identity_listing *l)
 {
-	struct jsonw *w = arg;
+	const struct listing *list = arg;
+	struct jsonw *w = list->w;
 
+	if (!may_see(list->call, l))
+		return;
 	jsonw_object(w, NULL);
 	jsonw_str(w, "identity", l->identity);
 	jsonw_str(w, "audience", l->audience);
@@ -147,8 +172,10 @@ verb_env(struct call *c, struct jsonw *w)
 static enum status
 verb_tokens(struct call *c, struct jsonw *w)
 {
+	struct listing list = { .w = w, .call = c };
+
 	jsonw_array(w, "tokens");
-	identity_list(c->control->daemon->identity, put_listing, w);
+	identity_list(c->control->daemon->identity, put_listing, &list);
 	jsonw_array_end(w);
 	return OK;
 }
@@ -172,7 +199,7 @@ static const struct {
 	{ "status", false, verb_status },
 	{ "wait", false, verb_wait },
 	{ "env", false, verb_env },
-	{ "tokens", true, verb_tokens },
+	{ "tokens", false, verb_tokens },
 	{ "reload", true, verb_reload },
 };
 

@@ -24,8 +24,9 @@
  *                            last_error}]
  *   reload                   message; "unavailable" when the load failed
  *
- * Who may ask what is decided by SO_PEERCRED: why about others, tokens and
- * reload are for root and the daemon's own user and group. */
+ * Who may ask what is decided by SO_PEERCRED: why about others and
+ * reload are for root and the daemon's own user and group; tokens gives
+ * everybody else what their own grants cover. */
 #ifndef AGENT_CONTROL_CLIENT_H
 #define AGENT_CONTROL_CLIENT_H
 

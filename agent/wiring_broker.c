@@ -97,11 +97,11 @@ question_arrived(struct mail *m)
 	if (desk->identity != NULL) {
 		TAILQ_INSERT_TAIL(&desk->working, q, link);
 		st = identity_ask(desk->identity, &q->inner);
-		if (st != OK)
-			TAILQ_REMOVE(&desk->working, q, link);
+		if (st == E_PARTIAL) /* done() will come */
+			return;
+		TAILQ_REMOVE(&desk->working, q, link);
 	}
-	if (st != OK)
-		question_answered(q, st);
+	question_answered(q, st);
 }
 
 static bool
