@@ -28,21 +28,30 @@ http_refuse_detail(struct session *s, enum reason code, int status,
 	http_refuse(s, &what);
 }
 
+/* RFC 9112 3.2: once, and well-formed; what it says is ignored (3.2.2). */
+static const char *
+host_fault(const struct http1_request *r)
+{
+	struct authority said;
+	struct slice value;
+	enum status st = http1_field_only(&r->fields, "Host", &value);
+
+	/* Python's CONNECT is HTTP/1.0 and has no Host. */
+	if (st == E_NOTFOUND)
+		return r->version == HTTP1_0 ? NULL : "Host is missing";
+	if (st != OK)
+		return "Host stands twice";
+	return authority_parse(value, &said) == OK ? NULL : "Host is malformed";
+}
+
 /* RFC 9110 9.3.6; NULL when nothing is wrong with the fields. */
 static const char *
 connect_fault(const struct http1_request *r)
 {
-	size_t host = http1_field_find(&r->fields, "Host", 0);
-
 	if (http1_field_find(&r->fields, "Content-Length", 0) < r->fields.n ||
 	    http1_field_find(&r->fields, "Transfer-Encoding", 0) < r->fields.n)
 		return "CONNECT has no body";
-	/* RFC 9112 3.2; Python's CONNECT is HTTP/1.0 and has no Host. */
-	if (host == r->fields.n)
-		return r->version == HTTP1_0 ? NULL : "Host is missing";
-	if (http1_field_find(&r->fields, "Host", host + 1) < r->fields.n)
-		return "Host stands twice";
-	return NULL;
+	return host_fault(r);
 }
 
 static void

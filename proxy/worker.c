@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	WORKER_LISTENERS_MAX = 64,
@@ -249,8 +250,10 @@ proxy_worker_listen(struct proxy_worker *w, int fd, const char *name)
 {
 	enum status st;
 
-	if (w->n_listeners == WORKER_LISTENERS_MAX)
+	if (w->n_listeners == WORKER_LISTENERS_MAX) {
+		(void)close(fd);
 		return E_LIMIT;
+	}
 	st = listener_create(w, fd, name, &w->listeners[w->n_listeners]);
 	if (st == OK)
 		w->n_listeners++;

@@ -182,6 +182,8 @@ static const struct {
 	{ "CONNECT -a.test:443 HTTP/1.1\r\nHost: a\r\n\r\n",
 	    "HTTP/1.1 400 Denied BAD_HOST" },
 	{ "CONNECT a.test:443 HTTP/1.1\r\n\r\n", BAD_REQUEST },
+	{ HEAD_OPEN "Host: a\r\n\r\n", BAD_REQUEST },
+	{ "CONNECT a.test:443 HTTP/1.1\r\nHost: a b\r\n\r\n", BAD_REQUEST },
 	{ HEAD_OPEN "Content-Length: 3\r\n\r\nabc", BAD_REQUEST },
 	{ HEAD_OPEN "Transfer-Encoding: chunked\r\n\r\n", BAD_REQUEST },
 	{ "\x16\x03\x01\x01\x02", BAD_REQUEST },
