@@ -257,6 +257,8 @@ fetch_token(struct answer *a)
 
 	a->wait.done = on_token;
 	a->wait.priv = a;
+	a->wait.revoked =
+	    a->request.revoked[0] != '\0' ? a->request.revoked : NULL;
 	st = cache_ask(a->id->cache, a->grant.identity,
 	    slice_of(a->request.resource), &a->wait, &a->token);
 	if (st == E_PARTIAL) {

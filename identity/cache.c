@@ -110,10 +110,14 @@ notify(struct ready_wait *ready)
 		}
 }
 
+/* Whether somebody waits who has nothing to go on with. */
 static bool
 entry_is_first(struct cache *c, struct cache_entry *e)
 {
-	return e->waits != NULL && entry_left_ms(e, c->clock) < 1000;
+	for (const struct cache_wait *w = e->waits; w != NULL; w = w->next)
+		if (entry_left_for_ms(e, c->clock, w) < 1000)
+			return true;
+	return false;
 }
 
 static void
@@ -122,11 +126,13 @@ entry_fail(struct cache *c, struct cache_entry *e,
 {
 	schedule_failed(&e->schedule, clock_boot_ms(c->clock), fault,
 	    c->ports.random(c->ports.ctx));
+	metric_add(METRIC_TOKEN_FETCH_ERRORS_TOTAL, 1);
+	/* An outage is told once, not at each of its retries. */
+	if (strncmp(e->last_error, error, sizeof e->last_error - 1) != 0)
+		log_warning("identity %s: no token from the source: %s",
+		    c->slots[e->config].config.name, error);
 	if (snprintf(e->last_error, sizeof e->last_error, "%s", error) < 0)
 		e->last_error[0] = '\0';
-	metric_add(METRIC_TOKEN_FETCH_ERRORS_TOTAL, 1);
-	log_warning("identity %s: no token from the source: %s",
-	    c->slots[e->config].config.name, e->last_error);
 }
 
 static void
@@ -271,6 +277,9 @@ static void
 cache_take(
     struct cache *c, struct cache_entry *e, const struct cache_landing *landing)
 {
+	if (e->last_error[0] != '\0')
+		log_notice("identity %s: the source answers again",
+		    c->slots[e->config].config.name);
 	entry_take(e, c->clock, landing, c->ports.random(c->ports.ctx));
 	c->slots[e->config].reached = true;
 }
@@ -319,6 +328,22 @@ find_entry(struct cache *c, size_t slot, struct slice resource,
 	return OK;
 }
 
+/*
+ * The one who says so waits for another token; for all others the old one
+ * stays, as a live token is never taken away by a client.
+ */
+static bool
+is_revoked(const struct cache_entry *e, const struct cache_wait *w)
+{
+	char id[SECRET_ID_BYTES];
+
+	if (w->revoked == NULL || e->held.secret == NULL)
+		return false;
+	secret_id(e->held.secret, id);
+	return slice_is_nocase(
+	    slice_head(slice_of(w->revoked), SECRET_ID_BYTES - 1), id);
+}
+
 enum status
 cache_ask(struct cache *c, const char *identity, struct slice resource,
     struct cache_wait *w, struct cache_token *out)
@@ -337,9 +362,12 @@ cache_ask(struct cache *c, const char *identity, struct slice resource,
 	schedule_used(&e->schedule, now_ms);
 	e->used_unix_s = clock_unix_s(c->clock);
 	w->token.secret = NULL;
+	w->generation = 0;
+	if (is_revoked(e, w) && schedule_force(&e->schedule, now_ms))
+		w->generation = e->generation + 1;
 	w->deadline_ms = now_ms +
-	    (entry_left_ms(e, c->clock) >= 1000 ? CACHE_WAIT_FRESH_MS
-	                                        : CACHE_WAIT_MS);
+	    (entry_left_for_ms(e, c->clock, w) >= 1000 ? CACHE_WAIT_FRESH_MS
+	                                               : CACHE_WAIT_MS);
 	/* In line before the flights start, so that it counts as waited for. */
 	wait_link(&e->waits, w);
 	start_due(c);

@@ -36,10 +36,16 @@ struct cache_wait {
 	 */
 	void (*done)(struct cache_wait *w, enum status st);
 	void *priv;
+	/**
+	 * In: 64 hex digits of the SHA-256 of a token that was revoked, or
+	 * NULL; that one is not good enough then. Borrowed for cache_ask().
+	 */
+	const char *revoked;
 	struct cache_token token;
 	/* private */
 	struct cache_wait *next, **link;
 	int64_t deadline_ms;
+	uint64_t generation; /**< the least that will do */
 };
 
 /** One fetch under way; lives in the cache. */

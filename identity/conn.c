@@ -286,6 +286,20 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 		conn_free(c);
 }
 
+/* One user's connections must not lock the others out. */
+static bool
+conn_is_too_many(const struct conn *c)
+{
+	unsigned limit = c->broker->id->connections_per_uid;
+	unsigned n = 0;
+
+	if (limit == 0)
+		return false;
+	for (const struct conn *o = c->broker->conns; o != NULL; o = o->next)
+		n += o->peer != NULL && o->peer->uid == c->peer->uid;
+	return n > limit;
+}
+
 static void
 conn_meet(struct conn *c)
 {
@@ -298,6 +312,11 @@ conn_meet(struct conn *c)
 	c->state = CONN_BETWEEN;
 	if (st != OK || c->peer == NULL) {
 		c->peer = NULL;
+		conn_free(c);
+		return;
+	}
+	if (conn_is_too_many(c)) {
+		metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
 		conn_free(c);
 		return;
 	}

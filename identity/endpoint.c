@@ -242,6 +242,17 @@ read_selector(struct slice query, struct endpoint_request *out,
 	return OK;
 }
 
+static bool
+is_sha256(const char *s)
+{
+	size_t n = strlen(s);
+
+	for (size_t i = 0; i < n; i++)
+		if (!ascii_is_hex(s[i]))
+			return false;
+	return n == 64;
+}
+
 static enum status
 read_query(const struct http1_request *r, char version[16],
     struct endpoint_request *out, struct endpoint_error *error)
@@ -255,6 +266,11 @@ read_query(const struct http1_request *r, char version[16],
 	st = query_get(query, "resource", out->resource, sizeof out->resource);
 	if (st != OK || !is_plain(out->resource))
 		return refuse(error, 400, "resource is missing or malformed");
+	st = query_get(query, "token_sha256_to_refresh", out->revoked,
+	    sizeof out->revoked);
+	if (st != E_NOTFOUND && (st != OK || !is_sha256(out->revoked)))
+		return refuse(
+		    error, 400, "token_sha256_to_refresh is malformed");
 	return read_selector(query, out, error);
 }
 

@@ -35,6 +35,7 @@ struct endpoint_request {
 	char resource[1024];      /**< decoded, else the client's own bytes */
 	enum identity_selector selector;
 	char selector_value[512];
+	char revoked[65];       /**< token_sha256_to_refresh, or "" */
 	struct host databricks; /**< the workspace, for ENDPOINT_DATABRICKS */
 };
 

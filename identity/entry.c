@@ -70,6 +70,13 @@ entry_left_ms(struct cache_entry *e, const struct clock *clock)
 	return boot_left < wall_left ? boot_left : wall_left;
 }
 
+int64_t
+entry_left_for_ms(struct cache_entry *e, const struct clock *clock,
+    const struct cache_wait *w)
+{
+	return e->generation < w->generation ? 0 : entry_left_ms(e, clock);
+}
+
 bool
 entry_give(
     struct cache_entry *e, const struct clock *clock, struct cache_token *out)
@@ -113,7 +120,7 @@ entry_verdict(struct cache_entry *e, const struct clock *clock,
     const struct cache_wait *w)
 {
 	int64_t now_ms = clock_boot_ms(clock);
-	int64_t left_ms = entry_left_ms(e, clock);
+	int64_t left_ms = entry_left_for_ms(e, clock, w);
 	bool late = now_ms >= w->deadline_ms;
 
 	if (e->dead)
@@ -131,6 +138,24 @@ entry_verdict(struct cache_entry *e, const struct clock *clock,
 	return E_PARTIAL;
 }
 
+/*
+ * IMDS caches, and may lag behind what it gave before: the longer life stays,
+ * unless a new token was what we asked for.
+ */
+static bool
+is_no_news(struct cache_entry *e, const struct clock *clock,
+    const struct token_json *t)
+{
+	char old[SECRET_ID_BYTES], new[SECRET_ID_BYTES];
+
+	if (entry_left_ms(e, clock) <= 0 || e->held.jump_seen ||
+	    t->expires_unix_s > e->held.expires_unix_s)
+		return false;
+	secret_id(e->held.secret, old);
+	secret_id(t->secret, new);
+	return !e->schedule.stale || strcmp(old, new) == 0;
+}
+
 void
 entry_take(struct cache_entry *e, const struct clock *clock,
     const struct cache_landing *l, uint32_t random)
@@ -144,15 +169,14 @@ entry_take(struct cache_entry *e, const struct clock *clock,
 		    t->refresh_in_s < 0 ? -1 : t->refresh_in_s * 1000,
 	};
 
-	/* IMDS may lag behind what it gave before: the longer life stays. */
-	if (entry_left_ms(e, clock) > 0 && !e->held.jump_seen &&
-	    t->expires_unix_s <= e->held.expires_unix_s) {
+	if (is_no_news(e, clock, t)) {
 		news.unchanged = true;
 		news.life_ms = schedule_left(&e->schedule, now_ms);
 		secret_unref(t->secret);
 	} else {
 		held_drop(&e->held);
 		e->held.secret = t->secret;
+		e->generation++;
 		e->held.expires_unix_s = t->expires_unix_s;
 		e->held.not_before_unix_s = t->not_before_unix_s;
 		e->held.skew_s = skew_s > CLOCK_SKEW_S || skew_s < -CLOCK_SKEW_S

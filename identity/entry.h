@@ -21,6 +21,7 @@ struct cache_entry {
 	char *resource;
 	struct schedule schedule;
 	struct held held;
+	uint64_t generation; /**< of tokens */
 	struct cache_flight flight;
 	bool flying;
 	bool dead; /**< its identity is gone; freed in the next turn */
@@ -71,6 +72,10 @@ void entry_take(struct cache_entry *e, const struct clock *clock,
 /** What @w can be told now; E_PARTIAL: it goes on waiting. */
 enum status entry_verdict(struct cache_entry *e, const struct clock *clock,
     const struct cache_wait *w) ATTR_MUST_USE;
+
+/** What the token has left for @w, whom an old one may not satisfy. */
+int64_t entry_left_for_ms(struct cache_entry *e, const struct clock *clock,
+    const struct cache_wait *w);
 
 void wait_link(struct cache_wait **head, struct cache_wait *w);
 void wait_unlink(struct cache_wait *w);

@@ -180,6 +180,7 @@ identity_create(const struct identity_settings *settings, struct identity **out)
 	id->ports = settings->ports;
 	memcpy(id->key, settings->broker_key, sizeof id->key);
 	id->connections_max = settings->connections_max;
+	id->connections_per_uid = settings->connections_per_uid;
 	id->head_ms = settings->head_ms;
 	id->idle_ms = settings->idle_ms;
 	if (!slice_copy(slice_of(settings->warm_audience), id->warm_audience,

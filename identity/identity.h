@@ -95,6 +95,7 @@ struct identity_settings {
 	const uint8_t
 	    *broker_key; /**< 32 bytes, copied: signs caller headers */
 	unsigned connections_max;
+	unsigned connections_per_uid; /**< 0: no limit of its own */
 	unsigned head_ms;
 	unsigned idle_ms;
 	/**

@@ -48,6 +48,7 @@ schedule_init(struct schedule *s, int64_t now_ms)
 		.refused_until_ms = INT64_MIN,
 		.gone_since_ms = -1,
 		.bypass_ms = -1,
+		.forced_ms = -1,
 	};
 }
 
@@ -154,6 +155,18 @@ void
 schedule_hurry(struct schedule *s, int64_t now_ms)
 {
 	s->next_ms = min64(s->next_ms, now_ms);
+}
+
+bool
+schedule_force(struct schedule *s, int64_t now_ms)
+{
+	if (s->forced_ms >= 0 && now_ms - s->forced_ms < SCHEDULE_FORCE_MS)
+		return false;
+	s->forced_ms = now_ms;
+	s->bypass_ms = -1;
+	s->stale = true;
+	schedule_hurry(s, now_ms);
+	return true;
 }
 
 bool

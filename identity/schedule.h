@@ -13,6 +13,7 @@ enum {
 	SCHEDULE_LAST_MS = 300 * 1000,       /**< clients refetch below this */
 	SCHEDULE_MARGIN_MS = 25 * 60 * 1000, /**< above every client's window */
 	SCHEDULE_REFUSED_MS = 30 * 1000,     /**< negative cache of a 4xx */
+	SCHEDULE_FORCE_MS = 30 * 1000,       /**< between forced refreshes */
 };
 
 #define SCHEDULE_NEVER INT64_MAX
@@ -28,6 +29,7 @@ struct schedule {
 	int64_t bypass_ms;     /**< last bypass_cache; -1 */
 	unsigned failures;     /**< in a row */
 	bool stale;            /**< the source gave what had expired */
+	int64_t forced_ms;     /**< last forced refresh; -1 */
 };
 
 /** A good answer. */
@@ -51,8 +53,14 @@ void schedule_succeeded(struct schedule *s, int64_t now_ms,
     const struct schedule_token *token, uint32_t random);
 void schedule_failed(struct schedule *s, int64_t now_ms,
     const struct schedule_fault *fault, uint32_t random);
-/** Due at once: the clocks disagree, or the token was revoked. */
+/** Due at once: the clocks disagree. */
 void schedule_hurry(struct schedule *s, int64_t now_ms);
+
+/**
+ * A client says that its token was revoked: due at once, past the source's
+ * own cache. False within 30 s of the last time.
+ */
+bool schedule_force(struct schedule *s, int64_t now_ms);
 
 /** Milliseconds the token still has; 0 when there is none or it is over. */
 int64_t schedule_left(const struct schedule *s, int64_t now_ms);

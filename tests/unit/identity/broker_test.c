@@ -4,6 +4,7 @@
 #include "tests/unit/identity/broker_world.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -451,6 +452,7 @@ main(void)
 	};
 	bool locked;
 
+	log_set_level(LOG_LEVEL_ERROR);
 	if (secret_arena_init(1 << 20, false, &locked) != OK)
 		return EXIT_FAILURE;
 	return cmocka_run_group_tests(tests, NULL, NULL);

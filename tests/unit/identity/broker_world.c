@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,8 +93,12 @@ peer_lookup(
 {
 	struct world *w = ctx;
 
-	(void)fd;
-	(void)wait;
+	assert_true(fd >= 0);
+	if (w->peer_late) {
+		w->peer_wait = wait;
+		return E_PARTIAL;
+	}
+	w->peers_held++;
 	*out = &w->peer;
 	return OK;
 }
@@ -101,8 +106,21 @@ peer_lookup(
 static void
 peer_cancel(void *ctx, struct identity_wait *wait)
 {
-	(void)ctx;
-	(void)wait;
+	struct world *w = ctx;
+
+	assert_ptr_equal(w->peer_wait, wait);
+	w->peer_wait = NULL;
+}
+
+void
+world_peer_done(struct world *w)
+{
+	struct identity_wait *wait = w->peer_wait;
+
+	w->peer_late = false;
+	w->peer_wait = NULL;
+	assert_non_null(wait);
+	wait->done(wait, OK);
 }
 
 static void
@@ -111,6 +129,7 @@ peer_release(void *ctx, const struct peer *peer)
 	struct world *w = ctx;
 
 	assert_ptr_equal(peer, &w->peer);
+	w->peers_held--;
 }
 
 static bool
@@ -212,6 +231,7 @@ world_init(struct world *w)
 		.clock = &clock_system,
 		.broker_key = key,
 		.connections_max = 20,
+		.connections_per_uid = 17,
 		.head_ms = 300,
 		.idle_ms = 1000,
 		.ports = { .allow_token = allow_token,
@@ -254,6 +274,7 @@ void
 world_release(struct world *w)
 {
 	identity_destroy(w->id);
+	assert_int_equal(w->peers_held, 0);
 	while (w->imds_conns != NULL)
 		imds_conn_free(w->imds_conns);
 	event_free(w->imds_event);
@@ -294,6 +315,25 @@ world_connect(struct world *w)
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_true(fd >= 0);
 	assert_int_equal(connect(fd, (void *)&sa, sizeof sa), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	return fd;
+}
+
+int
+world_connect_unix(struct world *w)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	socklen_t n = sizeof sa.sun_family;
+
+	/* unix(7): the kernel picks a name when none is given. */
+	assert_int_equal(bind(fd, (void *)&sa, n), 0);
+	n = sizeof sa;
+	assert_int_equal(getsockname(fd, (void *)&sa, &n), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(identity_listen(w->id, fd, "unix:test"), OK);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (void *)&sa, n), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	return fd;
 }

@@ -7,7 +7,7 @@
 
 #include <event2/event.h>
 
-enum { WORLD_TEXT_BYTES = 16384 };
+enum { WORLD_TEXT_BYTES = 32768 };
 
 struct world {
 	struct event_base *base;
@@ -26,8 +26,10 @@ struct world {
 
 	/* the ports */
 	struct peer peer;
-	bool peer_gone, deny, deny_host, audit_fails, audit_silent;
+	bool peer_late, peer_gone, deny, deny_host, audit_fails, audit_silent;
 	struct identity_wait *audit_waits[32];
+	struct identity_wait *peer_wait; /**< of one who is looked up */
+	unsigned peers_held;
 	struct event *audit_event;
 	unsigned records;
 	char records_text[WORLD_TEXT_BYTES]; /**< code and verdict of each */
@@ -45,6 +47,10 @@ void world_imds_token(struct world *w, int life_s);
 /** The audit's batch is down: everyone who waits for it is told. */
 void world_audit_done(struct world *w);
 
+/** The look-up that was late is there. */
+void world_peer_done(struct world *w);
+/** One more listener: a Unix socket in the abstract space. */
+int world_connect_unix(struct world *w);
 /** Connects a client; returns its fd. */
 int world_connect(struct world *w);
 void world_send(int fd, const char *text);

@@ -1,223 +1,13 @@
 /* The cache under simulated time: one flight, live tokens, a month of faults. */
 #include "tests/unit/test.h"
 
-#include "identity/cache.h"
+#include "tests/unit/identity/cache_sim.h"
+
+#include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define S   INT64_C(1000)
-#define MIN (60 * S)
-#define H   (60 * MIN)
-
-enum { FLIGHTS = 64, EPOCH_S = 1800000000 };
-
-/* A world of one clock, one source and a few waiters. */
-struct sim {
-	struct clock clock;
-	struct cache *cache;
-	int64_t now_ms;  /**< boot clock */
-	int64_t wall_ms; /**< wall clock minus boot clock */
-	int64_t wake_ms;
-	uint32_t seed;
-	struct cache_flight *flights[FLIGHTS];
-	unsigned n_flights, max_flights;
-	unsigned started, bypassed;
-	int64_t starts_ms[10];
-	unsigned too_fast; /**< more than ten starts in a second */
-	enum status start_status;
-	unsigned ok, denied, late, gone;
-	unsigned after_end; /**< served past the end of its life */
-};
-
-static int64_t
-sim_boot(void *ctx)
-{
-	const struct sim *s = ctx;
-
-	return s->now_ms;
-}
-
-static int64_t
-sim_unix(void *ctx)
-{
-	const struct sim *s = ctx;
-
-	return (s->now_ms + s->wall_ms) * 1000000;
-}
-
-static int64_t
-sim_true_s(const struct sim *s)
-{
-	return EPOCH_S + s->now_ms / 1000;
-}
-
-static enum status
-sim_fetch(void *ctx, const struct identity_config *config,
-    struct slice resource, bool bypass, struct cache_flight *flight)
-{
-	struct sim *s = ctx;
-
-	assert_true(config->name[0] != '\0' && resource.n > 0);
-	if (s->start_status != OK)
-		return s->start_status;
-	if (s->started >= 10 &&
-	    s->now_ms - s->starts_ms[s->started % 10] < 1000)
-		s->too_fast++;
-	s->starts_ms[s->started % 10] = s->now_ms;
-	s->started++;
-	s->bypassed += bypass;
-	assert_true(s->n_flights < FLIGHTS);
-	s->flights[s->n_flights++] = flight;
-	if (s->n_flights > s->max_flights)
-		s->max_flights = s->n_flights;
-	return OK;
-}
-
-static void
-sim_forget(struct sim *s, struct cache_flight *flight)
-{
-	for (unsigned i = 0; i < s->n_flights; i++)
-		if (s->flights[i] == flight) {
-			s->flights[i] = s->flights[--s->n_flights];
-			return;
-		}
-	fail_msg("no such flight");
-}
-
-static void
-sim_cancel(void *ctx, struct cache_flight *flight)
-{
-	sim_forget(ctx, flight);
-}
-
-static void
-sim_wake(void *ctx, int64_t boot_ms)
-{
-	struct sim *s = ctx;
-
-	s->wake_ms = boot_ms;
-}
-
-static uint32_t
-sim_random(void *ctx)
-{
-	struct sim *s = ctx;
-
-	s->seed = s->seed * 1664525 + 1013904223;
-	return s->seed ^ (s->seed >> 15);
-}
-
-static const struct identity_config configs[] = {
-	{ .name = "host", .endpoint = "http://169.254.169.254" },
-	{ .name = "alice", .endpoint = "http://169.254.169.254" },
-};
-
-static void
-sim_init(struct sim *s)
-{
-	struct cache_ports ports = {
-		.fetch = sim_fetch,
-		.fetch_cancel = sim_cancel,
-		.wake = sim_wake,
-		.random = sim_random,
-		.ctx = s,
-	};
-
-	memset(s, 0, sizeof *s);
-	s->clock = (struct clock){ sim_boot, sim_unix, s };
-	s->now_ms = 1000000;
-	s->wall_ms = EPOCH_S * S;
-	s->wake_ms = INT64_MAX;
-	s->seed = 1;
-	assert_int_equal(cache_create(&s->clock, &ports, &s->cache), OK);
-	assert_int_equal(cache_set_configs(s->cache, configs, 2), OK);
-}
-
-static void
-sim_land(struct sim *s, int status, int64_t life_s)
-{
-	struct cache_flight *f = s->flights[0];
-	struct token_json t = { .client_id = "cid", .refresh_in_s = -1 };
-	struct cache_landing l = { .http_status = status,
-		.retry_after_ms = -1,
-		.now_unix_s = sim_true_s(s),
-		.error = "fault" };
-
-	assert_true(s->n_flights > 0);
-	sim_forget(s, f);
-	if (status == 200) {
-		t.expires_unix_s = sim_true_s(s) + life_s;
-		assert_int_equal(secret_create(SLICE("TOKEN"), &t.secret), OK);
-		l.token = &t;
-	}
-	cache_landed(f, &l);
-}
-
-/* Time passes; the timer rings when it should. */
-static void
-sim_pass(struct sim *s, int64_t ms)
-{
-	int64_t end = s->now_ms + ms;
-
-	while (s->wake_ms <= end) {
-		if (s->wake_ms > s->now_ms)
-			s->now_ms = s->wake_ms;
-		s->wake_ms = INT64_MAX;
-		cache_turn(s->cache);
-		if (s->wake_ms <= s->now_ms)
-			s->wake_ms = s->now_ms + 1; /* no loop is that fast */
-	}
-	s->now_ms = end;
-}
-
-static void
-sim_check(struct sim *s, struct cache_token *t)
-{
-	if (t->left_s < 1 || t->expires_unix_s <= sim_true_s(s) ||
-	    t->expires_unix_s - sim_true_s(s) < t->left_s - 1)
-		s->after_end++;
-	secret_unref(t->secret);
-	t->secret = NULL;
-}
-
-static void
-on_done(struct cache_wait *w, enum status st)
-{
-	struct sim *s = w->priv;
-
-	if (st == OK)
-		sim_check(s, &w->token);
-	s->ok += st == OK;
-	s->denied += st == E_DENIED;
-	s->late += st == E_TIMEOUT;
-	s->gone += st == E_NOTFOUND;
-}
-
-static enum status
-sim_ask(struct sim *s, const char *identity, const char *resource,
-    struct cache_wait *w)
-{
-	struct cache_token t;
-	enum status st;
-
-	*w = (struct cache_wait){ .done = on_done, .priv = s };
-	st = cache_ask(s->cache, identity, slice_of(resource), w, &t);
-	if (st == OK)
-		sim_check(s, &t);
-	return st;
-}
-
-static void
-sim_release(struct sim *s)
-{
-	assert_int_equal(s->after_end, 0);
-	assert_int_equal(s->too_fast, 0);
-	assert_in_range(s->max_flights, 0, 4);
-	cache_destroy(s->cache);
-	assert_int_equal(s->n_flights, 0);
-}
 
 static void
 flies_once_for_all_who_wait(void **state)
@@ -371,6 +161,40 @@ asks_again_when_a_clock_jumps(void **state)
 }
 
 static void
+renews_a_revoked_token_for_the_one_who_says_so(void **state)
+{
+	/* SHA-256 of "TOKEN" */
+	static const char hash[] =
+	    "f98103e9217f099208569d295c1b276f1821348636c268c854bb2a086e0037cd";
+	struct cache_wait w[2];
+	struct sim s;
+
+	(void)state;
+	sim_init(&s);
+	assert_int_equal(sim_ask(&s, "host", "r", &w[0]), E_PARTIAL);
+	sim_land(&s, 200, 3600);
+	sim_pass(&s, MIN);
+	s.revoked = "0000000000000000";
+	assert_int_equal(sim_ask(&s, "host", "r", &w[0]), OK);
+	assert_int_equal(s.started, 1);
+	s.revoked = hash;
+	assert_int_equal(sim_ask(&s, "host", "r", &w[0]), E_PARTIAL);
+	assert_int_equal(s.started, 2);
+	assert_int_equal(s.bypassed, 1);
+	/* Nobody else loses a live token for it, nor may it be hammered. */
+	s.revoked = NULL;
+	assert_int_equal(sim_ask(&s, "host", "r", &w[1]), OK);
+	s.revoked = hash;
+	assert_int_equal(sim_ask(&s, "host", "r", &w[1]), OK);
+	s.token = "OTHER";
+	sim_land(&s, 200, 3000);
+	assert_int_equal(s.ok, 2);
+	assert_int_equal(sim_ask(&s, "host", "r", &w[1]), OK);
+	assert_int_equal(s.started, 2);
+	sim_release(&s);
+}
+
+static void
 drops_the_tokens_of_identities_that_go(void **state)
 {
 	struct sim s;
@@ -381,7 +205,7 @@ drops_the_tokens_of_identities_that_go(void **state)
 	assert_int_equal(sim_ask(&s, "host", "r", &w[0]), E_PARTIAL);
 	sim_land(&s, 200, 3600);
 	assert_int_equal(sim_ask(&s, "alice", "r", &w[1]), E_PARTIAL);
-	assert_int_equal(cache_set_configs(s.cache, configs, 1), OK);
+	assert_int_equal(cache_set_configs(s.cache, sim_configs, 1), OK);
 	assert_int_equal(s.n_flights, 0);
 	sim_pass(&s, 1);
 	assert_int_equal(s.gone, 1);
@@ -509,6 +333,8 @@ main(void)
 		cmocka_unit_test(
 		    waits_a_moment_for_a_fresh_one_in_the_last_minutes),
 		cmocka_unit_test(asks_again_when_a_clock_jumps),
+		cmocka_unit_test(
+		    renews_a_revoked_token_for_the_one_who_says_so),
 		cmocka_unit_test(drops_the_tokens_of_identities_that_go),
 		cmocka_unit_test(holds_only_so_many_keys),
 		cmocka_unit_test(holds_through_a_month_of_random_faults),
@@ -516,6 +342,7 @@ main(void)
 	};
 	bool locked;
 
+	log_set_level(LOG_LEVEL_ERROR);
 	if (secret_arena_init(1 << 20, false, &locked) != OK)
 		return EXIT_FAILURE;
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,7 +68,7 @@ believes_expires_on_before_expires_in(void **state)
 	secret_unref(t.secret);
 }
 
-static const char *const hostile_answers[] = {
+static const char *const hostile[] = {
 	"",
 	" ",
 	"null",
@@ -127,10 +127,10 @@ static void
 refuses_hostile_answers(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(hostile_answers); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(hostile); i++) {
 		struct token_json t = { .secret = NULL };
-		if (parse(hostile_answers[i], &t) == OK)
-			fail_msg("accepted: %s", hostile_answers[i]);
+		if (parse(hostile[i], &t) == OK)
+			fail_msg("accepted: %s", hostile[i]);
 		assert_null(t.secret);
 	}
 }

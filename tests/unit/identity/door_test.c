@@ -1,0 +1,205 @@
+/* Who may come in: peers that are looked up, sockets, limits, the end. */
+#include "tests/unit/test.h"
+
+#include "tests/unit/identity/broker_world.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ASK                                                           \
+	"GET /metadata/identity/oauth2/token?api-version=2018-02-01"  \
+	"&resource=r HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata: " \
+	"true\r\n\r\n"
+
+static void
+assert_status(const char *answer, const char *status)
+{
+	if (strncmp(answer, "HTTP/1.1 ", 9) != 0 ||
+	    strncmp(answer + 9, status, 3) != 0)
+		fail_msg("\"%s\" is not %s", answer, status);
+}
+
+static void
+waits_for_the_peer_before_it_reads(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_init(&w);
+	world_imds_token(&w, 3600);
+	w.peer_late = true;
+	fd = world_connect(&w);
+	world_send(fd, ASK);
+	assert_string_equal(world_receive(&w, fd, 50), "");
+	assert_int_equal(w.imds_requests, 0);
+	world_peer_done(&w);
+	assert_status(world_receive(&w, fd, 3000), "200");
+	close(fd);
+	/* One whose look-up never ends is closed in time. */
+	w.peer_late = true;
+	fd = world_connect(&w);
+	assert_string_equal(world_receive(&w, fd, 100), "");
+	assert_non_null(w.peer_wait);
+	world_run(&w, 400);
+	assert_null(w.peer_wait);
+	close(fd);
+	world_release(&w);
+}
+
+static void
+takes_any_host_on_a_unix_socket(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_init(&w);
+	world_imds_token(&w, 3600);
+	fd = world_connect_unix(&w);
+	world_send(fd,
+	    "GET /metadata/identity/oauth2/token?api-version=2018-02-01"
+	    "&resource=r HTTP/1.1\r\nHost: x\r\nMetadata: true\r\n\r\n");
+	assert_status(world_receive(&w, fd, 3000), "200");
+	close(fd);
+	world_release(&w);
+}
+
+static void
+limits_the_connections_of_one_user(void **state)
+{
+	struct world w;
+	int fd[19];
+
+	(void)state;
+	world_init(&w);
+	world_imds_token(&w, 3600);
+	for (unsigned i = 0; i < 19; i++)
+		fd[i] = world_connect(&w);
+	world_run(&w, 20);
+	assert_int_equal(w.peers_held, 17);
+	world_send(fd[0], ASK);
+	assert_status(world_receive(&w, fd[0], 3000), "200");
+	for (unsigned i = 0; i < 19; i++)
+		close(fd[i]);
+	world_run(&w, 20);
+	assert_int_equal(w.peers_held, 0);
+	world_release(&w);
+}
+
+static void
+outlives_clients_that_leave_at_any_moment(void **state)
+{
+	struct world w;
+	size_t n = strlen(ASK);
+
+	(void)state;
+	world_init(&w);
+	world_imds_token(&w, 3600);
+	for (size_t i = 0; i <= n; i += 3) {
+		int fd = world_connect(&w);
+		char part[sizeof ASK];
+		memcpy(part, ASK, i);
+		part[i] = '\0';
+		if (i > 0)
+			world_send(fd, part);
+		world_run(&w, i % 2);
+		close(fd);
+	}
+	world_run(&w, 50);
+	assert_status(world_ask(&w, ASK), "200");
+	assert_int_equal(w.imds_requests, 1);
+	world_release(&w);
+}
+
+static void
+refuses_bodies_and_other_methods(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_imds_token(&w, 3600);
+	assert_status(
+	    world_ask(&w,
+	        "GET /metadata/identity/oauth2/token HTTP/1.1\r\nHost: "
+	        "169.254.169.254\r\nContent-Length: 5\r\n\r\nhello"),
+	    "400");
+	assert_status(
+	    world_ask(&w,
+	        "POST /metadata/identity/oauth2/token HTTP/1.1\r\nHost: "
+	        "169.254.169.254\r\nContent-Length: 0\r\n\r\n"),
+	    "405");
+	assert_status(
+	    world_ask(&w,
+	        "GET /metadata/identity/getplatformmetadata HTTP/1.1\r\n"
+	        "Host: 169.254.169.254\r\n\r\n"),
+	    "404");
+	assert_int_equal(w.imds_requests, 0);
+	world_release(&w);
+}
+
+/* The source wants to be left alone, so that the answer comes at once. */
+#define LATER "Retry-After: 60\r\n\r\n"
+
+static void
+uses_no_proxy_and_believes_no_garbage(void **state)
+{
+	struct world w;
+	static char big[17000];
+	static const char *const answers[] = {
+		"200 OK\r\nContent-Length: 99999999\r\n" LATER "{",
+		"200 OK\r\nContent-Length: 5\r\n" LATER "false",
+		"200 OK\r\nContent-Encoding: gzip\r\n"
+		"Content-Length: 4\r\n" LATER "\x1f\x8b\x08\x01",
+		"204 No Content\r\n" LATER,
+		"101 Switching Protocols\r\n" LATER,
+	};
+
+	(void)state;
+	assert_int_equal(setenv("http_proxy", "http://127.0.0.1:9", 1), 0);
+	assert_int_equal(setenv("ALL_PROXY", "http://127.0.0.1:9", 1), 0);
+	for (unsigned i = 0; i < ARRAY_LEN(answers); i++) {
+		world_init(&w);
+		snprintf(w.imds_answer, sizeof w.imds_answer, "HTTP/1.1 %s",
+		    answers[i]);
+		assert_status(world_ask(&w, ASK), "503");
+		world_release(&w);
+	}
+	world_init(&w);
+	world_imds_token(&w, 3600);
+	assert_status(world_ask(&w, ASK), "200");
+	assert_null(strstr(w.imds_request, "Accept-Encoding"));
+	assert_null(strstr(w.imds_request, "GET http"));
+	world_release(&w);
+	world_init(&w);
+	memset(big, 'x', sizeof big - 1);
+	memcpy(big, "Retry-After: 60\r\nX: ", 20);
+	memcpy(big + sizeof big - 3, "\r\n", 2);
+	world_imds(&w, "200 OK", big, "{}");
+	assert_status(world_ask(&w, ASK), "503");
+	world_release(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waits_for_the_peer_before_it_reads),
+		cmocka_unit_test(takes_any_host_on_a_unix_socket),
+		cmocka_unit_test(limits_the_connections_of_one_user),
+		cmocka_unit_test(outlives_clients_that_leave_at_any_moment),
+		cmocka_unit_test(refuses_bodies_and_other_methods),
+		cmocka_unit_test(uses_no_proxy_and_believes_no_garbage),
+	};
+	bool locked;
+
+	log_set_level(LOG_LEVEL_ERROR);
+	if (secret_arena_init(1 << 20, false, &locked) != OK)
+		return EXIT_FAILURE;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
