@@ -38,8 +38,10 @@ world_audit_done(struct world *w)
 	for (unsigned i = 0; i < ARRAY_LEN(w->audit_waits); i++) {
 		struct identity_wait *wait = w->audit_waits[i];
 		w->audit_waits[i] = NULL;
-		if (wait != NULL)
-			wait->done(wait, OK);
+		if (wait == NULL)
+			continue;
+		wait->priv = NULL; /* the port's, not the asker's */
+		wait->done(wait, OK);
 	}
 }
 
@@ -71,6 +73,7 @@ audit_submit(void *ctx, const struct record *rec, struct identity_wait *wait)
 			i++;
 		assert_true(i < ARRAY_LEN(w->audit_waits));
 		w->audit_waits[i] = wait;
+		wait->priv = w;
 		if (!w->audit_silent)
 			event_add(w->audit_event, &at_once);
 	}
@@ -96,6 +99,7 @@ peer_lookup(
 	assert_true(fd >= 0);
 	if (w->peer_late) {
 		w->peer_wait = wait;
+		wait->priv = w;
 		return E_PARTIAL;
 	}
 	w->peers_held++;
@@ -120,6 +124,7 @@ world_peer_done(struct world *w)
 	w->peer_late = false;
 	w->peer_wait = NULL;
 	assert_non_null(wait);
+	wait->priv = NULL;
 	wait->done(wait, OK);
 }
 
