@@ -18,6 +18,7 @@ struct captures {
 	} at[4];
 
 	size_t n;
+	bool closed; /**< nothing new but {subzone} */
 };
 
 /* The last label of @s, which is cut off it. */
@@ -53,6 +54,8 @@ capture(struct captures *c, struct slice key, struct slice value)
 	for (size_t i = 0; i < c->n; i++)
 		if (slice_eq(c->at[i].key, key))
 			return slice_eq(c->at[i].value, value);
+	if (c->closed && !slice_is(key, "{subzone}"))
+		return false;
 	if (c->n < ARRAY_LEN(c->at)) {
 		c->at[c->n].key = key;
 		c->at[c->n].value = value;
@@ -202,26 +205,40 @@ fill_in(struct slice zone, const struct captures *c, char out[HOST_BYTES])
 	out[n] = '\0';
 }
 
+/* The longest of the entry's zones that @name lies in. */
+static size_t
+entry_proves(const struct zone_entry *e, const char *host, const char *name,
+    char zone[HOST_BYTES])
+{
+	const char *list = e->zones;
+	struct slice word, rest;
+	size_t best = 0;
+
+	while (next_word(&list, &word)) {
+		struct captures c = { .n = 0 };
+
+		if (word.n <= best || !entry_covers(e, slice_of(host), &c))
+			continue;
+		/* The zone must be the one of the host's own region. */
+		c.closed = true;
+		if (!tail_fits(word.p, word.n, slice_of(name), &c, &rest))
+			continue;
+		/* A record is no zone of its own within a listed zone. */
+		if (rest.n == 0 && best > 0)
+			continue;
+		fill_in(word, &c, zone);
+		best = word.n;
+	}
+	return best;
+}
+
 bool
 zones_prove(const struct zone_match *m, const char *host, const char *name,
     char zone[HOST_BYTES])
 {
-	for (size_t i = 0; i < m->n; i++) {
-		const char *list = m->entries[i]->zones;
-		struct slice word, rest;
-
-		while (next_word(&list, &word)) {
-			struct captures c = { .n = 0 };
-
-			/* The zone must be the one of the host's own region. */
-			if (!entry_covers(m->entries[i], slice_of(host), &c) ||
-			    !tail_fits(
-			        word.p, word.n, slice_of(name), &c, &rest))
-				continue;
-			fill_in(word, &c, zone);
+	for (size_t i = 0; i < m->n; i++)
+		if (entry_proves(m->entries[i], host, name, zone) > 0)
 			return true;
-		}
-	}
 	return false;
 }
 
