@@ -90,6 +90,26 @@ allow_token(void *ctx, const struct identity_token_question *q,
 	    policy_sha256(p));
 }
 
+/* Tokens are enforced in both modes, so a would-be denial is one here. */
+static bool
+host_allowed(void *ctx, const struct peer *peer, struct slice host)
+{
+	struct wiring_identity *w = ctx;
+	struct policy_verdict v;
+	struct host h;
+	const struct policy_request request = {
+		.host = &h,
+		.port = 443,
+		.peer = peer,
+		.now_unix_s = clock_unix_s(&clock_system),
+	};
+
+	if (host_parse(host, &h) != OK || h.kind != HOST_NAME)
+		return false;
+	policy_decide_name(w->snapshot->policy, &request, &v);
+	return v.effect == POLICY_ALLOW && !v.would_deny;
+}
+
 static void
 on_identity_woken(void *arg)
 {
@@ -152,6 +172,7 @@ wiring_fill_identity(struct wiring_identity *w, struct identity_ports *out)
 {
 	*out = (struct identity_ports){
 		.allow_token = allow_token,
+		.host_allowed = host_allowed,
 		.audit_submit = wiring_identity_audit_submit,
 		.audit_cancel = wiring_identity_audit_cancel,
 		.peer_lookup = peer_lookup,
