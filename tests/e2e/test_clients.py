@@ -57,10 +57,10 @@ print(k.get_secret("name").value)
 def test_databricks_sdk_runs_a_job(agent):
     code = f"""
 from databricks.sdk import WorkspaceClient
-w = WorkspaceClient(host="https://{names.DATABRICKS}",
-                    auth_type="metadata-service",
-                    metadata_service_url=
-                    "http://127.0.0.1:3181/databricks/token")
+from databricks.sdk.core import Config
+w = WorkspaceClient(config=Config(
+    host="https://{names.DATABRICKS}", auth_type="metadata-service",
+    metadata_service_url="http://127.0.0.1:3181/databricks/token"))
 run = w.jobs.run_now(job_id=7)
 print(w.current_user.me().user_name, run.run_id)
 """
