@@ -26,7 +26,7 @@ record_path(const struct answer *a)
 }
 
 static void
-fill_record(const struct answer *a, struct record *r, bool well_formed)
+fill_record(const struct answer *a, struct record *r)
 {
 	record_init(r, RECORD_TOKEN);
 	r->id = a->record_id;
@@ -34,7 +34,7 @@ fill_record(const struct answer *a, struct record *r, bool well_formed)
 	r->listener = a->listener;
 	r->protocol = "broker";
 	r->ms.total = clock_boot_ms(a->id->clock) - a->started_ms;
-	if (!well_formed)
+	if (!a->classified)
 		return;
 	r->method = SLICE("GET");
 	r->path = record_path(a);
@@ -53,8 +53,7 @@ refuse_as(struct answer *a, struct shape_error *e, enum reason code)
 {
 	struct record r;
 
-	fill_record(
-	    a, &r, code != REASON_BAD_REQUEST && code != REASON_BAD_HOST);
+	fill_record(a, &r);
 	r.verdict = RECORD_DENY;
 	r.code = code;
 	r.status = e->status;
@@ -92,6 +91,7 @@ begin(struct answer *a)
 	a->token = (struct cache_token){ .secret = NULL };
 	a->waiting = false;
 	a->auditing = false;
+	a->classified = false;
 	record_new_id(a->record_id);
 }
 
@@ -199,7 +199,7 @@ record_token(struct answer *a)
 	struct record r;
 	enum status st;
 
-	fill_record(a, &r, true);
+	fill_record(a, &r);
 	secret_id(a->token.secret, token_id);
 	r.verdict = RECORD_ALLOW;
 	r.token_id = token_id;
@@ -296,11 +296,19 @@ is_databricks_allowed(const struct answer *a)
 	            p->ctx, a->peer, slice_of(a->request.databricks.name)));
 }
 
+/* Whose token it is, or for the record of a refusal would have been. */
+static void
+name_identity(struct answer *a, const struct identity_config *config)
+{
+	if (config != NULL)
+		memcpy(a->grant.identity, config->name, sizeof config->name);
+}
+
 /* Whose token it will be, in the policy's words; false: refused and said. */
 static bool
 grant(struct answer *a)
 {
-	const struct identity_config *config = NULL;
+	const struct identity_config *config = cache_config(a->id->cache, "");
 	struct identity_token_question q = {
 		.peer = a->peer,
 		.audience = slice_of(a->request.resource),
@@ -321,6 +329,7 @@ grant(struct answer *a)
 		enum reason code = a->grant.code != REASON_NONE
 		    ? a->grant.code
 		    : REASON_TOKEN_NOT_ALLOWED;
+		name_identity(a, config);
 		refuse(a, 400, code,
 		    a->grant.detail[0] != '\0' ? a->grant.detail
 		                               : reason_info(code)->text);
@@ -332,7 +341,7 @@ grant(struct answer *a)
 		    "the granted identity is not configured");
 		return false;
 	}
-	memcpy(a->grant.identity, config->name, sizeof config->name);
+	name_identity(a, config);
 	return true;
 }
 
@@ -375,7 +384,9 @@ answer_start(
 		answer_malformed(a, &bad);
 		return OK;
 	}
-	a->keep_alive = framing.keep_alive;
+	/* The answer to HEAD is refused with a body, which ends the framing. */
+	a->keep_alive = framing.keep_alive && !slice_is(r.method, "HEAD");
+	a->classified = true;
 	if (endpoint_classify(&r, at, &a->request, &error) != OK) {
 		say_malformed(a, &error);
 		return OK;

@@ -21,6 +21,7 @@ struct answer {
 	void *priv;
 	/* private */
 	struct endpoint_request request;
+	bool classified; /**< the request's shape is known */
 	struct identity_token_answer grant;
 	char record_id[RECORD_ID_BYTES];
 	int64_t started_ms, given_ms;

@@ -129,7 +129,7 @@ refuses_what_the_policy_does_not_grant(void **state)
 	assert_has(a, "{\"error\":\"invalid_request\",\"error_description\":");
 	assert_has(a, "(TOKEN_NOT_ALLOWED id=");
 	assert_null(strstr(a, "TOKEN\""));
-	assert_string_equal(w.records_text, "deny TOKEN_NOT_ALLOWED  400;");
+	assert_string_equal(w.records_text, "deny TOKEN_NOT_ALLOWED host 400;");
 	assert_int_equal(w.imds_requests, 0);
 	world_release(&w);
 }

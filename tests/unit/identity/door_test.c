@@ -139,6 +139,11 @@ refuses_bodies_and_other_methods(void **state)
 	        "GET /metadata/identity/getplatformmetadata HTTP/1.1\r\n"
 	        "Host: 169.254.169.254\r\n\r\n"),
 	    "404");
+	assert_non_null(
+	    strstr(world_ask(&w,
+	               "HEAD /metadata/identity/oauth2/token HTTP/1.1\r\n"
+	               "Host: 169.254.169.254\r\n\r\n"),
+	        "Connection: close\r\n"));
 	assert_int_equal(w.imds_requests, 0);
 	world_release(&w);
 }
