@@ -55,17 +55,22 @@ print(k.get_secret("name").value)
 
 
 def test_databricks_sdk_runs_a_job(agent):
-    code = f"""
+    code = """
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.core import Config
-w = WorkspaceClient(config=Config(
-    host="https://{names.DATABRICKS}", auth_type="metadata-service",
-    metadata_service_url="http://127.0.0.1:3181/databricks/token"))
+w = WorkspaceClient()
 run = w.jobs.run_now(job_id=7)
-print(w.current_user.me().user_name, run.run_id)
+table = w.tables.get("main.ml.t1")
+print(w.current_user.me().user_name, run.run_id, table.full_name)
 """
-    result = agent.python(code)
-    assert result.out.split()[:1] == ["alice"], result
+    env = {
+        "DATABRICKS_HOST": f"https://{names.DATABRICKS}",
+        "DATABRICKS_AUTH_TYPE": "metadata-service",
+        "DATABRICKS_METADATA_SERVICE_URL": (
+            "http://127.0.0.1:3181/databricks/token"
+        ),
+    }
+    result = agent.python(code, env=env)
+    assert result.out.split() == ["alice", "1", "main.ml.t1"], result
 
 
 MLFLOW_ENV = {

@@ -183,7 +183,7 @@ def test_without_the_lock_a_refusal_is_advice(azure, agent):
 def test_with_the_lock_only_the_agent_leads_out(azure, agent, lock):
     start = time.monotonic()
     assert reach(azure, TOKEN).code == 7
-    assert reach(azure, f"https://{names.ACCT1}/").code == 7
+    assert reach(azure, f"https://{names.ACCT1}/").code in (6, 7)
     assert reach(azure, f"https://{names.PUBLIC}/").code == 7
     assert time.monotonic() - start < 2
     (answer,) = agent.probe({"host": zones.ROUTES["R3"][0], "get": "/"})
