@@ -120,7 +120,7 @@ def tell_identity(story):
     story.step("A token, and no secret anywhere")
     story.note("wayleave env points every client at localhost:")
     story.type("wayleave env", [daemon.CLI, "env"])
-    result = story.python("token.py", TOKEN)
+    result = story.python("get_token.py", TOKEN)
     story.expect(result.out, names.IDENTITIES["alice"]["object_id"])
 
 
