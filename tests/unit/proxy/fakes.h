@@ -7,7 +7,7 @@
 
 #include <event2/event.h>
 
-enum { FAKE_RECORDS_MAX = 64, FAKE_TEXT_BYTES = 128 };
+enum { FAKE_RECORDS_MAX = 128, FAKE_TEXT_BYTES = 128 };
 
 struct fake_record {
 	enum record_event event;

@@ -1,6 +1,7 @@
 /* What a worker does to its connections: reloads, deadlines, limits, drain. */
 #include "tests/unit/proxy/connect_steps.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -170,6 +171,35 @@ at_the_limit_of_all_connections_the_next_hears_so(void **state)
 	(void)close(second);
 }
 
+/* http.md 64: what one idle tunnel costs in user memory. */
+static void
+an_idle_tunnel_costs_little(void **state)
+{
+	enum { TUNNELS = 40, BYTES_MOST = 4096 };
+
+	int fds[TUNNELS][2];
+	size_t before, each;
+
+	(void)state;
+	fds[0][0] = open_tunnel();
+	fds[0][1] = fake.upstream;
+	before = mallinfo2().uordblks;
+	for (size_t i = 1; i < TUNNELS; i++) {
+		fds[i][0] = open_tunnel();
+		fds[i][1] = fake.upstream;
+	}
+	fake.upstream = -1;
+	/* A sanitizer's allocator counts nothing here, and passes. */
+	each = (mallinfo2().uordblks - before) / (TUNNELS - 1);
+	assert_in_range(each, 0, BYTES_MOST);
+	for (size_t i = 0; i < TUNNELS; i++) {
+		(void)close(fds[i][0]);
+		(void)close(fds[i][1]);
+	}
+	fake_run();
+	assert_int_equal(proxy_worker_connections(fake.worker), 0);
+}
+
 static void
 note_drained(void *arg)
 {
@@ -209,6 +239,7 @@ main(void)
 		T(a_reload_while_the_dialer_works_has_the_last_word),
 		T(without_descriptors_it_waits_and_recovers),
 		T(at_the_limit_of_all_connections_the_next_hears_so),
+		T(an_idle_tunnel_costs_little),
 		T(drain_ends_the_idle_and_waits_for_the_rest),
 	};
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
