@@ -285,6 +285,17 @@ step_flush_down(struct forward *f)
 		exchange_touch(f);
 }
 
+/* Between messages a connection holds no more memory than it must. */
+static void
+exchange_give_back(struct forward *f)
+{
+	if (f->client.in.n == 0)
+		buf_release(&f->client.in);
+	buf_release(&f->client.out);
+	buf_release(&f->upstream.in);
+	buf_release(&f->upstream.out);
+}
+
 /* The upstream is kept only when both sides know that nothing is left. */
 static void
 exchange_settle_upstream(struct forward *f)
@@ -304,6 +315,7 @@ exchange_finish(struct forward *f)
 	forward_exchange_record(f, CLOSE_DONE);
 	exchange_settle_upstream(f);
 	if (f->x.keep_client && f->x.up.done && !f->draining) {
+		exchange_give_back(f);
 		f->state = FORWARD_HEAD;
 		f->progress = true;
 		forward_deadline(f,
