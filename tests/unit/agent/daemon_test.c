@@ -18,6 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#	define HAVE_SANITIZER 1
+#elif defined(__has_feature)
+#	if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#		define HAVE_SANITIZER 1
+#	endif
+#endif
+
 struct lab {
 	char dir[64];
 	char control[96];
@@ -350,7 +358,7 @@ runs_without_capabilities_and_behind_a_filter(void **state)
 	}
 	assert_int_equal(fclose(f), 0);
 	assert_int_equal(caps, 0);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef HAVE_SANITIZER
 	assert_int_equal(seccomp, 2);
 	assert_int_equal(no_new_privs, 1);
 #else
