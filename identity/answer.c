@@ -47,6 +47,14 @@ fill_record(const struct answer *a, struct record *r)
 	r->policy_sha256 = a->grant.policy_sha256;
 }
 
+static void
+put_error(struct answer *a, struct shape_error *e)
+{
+	e->app_service =
+	    a->classified && a->request.shape == ENDPOINT_APP_SERVICE;
+	shape_put_error(a->response, e, a->keep_alive);
+}
+
 /* What is refused leaves no byte of a token, so nobody waits for its record. */
 static void
 refuse_as(struct answer *a, struct shape_error *e, enum reason code)
@@ -64,7 +72,7 @@ refuse_as(struct answer *a, struct shape_error *e, enum reason code)
 	/* The refusal stands whether or not its record can be kept. */
 	if (a->id->ports.audit_submit(a->id->ports.ctx, &r, NULL) != OK)
 		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
-	shape_put_error(a->response, e, a->keep_alive);
+	put_error(a, e);
 }
 
 static void
@@ -123,7 +131,7 @@ say_malformed(struct answer *a, const struct endpoint_error *error)
 	if (error->code != REASON_NONE)
 		refuse_as(a, &e, error->code);
 	else
-		shape_put_error(a->response, &e, a->keep_alive);
+		put_error(a, &e);
 }
 
 void

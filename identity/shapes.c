@@ -124,6 +124,10 @@ shape_put_error(struct buf *out, const struct shape_error *e, bool keep_alive)
 	jsonw_object(&w, NULL);
 	jsonw_str(&w, "error", e->error);
 	jsonw_slice(&w, "error_description", buf_slice(&text));
+	if (e->app_service) {
+		jsonw_i64(&w, "statusCode", e->status);
+		jsonw_slice(&w, "message", buf_slice(&text));
+	}
 	jsonw_object_end(&w);
 	put_response(out, e->status, &body, keep_alive);
 	if (buf_status(&text) != OK)

@@ -21,6 +21,9 @@ struct shape_error {
 	const char *description; /**< one sentence; never a token */
 	const char *code;        /**< "TOKEN_NOT_ALLOWED" or "" */
 	const char *id;          /**< of the record, or "" */
+	/** Adds App Service's own statusCode and message: its clients show only
+	 * those. */
+	bool app_service;
 };
 
 /**

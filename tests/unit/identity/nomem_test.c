@@ -92,7 +92,7 @@ shape_once(bool failing)
 		.resource = "r",
 		.token = { .p = "TOKEN", .n = 5 },
 		.left_s = 1 };
-	static const struct shape_error e = { 400, "e", "d", "C", "I" };
+	static const struct shape_error e = { 400, "e", "d", "C", "I", true };
 	struct buf b;
 
 	buf_init_secret(&b, 4096);

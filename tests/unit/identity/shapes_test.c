@@ -71,7 +71,7 @@ static void
 gives_errors_as_json_that_names_code_and_record(void **state)
 {
 	struct shape_error e = { 503, "temporarily_unavailable", "not yet",
-		"CREDENTIAL_UNAVAILABLE", "ABCDEFGHIJ" };
+		"CREDENTIAL_UNAVAILABLE", "ABCDEFGHIJ", false };
 	struct buf b;
 
 	(void)state;
@@ -88,7 +88,8 @@ gives_errors_as_json_that_names_code_and_record(void **state)
 	    "{\"error\":\"temporarily_unavailable\",\"error_description\":"
 	    "\"not yet (CREDENTIAL_UNAVAILABLE id=ABCDEFGHIJ)\"}");
 	buf_clear(&b);
-	e = (struct shape_error){ 405, "invalid_request", "GET", "", "" };
+	e = (struct shape_error){ 405, "invalid_request", "GET", "", "",
+		false };
 	shape_put_error(&b, &e, true);
 	assert_text(&b,
 	    "HTTP/1.1 405 Method Not Allowed\r\n"
@@ -99,6 +100,20 @@ gives_errors_as_json_that_names_code_and_record(void **state)
 	    "Connection: keep-alive\r\n"
 	    "\r\n"
 	    "{\"error\":\"invalid_request\",\"error_description\":\"GET\"}");
+	buf_clear(&b);
+	e = (struct shape_error){ 400, "invalid_request", "no",
+		"TOKEN_NOT_ALLOWED", "A", true };
+	shape_put_error(&b, &e, true);
+	assert_text(&b,
+	    "HTTP/1.1 400 Bad Request\r\n"
+	    "Content-Type: application/json; charset=utf-8\r\n"
+	    "Content-Length: 134\r\n"
+	    "Cache-Control: no-store\r\n"
+	    "Connection: keep-alive\r\n"
+	    "\r\n"
+	    "{\"error\":\"invalid_request\",\"error_description\":"
+	    "\"no (TOKEN_NOT_ALLOWED id=A)\",\"statusCode\":400,"
+	    "\"message\":\"no (TOKEN_NOT_ALLOWED id=A)\"}");
 	buf_release(&b);
 }
 
