@@ -99,19 +99,24 @@ load_root(struct loader *l, const json_t *root)
 	load_tests(l, root);
 }
 
-/* The JSON library tells the place of a syntax error itself. */
+/* The JSON library tells the place of a syntax error itself; it has no
+ * words for want of memory. */
 static void
 note_syntax(struct loader *l, const json_error_t *e)
 {
-	struct policy_issue *issue = &l->issues->at[l->issues->n++];
+	struct policy_issue *issue = &l->issues->at[0];
 
-	l->issues->n_errors++;
+	if (e->text[0] == '\0' ||
+	    json_error_code(e) == json_error_out_of_memory) {
+		load_no_memory(l);
+		return;
+	}
 	*issue = (struct policy_issue){ .is_error = true,
 		.line = e->line > 0 ? (unsigned)e->line : 1,
 		.column = e->column > 0 ? (unsigned)e->column : 1 };
 	(void)snprintf(issue->text, sizeof issue->text, "%s", e->text);
-	l->st =
-	    json_error_code(e) == json_error_out_of_memory ? E_NOMEM : E_SYNTAX;
+	l->issues->n = l->issues->n_errors = 1;
+	l->st = E_SYNTAX;
 }
 
 static enum status
@@ -132,6 +137,38 @@ digest(struct slice text, char out[65])
 	return OK;
 }
 
+/* When its text buffer cannot grow, the JSON library (2.14) drops a byte of
+ * the string and goes on: "acct1" would be read as "acc1". So a want of
+ * memory anywhere in it fails the load. */
+static _Thread_local bool json_starved;
+
+static void *
+json_allocate(size_t n)
+{
+	void *p = malloc(n);
+
+	json_starved |= p == NULL;
+	return p;
+}
+
+static json_t *
+parse(struct slice text, json_error_t *error)
+{
+	static atomic_bool hooked;
+	json_t *root;
+
+	if (!atomic_exchange(&hooked, true))
+		json_set_alloc_funcs(json_allocate, free);
+	json_starved = false;
+	root = json_loadb(
+	    text.n == 0 ? "" : text.p, text.n, JSON_REJECT_DUPLICATES, error);
+	if (!json_starved)
+		return root;
+	json_decref(root);
+	error->text[0] = '\0';
+	return NULL;
+}
+
 enum status
 policy_load(
     struct slice text, struct policy **out, struct policy_issues *issues)
@@ -149,8 +186,7 @@ policy_load(
 		return E_NOMEM;
 	atomic_init(&l.p->refs, 1);
 	l.st = digest(text, l.p->sha256);
-	root = json_loadb(
-	    text.n == 0 ? "" : text.p, text.n, JSON_REJECT_DUPLICATES, &error);
+	root = parse(text, &error);
 	if (root == NULL)
 		note_syntax(&l, &error);
 	else if (l.st == OK)
