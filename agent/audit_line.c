@@ -79,6 +79,16 @@ time_is_shaped(struct slice s)
 	return true;
 }
 
+/** The writer escapes all else. */
+static bool
+is_printable(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+			return false;
+	return true;
+}
+
 enum status
 audit_line_parse(struct slice line, struct audit_line *out)
 {
@@ -92,7 +102,7 @@ audit_line_parse(struct slice line, struct audit_line *out)
 	if (!time_is_shaped(l.time) || !eat(&s, "\",\"seq\":") ||
 	    !eat_seq(&s, &l.seq) || !eat(&s, ",\"prev\":\"") ||
 	    !eat_hex(&s, AUDIT_HASH_BYTES - 1, &l.prev) || !eat(&s, ",") ||
-	    s.n < 2 || s.p[0] != '"' || s.p[s.n - 1] != '}')
+	    s.n < 2 || s.p[0] != '"' || s.p[s.n - 1] != '}' || !is_printable(s))
 		return E_SYNTAX;
 	l.members = slice_head(s, s.n - 1);
 	*out = l;

@@ -39,7 +39,8 @@ struct audit_line {
 void audit_line_compose(struct buf *out, const struct audit_line *line);
 /**
  * Reads the fixed head of @line (without newline). What follows it is not
- * looked at but for the last brace: the chain vouches for it. E_SYNTAX.
+ * read but for the last brace and that all is printable ASCII: the chain
+ * vouches for it. E_SYNTAX.
  */
 enum status audit_line_parse(
     struct slice line, struct audit_line *out) ATTR_MUST_USE;

@@ -17,7 +17,7 @@ static const struct verb verbs[] = {
 	{ "wait", verb_wait, "wait until the daemon is ready" },
 	{ "env", verb_env, "the environment that makes clients use the agent" },
 	{ "run", verb_run, "run a command in that environment" },
-	{ "audit", NULL, "verify, query, tail and export the audit" },
+	{ "audit", verb_audit, "verify, query, tail and export the audit" },
 	{ "token", verb_token, "what is cached (never the token)" },
 	{ "check", verb_check,
 	    "read configuration and policy as the daemon would" },

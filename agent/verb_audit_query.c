@@ -1,0 +1,202 @@
+/* wayleave audit query and export: records, filtered, counted and shown. */
+#include "agent/audit_reader.h"
+#include "agent/audit_view.h"
+#include "agent/verb_audit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int
+take_file(struct audit_view *v, const char *path)
+{
+	struct audit_reader *r = NULL;
+	struct slice line;
+	enum status st = audit_reader_open(path, &r);
+
+	if (st == OK)
+		while ((st = audit_reader_next(r, &line)) == OK)
+			audit_view_line(v, line);
+	if (st != E_CLOSED)
+		(void)cli_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+	audit_reader_close(r);
+	return st == E_CLOSED ? EX_OK : EX_NOINPUT;
+}
+
+static int
+take_files(struct audit_view *v, char **paths, int n)
+{
+	int code = EX_OK;
+
+	if (n == 0)
+		code = take_file(v, CLI_AUDIT_FILE);
+	for (int i = 0; i < n && code == EX_OK; i++)
+		code = take_file(v, paths[i]);
+	if (v->damaged > 0)
+		(void)fprintf(stderr,
+		    "wayleave: %llu lines are no audit records; see "
+		    "wayleave audit verify\n",
+		    (unsigned long long)v->damaged);
+	return code;
+}
+
+/** "host,workload" into v->groups; cuts @list up. */
+static int
+read_groups(struct audit_view *v, char *list)
+{
+	char *word;
+
+	while ((word = strsep(&list, ",")) != NULL) {
+		const char *known = audit_column_known(word);
+		if (known == NULL)
+			return cli_usage("audit query",
+			    "no column \"%s\" to group by; there are host "
+			    "port workload user unit code rule verdict event "
+			    "audience identity ...",
+			    word);
+		if (v->n_groups == AUDIT_GROUPS_MAX)
+			return cli_usage(
+			    "audit query", "too many columns to group by");
+		v->groups[v->n_groups++] = known;
+	}
+	v->counts = json_object();
+	return v->counts != NULL ? -1 : EX_OSERR;
+}
+
+struct counted {
+	const char *key;
+	json_int_t n;
+};
+
+static int
+by_count(const void *a, const void *b)
+{
+	const struct counted *x = a, *y = b;
+
+	if (x->n != y->n)
+		return x->n < y->n ? 1 : -1;
+	return strcmp(x->key, y->key);
+}
+
+static void
+print_group(const struct audit_view *v, const struct counted *c, json_t *list)
+{
+	struct slice rest = slice_of(c->key);
+	json_t *o = json_pack("{s:I}", "count", c->n);
+
+	if (list == NULL)
+		(void)printf("%8" JSON_INTEGER_FORMAT, c->n);
+	for (size_t i = 0; i < v->n_groups; i++) {
+		size_t n = slice_find(rest, '\t');
+		struct slice cell = slice_head(rest, n);
+		rest = slice_from(rest, n + 1);
+		if (list == NULL)
+			(void)printf("  %-40.*s", (int)(cell.n ? cell.n : 1),
+			    cell.n ? cell.p : "-");
+		else if (o != NULL)
+			(void)json_object_set_new(o, v->groups[i],
+			    cell.n ? json_stringn(cell.p, cell.n)
+			           : json_null());
+	}
+	if (list == NULL)
+		(void)putchar('\n');
+	else
+		(void)json_array_append(list, o);
+	json_decref(o);
+}
+
+static void
+print_groups(const struct audit_view *v)
+{
+	size_t n = 0, all = json_object_size(v->counts);
+	struct counted *at = calloc(all + 1, sizeof *at);
+	json_t *list = v->shape == AUDIT_SHAPE_JSON ? json_array() : NULL;
+	const char *key;
+	json_t *value;
+
+	if (at == NULL)
+		return;
+	json_object_foreach(v->counts, key, value)
+		at[n++] = (struct counted){ key, json_integer_value(value) };
+	qsort(at, n, sizeof *at, by_count);
+	if (list == NULL) {
+		(void)printf("%8s", "COUNT");
+		for (size_t i = 0; i < v->n_groups; i++)
+			(void)printf("  %-40s", v->groups[i]);
+		(void)putchar('\n');
+	}
+	for (size_t i = 0; i < n; i++)
+		print_group(v, &at[i], list);
+	if (list != NULL)
+		cli_print_json(list);
+	json_decref(list);
+	free(at);
+}
+
+int
+verb_audit_query(int argc, char **argv)
+{
+	struct audit_view v = { .shape = AUDIT_SHAPE_TABLE };
+	struct cli_option options[AUDIT_OPTIONS_MAX] = { 0 };
+	size_t n = audit_view_options(&v.filter, options);
+	const char *group_by = NULL;
+	bool json = false;
+	char help[2048], *groups;
+	int rest, code;
+
+	(void)snprintf(help, sizeof help,
+	    "Usage: wayleave audit query [FILTER...] [--group-by "
+	    "COLUMN,...] [--json] [FILE...]\n%s"
+	    "  --group-by host,workload   how often each; an open and its\n"
+	    "                             request count once\n"
+	    "  --json                     the records as they stand\n"
+	    "Default file: " CLI_AUDIT_FILE "\n",
+	    audit_view_help);
+	options[n++] = (struct cli_option){ "group-by", 0, NULL, &group_by };
+	options[n] = (struct cli_option){ "json", 0, &json, NULL };
+	code = cli_options_mixed(argc, argv, options, help, &rest);
+	if (code < 0)
+		code = audit_view_check("audit query", &v.filter);
+	if (code >= 0)
+		return code;
+	groups = group_by != NULL ? strdup(group_by) : NULL;
+	if (groups != NULL)
+		code = read_groups(&v, groups);
+	free(groups);
+	v.shape = json ? AUDIT_SHAPE_JSON : AUDIT_SHAPE_TABLE;
+	if (code < 0)
+		code = take_files(&v, argv + rest, argc - rest);
+	if (code == EX_OK && v.n_groups > 0)
+		print_groups(&v);
+	json_decref(v.counts);
+	return code;
+}
+
+int
+verb_audit_export(int argc, char **argv)
+{
+	struct audit_view v = { .shape = AUDIT_SHAPE_JSON };
+	struct cli_option options[AUDIT_OPTIONS_MAX] = { 0 };
+	size_t n = audit_view_options(&v.filter, options);
+	const char *format = "jsonl";
+	char help[2048];
+	int rest, code;
+
+	(void)snprintf(help, sizeof help,
+	    "Usage: wayleave audit export [--format jsonl|csv] [FILTER...] "
+	    "[FILE...]\n%s"
+	    "Default file: " CLI_AUDIT_FILE "\n",
+	    audit_view_help);
+	options[n] = (struct cli_option){ "format", 0, NULL, &format };
+	code = cli_options_mixed(argc, argv, options, help, &rest);
+	if (code < 0)
+		code = audit_view_check("audit export", &v.filter);
+	if (code >= 0)
+		return code;
+	if (strcmp(format, "csv") == 0)
+		v.shape = AUDIT_SHAPE_CSV;
+	else if (strcmp(format, "jsonl") != 0)
+		return cli_usage("audit export", "--format takes jsonl or csv");
+	return take_files(&v, argv + rest, argc - rest);
+}
