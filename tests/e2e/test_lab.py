@@ -7,7 +7,16 @@ import time
 
 import pytest
 
+import lab
 from lab import names, paths, zones
+
+
+@pytest.fixture(scope="module")
+def azure():
+    """A lab without the agent, which would ask IMDS in between."""
+    with lab.up() as running:
+        yield running
+
 
 DIRECT = {"REQUESTS_CA_BUNDLE": str(paths.CA_FILE)}
 TOKEN_URL = (
@@ -122,8 +131,6 @@ def test_services_refuse_a_wrong_audience(azure, host):
 
 def test_public_connections_are_counted():
     """In a lab of its own: the session's counters must stay at 0."""
-    import lab
-
     with lab.up() as other:
         assert other.public() == 0
         url = f"https://{names.LOGIN}/"
