@@ -260,6 +260,12 @@ decide(struct why *w, struct status_detail *detail)
 	struct daemon *d = w->daemon;
 	const struct policy_answer literal = { .addresses = &w->host.addr,
 		.n_addresses = 1 };
+	const struct worker_resolve_question question = {
+		.control = d->mailbox,
+		.name = w->host.name,
+		.done = on_resolved,
+		.arg = w,
+	};
 
 	policy_decide_name(w->snapshot->policy, &w->request, &w->verdict);
 	if (w->verdict.effect != POLICY_ALLOW)
@@ -269,8 +275,7 @@ decide(struct why *w, struct status_detail *detail)
 		    &w->snapshot->self, &w->verdict);
 		return OK;
 	}
-	if (worker_resolve_start(d->workers[0], d->mailbox, w->host.name,
-	        on_resolved, w, &w->resolve) != OK)
+	if (worker_resolve_start(d->workers[0], &question, &w->resolve) != OK)
 		return status_set(
 		    detail, E_BUSY, "the resolver cannot be asked now");
 	return E_PARTIAL;

@@ -33,6 +33,7 @@ struct daemon {
 	struct denials *denials;
 	struct proxy_shared *shared;
 	struct peer_source *peers;
+	bool peers_exes;
 	struct broker_desk *desk;
 	struct wiring wiring; /**< of the control loop */
 	struct wiring_identity wiring_identity;
@@ -67,14 +68,23 @@ size_t daemon_connections(const struct daemon *d);
 /** Reads configuration and policy; issues go to stderr on this thread. */
 enum status daemon_load(struct daemon *d, struct config **config,
     struct policy **policy) ATTR_MUST_USE;
-/** Refuses a policy that names our own uid as a workload. */
-enum status daemon_judge_user(const struct daemon *d, const struct config *c,
-    const struct policy *p, struct status_detail *detail) ATTR_MUST_USE;
 /** SIGHUP: takes effect whole, or the last good state stays. */
 enum status daemon_reload(struct daemon *d);
 /** A record of our own (start, reload, stop); @extra is JSON members. */
 void daemon_record(
     struct daemon *d, enum record_event event, struct slice extra);
+
+/* daemon_judge.c */
+
+/**
+ * Refuses a policy that names our own uid as a workload, or needs programs
+ * that we may not see; warns of names that the system does not know.
+ */
+enum status daemon_judge(const struct daemon *d, const struct config *c,
+    const struct policy *p, struct status_detail *detail) ATTR_MUST_USE;
+/** The control loop's look-up of peers, with programs where @p needs them. */
+enum status daemon_set_peers(
+    struct daemon *d, const struct policy *p) ATTR_MUST_USE;
 
 /* daemon_parts.c: what is made at start, in order, and unmade. */
 enum status daemon_make(

@@ -60,33 +60,6 @@ daemon_load(struct daemon *d, struct config **config, struct policy **policy)
 	return OK;
 }
 
-enum status
-daemon_judge_user(const struct daemon *d, const struct config *c,
-    const struct policy *p, struct status_detail *detail)
-{
-	struct peer self = { .known = true,
-		.uid = geteuid(),
-		.pid = getpid(),
-		.user = "",
-		.unit = "",
-		.cgroup = "",
-		.exe = "" };
-	const char *names[4];
-	enum status st = userdb_lookup_now(d->userdb, &self);
-
-	if (st != OK)
-		return status_set(detail, st, "no memory for our own user");
-	if (c->unsafe_same_user ||
-	    policy_workload_names(p, &self, names, ARRAY_LEN(names)) == 0)
-		return OK;
-	return status_set(detail, E_DENIED,
-	    "the daemon runs as %s (uid %u), which the policy also names as "
-	    "workload \"%s\": that workload could read the daemon's memory; "
-	    "run the daemon as a user of its own, or set "
-	    "\"unsafe_same_user\": true in a lab",
-	    self.user, self.uid, names[0]);
-}
-
 void
 daemon_record(struct daemon *d, enum record_event event, struct slice extra)
 {
@@ -147,6 +120,7 @@ publish(struct daemon *d, struct proxy_snapshot *s)
 		proxy_snapshot_unref(d->snapshot);
 	d->snapshot = s;
 	d->wiring_identity.snapshot = s;
+	d->wiring_identity.peers = d->peers;
 	d->generation = s->generation;
 }
 
@@ -155,10 +129,12 @@ apply(struct daemon *d, struct config *c, struct policy *p)
 {
 	struct proxy_snapshot *s = NULL;
 	struct status_detail detail = { "" };
-	enum status st = daemon_judge_user(d, c, p, &detail);
+	enum status st = daemon_judge(d, c, p, &detail);
 
 	if (st == OK)
 		st = snapshot_build(c, p, &d->listeners, d->generation + 1, &s);
+	if (st == OK)
+		st = daemon_set_peers(d, p);
 	if (st == OK)
 		st = identity_set_configs(
 		    d->identity, c->identities, c->n_identities);

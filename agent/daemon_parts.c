@@ -148,7 +148,7 @@ listen_broker(struct daemon *d)
 }
 
 static enum status
-make_loop_parts(struct daemon *d)
+make_loop_parts(struct daemon *d, const struct policy *policy)
 {
 	enum status st =
 	    mailbox_create(d->base, CONTROL_MAILBOX_MAX, &d->mailbox);
@@ -158,8 +158,7 @@ make_loop_parts(struct daemon *d)
 	if (st == OK)
 		st = broker_desk_create(d->mailbox, &d->desk);
 	if (st == OK)
-		st = peer_source_create(
-		    d->config->cgroup_root, false, &d->peers);
+		st = daemon_set_peers(d, policy);
 	d->shared = proxy_shared_create();
 	if (st == OK && d->shared == NULL)
 		st = E_NOMEM;
@@ -201,17 +200,17 @@ daemon_make(
 		    d->config, count_workers(d->config), &d->listeners, detail);
 	/* Capabilities are a thread's own: before there are others. */
 	if (st == OK)
-		st = harden_capabilities(detail);
+		st = harden_capabilities(policy_uses_exes(policy), detail);
 	if (st == OK)
 		st = make_broker_key(d, detail);
 	if (st == OK)
 		st = userdb_create(&d->userdb);
 	if (st == OK)
-		st = daemon_judge_user(d, d->config, policy, detail);
+		st = daemon_judge(d, d->config, policy, detail);
 	if (st == OK)
 		st = make_audit(d, detail);
 	if (st == OK)
-		st = make_loop_parts(d);
+		st = make_loop_parts(d, policy);
 	if (st == OK)
 		st = snapshot_build(d->config, policy, &d->listeners,
 		    ++d->generation, &d->snapshot);

@@ -48,7 +48,7 @@ harden_process(struct status_detail *detail)
 }
 
 enum status
-harden_capabilities(struct status_detail *detail)
+harden_capabilities(bool uses_exes, struct status_detail *detail)
 {
 	bool can_bound, keep_ptrace;
 
@@ -56,7 +56,7 @@ harden_capabilities(struct status_detail *detail)
 		return status_set(
 		    detail, E_INTERNAL, "capabilities cannot be read");
 	can_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) == 1;
-	keep_ptrace = geteuid() != 0 &&
+	keep_ptrace = (uses_exes || geteuid() != 0) &&
 	    capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_PTRACE) == 1;
 	capng_clear(can_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
 	if (keep_ptrace &&
@@ -71,13 +71,20 @@ harden_capabilities(struct status_detail *detail)
 	return OK;
 }
 
+bool
+harden_has_ptrace(void)
+{
+	return capng_get_caps_process() == 0 &&
+	    capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_PTRACE) == 1;
+}
+
 #ifndef HAVE_SANITIZER
 /* What the daemon, its libraries and the name service modules call. Missing
  * on purpose: execve, execveat, ptrace, process_vm_*, pidfd_getfd, mount,
  * unshare, setns, bpf, keyctl, io_uring, kexec, module and clock calls. */
 /* clang-format off */
 static const char *const allowed[] = { "accept", "accept4", "access", "arch_prctl",
-	"bind", "brk", "chmod", "clock_getres", "clock_gettime",
+	"bind", "brk", "capget", "chmod", "clock_getres", "clock_gettime",
 	"clock_gettime64", "clock_nanosleep", "clock_nanosleep_time64",
 	"clone", "clone3", "close", "close_range", "connect", "dup", "dup2",
 	"dup3", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait",

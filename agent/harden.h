@@ -4,6 +4,8 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
+
 /**
  * First thing in main(): no core, not dumpable, no environment variable that
  * would steer a library past the configuration.
@@ -11,9 +13,13 @@
 enum status harden_process(struct status_detail *detail) ATTR_MUST_USE;
 /**
  * After the listeners are bound and before any thread: no capabilities, but
- * CAP_SYS_PTRACE where a unit gave it for `exes`.
+ * CAP_SYS_PTRACE where a unit gave it to our user, or where the policy
+ * @uses_exes and we have it.
  */
-enum status harden_capabilities(struct status_detail *detail) ATTR_MUST_USE;
+enum status harden_capabilities(
+    bool uses_exes, struct status_detail *detail) ATTR_MUST_USE;
+/** Whether we may read which program another user's process runs. */
+bool harden_has_ptrace(void);
 /** After all threads run: the system calls that are left, for all of them. */
 enum status harden_syscalls(struct status_detail *detail) ATTR_MUST_USE;
 

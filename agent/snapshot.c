@@ -113,6 +113,7 @@ snapshot_build(const struct config *config, struct policy *policy,
 	s->generation = generation;
 	s->policy = policy_ref(policy);
 	s->release = owned_release;
+	s->exe_lookup = policy_uses_exes(policy);
 	s->dns = config->dns;
 	memcpy(o->zones, config->dns_zones, sizeof o->zones);
 	s->dns.zones = o->zones;

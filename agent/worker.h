@@ -44,10 +44,18 @@ int64_t worker_beat_ms(const struct worker *w);
 /** A live resolution for `why`, on the worker's loop. */
 struct worker_resolve;
 
-/** done() comes on the loop of @control; @a is borrowed for the call. */
-enum status worker_resolve_start(struct worker *w, struct mailbox *control,
-    const char *name, void (*done)(void *arg, const struct policy_answer *a),
-    void *arg, struct worker_resolve **out) ATTR_MUST_USE;
+struct worker_resolve_question {
+	struct mailbox *control; /**< of the loop that asks; kept */
+	const char *name;        /**< canonical; copied */
+	/** On the asker's loop; @a is borrowed for the call. */
+	void (*done)(void *arg, const struct policy_answer *a);
+	void *arg;
+};
+
+/** E_NOMEM, E_LIMIT (the name), E_BUSY (the worker's mailbox is full). */
+enum status worker_resolve_start(struct worker *w,
+    const struct worker_resolve_question *q,
+    struct worker_resolve **out) ATTR_MUST_USE;
 /** done() does not come; on the control loop. */
 void worker_resolve_cancel(struct worker_resolve *r);
 

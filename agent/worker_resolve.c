@@ -91,9 +91,8 @@ resolve_arrived(struct mail *m)
 }
 
 enum status
-worker_resolve_start(struct worker *w, struct mailbox *control,
-    const char *name, void (*done)(void *arg, const struct policy_answer *a),
-    void *arg, struct worker_resolve **out)
+worker_resolve_start(struct worker *w, const struct worker_resolve_question *q,
+    struct worker_resolve **out)
 {
 	struct worker_resolve *r = calloc(1, sizeof *r);
 	enum status st;
@@ -101,11 +100,12 @@ worker_resolve_start(struct worker *w, struct mailbox *control,
 	if (r == NULL)
 		return E_NOMEM;
 	r->worker = w;
-	r->control = control;
-	r->done = done;
-	r->arg = arg;
+	r->control = q->control;
+	r->done = q->done;
+	r->arg = q->arg;
 	r->mail.deliver = resolve_arrived;
-	st = slice_copy(slice_of(name), r->name, sizeof r->name) ? OK : E_LIMIT;
+	st = slice_copy(slice_of(q->name), r->name, sizeof r->name) ? OK
+	                                                            : E_LIMIT;
 	if (st == OK)
 		st = mailbox_post(worker_mailbox(w), &r->mail);
 	if (st != OK) {

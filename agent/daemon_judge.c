@@ -1,0 +1,106 @@
+/* What of a loaded policy only the running system can tell. */
+#include "agent/daemon.h"
+
+#include "agent/harden.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+static enum status
+judge_user(const struct daemon *d, const struct config *c,
+    const struct policy *p, struct status_detail *detail)
+{
+	struct peer self = { .known = true,
+		.uid = geteuid(),
+		.pid = getpid(),
+		.user = "",
+		.unit = "",
+		.cgroup = "",
+		.exe = "" };
+	const char *names[4];
+	enum status st = userdb_lookup_now(d->userdb, &self);
+
+	if (st != OK)
+		return status_set(detail, st, "no memory for our own user");
+	if (c->unsafe_same_user ||
+	    policy_workload_names(p, &self, names, ARRAY_LEN(names)) == 0)
+		return OK;
+	return status_set(detail, E_DENIED,
+	    "the daemon runs as %s (uid %u), which the policy also names as "
+	    "workload \"%s\": that workload could read the daemon's memory; "
+	    "run the daemon as a user of its own, or set "
+	    "\"unsafe_same_user\": true in a lab",
+	    self.user, self.uid, names[0]);
+}
+
+static enum status
+judge_exes(const struct policy *p, struct status_detail *detail)
+{
+	if (!policy_uses_exes(p) || harden_has_ptrace())
+		return OK;
+	return status_set(detail, E_INVALID,
+	    "the policy uses \"exes\", but the daemon may not read which "
+	    "program a process runs: install the drop-in wayleaved-exe.conf "
+	    "(CAP_SYS_PTRACE), or leave \"exes\" out");
+}
+
+static bool
+is_number(const char *s)
+{
+	uint64_t v;
+
+	return slice_to_u64(slice_of(s), UINT32_MAX, &v);
+}
+
+/* Unknown names match nobody; somebody may have misspelt them. */
+static void
+warn_unknown(const struct config *c, const struct policy *p)
+{
+	const char *const *names = NULL;
+	size_t n = policy_user_names(p, &names);
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_number(names[i]) && getpwnam(names[i]) == NULL)
+			log_warning("%s: no user is called \"%s\" here: the "
+			            "name matches nobody",
+			    c->policy_file, names[i]);
+	n = policy_group_names(p, &names);
+	for (size_t i = 0; i < n; i++)
+		if (!is_number(names[i]) && getgrnam(names[i]) == NULL)
+			log_warning("%s: no group is called \"%s\" here: the "
+			            "name matches nobody",
+			    c->policy_file, names[i]);
+}
+
+enum status
+daemon_judge(const struct daemon *d, const struct config *c,
+    const struct policy *p, struct status_detail *detail)
+{
+	enum status st = judge_user(d, c, p, detail);
+
+	if (st == OK)
+		st = judge_exes(p, detail);
+	if (st == OK)
+		warn_unknown(c, p);
+	return st;
+}
+
+enum status
+daemon_set_peers(struct daemon *d, const struct policy *p)
+{
+	struct peer_source *fresh;
+	bool exes = policy_uses_exes(p);
+	enum status st;
+
+	if (d->peers != NULL && d->peers_exes == exes)
+		return OK;
+	st = peer_source_create(d->config->cgroup_root, exes, &fresh);
+	if (st != OK)
+		return st;
+	peer_source_destroy(d->peers);
+	d->peers = fresh;
+	d->peers_exes = exes;
+	d->wiring_identity.peers = fresh;
+	return OK;
+}
