@@ -277,26 +277,41 @@ offline(const struct why_options *o)
 	return code;
 }
 
+/* The record's facts and the explanation, as one judgement to print. */
+static void
+print_past(const json_t *reply, const json_t *denial)
+{
+	static const char *const keys[] = { "rule_near", "unmet", "fix" };
+	const json_t *who = json_object_get(denial, "workload");
+	const char *user = json_string_value(json_object_get(who, "user"));
+	const char *unit = json_string_value(json_object_get(who, "unit"));
+	const char *time = json_string_value(json_object_get(denial, "time"));
+	json_t *past = json_copy((json_t *)(uintptr_t)denial);
+
+	if (past == NULL)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		(void)json_object_set(
+		    past, keys[i], json_object_get(reply, keys[i]));
+	why_print(past);
+	(void)fputs("  asked by   ", stdout);
+	policy_file_put_safe(stdout, user != NULL ? user : "unknown");
+	(void)fputs(" in ", stdout);
+	policy_file_put_safe(stdout, unit != NULL ? unit : "no unit");
+	if (time != NULL)
+		(void)printf(" at %s", time);
+	(void)fputc('\n', stdout);
+	json_decref(past);
+}
+
 static int
 show_past(const struct why_options *o, const json_t *reply)
 {
-	static const char *const keys[] = { "rule_near", "unmet", "fix" };
 	const json_t *denial = json_object_get(reply, "denial");
 
 	if (o->json || denial == NULL)
 		return show(o, reply) == EX_IOERR ? EX_IOERR : 1;
-	(void)json_dumpf(denial, stdout, JSON_ENSURE_ASCII | JSON_INDENT(2));
-	(void)fputc('\n', stdout);
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		const char *text =
-		    json_string_value(json_object_get(reply, keys[i]));
-
-		if (text == NULL || *text == '\0')
-			continue;
-		(void)printf("%s: ", keys[i]);
-		policy_file_put_safe(stdout, text);
-		(void)fputc('\n', stdout);
-	}
+	print_past(reply, denial);
 	return 1;
 }
 

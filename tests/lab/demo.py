@@ -163,8 +163,13 @@ def tell_audit(story):
     query = ["audit", "query", daemon.AUDIT]
     argv = [daemon.CLI, *query]
     story.type("wayleave " + " ".join(query), argv, user="root")
-    verify = ["audit", "verify", "--key", "/var/lib/wayleave/audit.pub"]
-    verify.append(daemon.AUDIT)
+    story.note("wayleaved signs its last record when it stops:")
+    say(paint("32", "   root$ ") + "systemctl stop wayleaved")
+    if story.agent.stop() != 0:
+        raise Failed("wayleaved did not end well")
+    state = "/var/lib/wayleave"
+    verify = ["audit", "verify", "--key", f"{state}/audit.pub"]
+    verify += ["--head", f"{state}/audit.head", daemon.AUDIT]
     argv = [daemon.CLI, *verify]
     story.type("wayleave " + " ".join(verify), argv, user="root")
     leaks = story.azure.call("leaks")
@@ -191,6 +196,7 @@ def tell(keep):
             took = time.monotonic() - start
             say(paint("1;32", f"Every step held ({took:.0f} s)."))
             if keep:
+                agent.start()
                 leave_running(azure, story)
                 os._exit(0)
     finally:
