@@ -1,21 +1,15 @@
-/* The real wayleaved in a folder of its own, on Unix sockets only. */
 #include "tests/unit/test.h"
 
-#include "agent/control_client.h"
+#include "tests/unit/agent/daemon_fixture.h"
+
 #include "base/compiler.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -26,145 +20,6 @@
 #	endif
 #endif
 
-struct lab {
-	char dir[64];
-	char control[96];
-	pid_t pid;
-};
-
-static const char config_text[] =
-    "{\"version\": 1, \"workers\": %d, \"listen\": {\"proxy\": "
-    "[\"unix:proxy.sock\"], \"admin\": [\"unix:admin.sock\"], \"broker\": "
-    "[\"unix:broker.sock\"], \"control\": \"control.sock\"}, "
-    "\"state_dir\": \".\", \"runtime_dir\": \".\", \"unsafe_same_user\": "
-    "%s, \"dns\": {\"servers\": [\"127.0.0.1:9\"], \"timeout_ms\": 100, "
-    "\"attempts\": 1}, \"audit\": {\"file\": \"audit.jsonl\"}}";
-
-static const char policy_text[] =
-    "{\"version\": 1, \"mode\": \"enforce\", \"endpoints\": "
-    "[\"10.20.0.0/16\"], \"rules\": [{\"id\": \"lake\", \"effect\": "
-    "\"allow\", \"hosts\": [\"acct1.blob.core.windows.net\"]}]}";
-
-static void
-put_file(const struct lab *l, const char *name, const char *text)
-{
-	char path[128];
-	FILE *f;
-
-	(void)snprintf(path, sizeof path, "%s/%s", l->dir, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-	assert_int_equal(chmod(path, 0600), 0);
-}
-
-static void
-put_config(const struct lab *l, int workers, bool same_user)
-{
-	char text[1024];
-
-	(void)snprintf(text, sizeof text, config_text, workers,
-	    same_user ? "true" : "false");
-	put_file(l, "wayleave.json", text);
-}
-
-static pid_t
-spawn(const struct lab *l)
-{
-	char path[256], config[128], log[128];
-	const char *build = getenv("BUILDDIR");
-	pid_t pid;
-
-	(void)snprintf(
-	    path, sizeof path, "%s/wayleaved", build != NULL ? build : ".");
-	(void)snprintf(config, sizeof config, "%s/wayleave.json", l->dir);
-	(void)snprintf(log, sizeof log, "%s/log", l->dir);
-	pid = fork();
-	if (pid == 0) {
-		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-		(void)dup2(fd, STDERR_FILENO);
-		(void)execl(path, path, "-c", config, (char *)NULL);
-		_exit(127);
-	}
-	return pid;
-}
-
-static int
-wait_exit(pid_t pid)
-{
-	int status = -1;
-
-	for (int i = 0; i < 1000; i++) {
-		const struct timespec tick = { .tv_nsec = 10000000 };
-
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : -2;
-		nanosleep(&tick, NULL);
-	}
-	(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, &status, 0);
-	return -3;
-}
-
-static json_t *
-ask(const struct lab *l, json_t *request)
-{
-	json_t *reply = NULL;
-	enum status st = E_NOTFOUND;
-
-	for (int i = 0; i < 500 && st == E_NOTFOUND; i++) {
-		const struct timespec tick = { .tv_nsec = 10000000 };
-
-		st = control_call(l->control, request, &reply);
-		if (st == E_NOTFOUND)
-			nanosleep(&tick, NULL);
-	}
-	json_decref(request);
-	assert_int_equal(st, OK);
-	return reply;
-}
-
-static int
-setup(void **state)
-{
-	struct lab *l = calloc(1, sizeof *l);
-
-	(void)snprintf(l->dir, sizeof l->dir, "/tmp/wayleaved-XXXXXX");
-	assert_non_null(mkdtemp(l->dir));
-	(void)snprintf(
-	    l->control, sizeof l->control, "%s/control.sock", l->dir);
-	put_config(l, 2, true);
-	put_file(l, "policy.json", policy_text);
-	*state = l;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct lab *l = *state;
-	char command[128];
-
-	if (l->pid > 0) {
-		(void)kill(l->pid, SIGKILL);
-		(void)waitpid(l->pid, NULL, 0);
-	}
-	(void)snprintf(command, sizeof command, "rm -rf '%s'", l->dir);
-	assert_int_equal(system(command), 0);
-	free(l);
-	return 0;
-}
-
-static void
-stop(struct lab *l)
-{
-	assert_int_equal(kill(l->pid, SIGTERM), 0);
-	assert_int_equal(wait_exit(l->pid), 0);
-	l->pid = 0;
-}
-
 static void
 serves_answers_and_drains_to_exit_0(void **state)
 {
@@ -172,20 +27,20 @@ serves_answers_and_drains_to_exit_0(void **state)
 	json_t *r;
 
 	for (int workers = 0; workers < 3; workers += 2) {
-		put_config(l, workers, true);
-		l->pid = spawn(l);
-		r = ask(l, json_pack("{s:s}", "verb", "status"));
+		lab_put_config(l, workers, true);
+		l->pid = lab_spawn(l);
+		r = lab_ask(l, json_pack("{s:s}", "verb", "status"));
 		assert_true(json_is_true(json_object_get(r, "ok")));
 		assert_true(json_is_true(json_object_get(r, "ready")));
 		json_decref(r);
-		r = ask(l,
+		r = lab_ask(l,
 		    json_pack("{s:s, s:s}", "verb", "why", "target",
 		        "https://evil.example/"));
 		assert_string_equal(
 		    json_string_value(json_object_get(r, "code")),
 		    "HOST_NOT_ALLOWED");
 		json_decref(r);
-		r = ask(l,
+		r = lab_ask(l,
 		    json_pack("{s:s, s:s}", "verb", "why", "target",
 		        "acct1.blob.core.windows.net:443"));
 		assert_int_equal(
@@ -193,10 +48,10 @@ serves_answers_and_drains_to_exit_0(void **state)
 		        "DNS_", 4),
 		    0);
 		json_decref(r);
-		r = ask(l, json_pack("{s:s}", "verb", "nonsense"));
+		r = lab_ask(l, json_pack("{s:s}", "verb", "nonsense"));
 		assert_true(json_is_false(json_object_get(r, "ok")));
 		json_decref(r);
-		stop(l);
+		lab_stop(l);
 	}
 }
 
@@ -206,14 +61,14 @@ a_bad_policy_at_reload_keeps_the_last_good_one(void **state)
 	struct lab *l = *state;
 	json_t *r;
 
-	l->pid = spawn(l);
-	r = ask(l, json_pack("{s:s}", "verb", "status"));
+	l->pid = lab_spawn(l);
+	r = lab_ask(l, json_pack("{s:s}", "verb", "status"));
 	json_decref(r);
-	put_file(l, "policy.json", "{\"version\": 1, \"rulez\": []}");
-	r = ask(l, json_pack("{s:s}", "verb", "reload"));
+	lab_put_file(l, "policy.json", "{\"version\": 1, \"rulez\": []}");
+	r = lab_ask(l, json_pack("{s:s}", "verb", "reload"));
 	assert_true(json_is_false(json_object_get(r, "ok")));
 	json_decref(r);
-	r = ask(l, json_pack("{s:s}", "verb", "status"));
+	r = lab_ask(l, json_pack("{s:s}", "verb", "status"));
 	assert_true(
 	    json_is_false(json_object_get(json_object_get(r, "reload"), "ok")));
 	assert_non_null(strstr(json_string_value(json_object_get(
@@ -223,13 +78,13 @@ a_bad_policy_at_reload_keeps_the_last_good_one(void **state)
 	                     json_object_get(r, "policy"), "generation")),
 	    1);
 	json_decref(r);
-	put_file(l, "policy.json", policy_text);
-	r = ask(l, json_pack("{s:s}", "verb", "reload"));
+	lab_put_file(l, "policy.json", lab_policy_text);
+	r = lab_ask(l, json_pack("{s:s}", "verb", "reload"));
 	assert_true(json_is_true(json_object_get(r, "ok")));
 	assert_int_equal(
 	    json_integer_value(json_object_get(r, "generation")), 2);
 	json_decref(r);
-	stop(l);
+	lab_stop(l);
 }
 
 static void
@@ -242,8 +97,8 @@ the_identity_header_outlives_a_restart(void **state)
 		json_t *r;
 		const char *header;
 
-		l->pid = spawn(l);
-		r = ask(l, json_pack("{s:s}", "verb", "env"));
+		l->pid = lab_spawn(l);
+		r = lab_ask(l, json_pack("{s:s}", "verb", "env"));
 		header =
 		    json_string_value(json_object_get(r, "identity_header"));
 		assert_non_null(header);
@@ -253,7 +108,7 @@ the_identity_header_outlives_a_restart(void **state)
 		else
 			assert_string_equal(header, first);
 		json_decref(r);
-		stop(l);
+		lab_stop(l);
 	}
 }
 
@@ -264,11 +119,11 @@ refuses_to_start_where_it_must_not(void **state)
 	struct lab second = *l;
 	char text[512], path[128];
 
-	put_file(l, "wayleave.json", "{\"version\": 1, \"lisen\": {}}");
-	assert_int_equal(wait_exit(spawn(l)), 78);
-	put_config(l, 1, true);
-	put_file(l, "policy.json", "{");
-	assert_int_equal(wait_exit(spawn(l)), 78);
+	lab_put_file(l, "wayleave.json", "{\"version\": 1, \"lisen\": {}}");
+	assert_int_equal(lab_wait_exit(lab_spawn(l)), 78);
+	lab_put_config(l, 1, true);
+	lab_put_file(l, "policy.json", "{");
+	assert_int_equal(lab_wait_exit(lab_spawn(l)), 78);
 	/* Our own uid is a workload of the policy. */
 	(void)snprintf(text, sizeof text,
 	    "{\"version\": 1, \"endpoints\": [\"10.20.0.0/16\"], "
@@ -276,18 +131,18 @@ refuses_to_start_where_it_must_not(void **state)
 	    "\"id\": \"a\", \"effect\": \"allow\", \"hosts\": "
 	    "[\"acct1.blob.core.windows.net\"], \"workloads\": [\"me\"]}]}",
 	    (unsigned)geteuid());
-	put_file(l, "policy.json", text);
-	put_config(l, 1, false);
-	assert_int_equal(wait_exit(spawn(l)), 77);
-	put_file(l, "policy.json", policy_text);
-	put_config(l, 1, true);
-	l->pid = spawn(l);
-	json_decref(ask(l, json_pack("{s:s}", "verb", "status")));
-	assert_int_equal(wait_exit(spawn(&second)), 69);
-	stop(l);
+	lab_put_file(l, "policy.json", text);
+	lab_put_config(l, 1, false);
+	assert_int_equal(lab_wait_exit(lab_spawn(l)), 77);
+	lab_put_file(l, "policy.json", lab_policy_text);
+	lab_put_config(l, 1, true);
+	l->pid = lab_spawn(l);
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	assert_int_equal(lab_wait_exit(lab_spawn(&second)), 69);
+	lab_stop(l);
 	(void)snprintf(path, sizeof path, "%s/broker.key", l->dir);
 	assert_int_equal(chmod(path, 0644), 0);
-	assert_int_equal(wait_exit(spawn(l)), 77);
+	assert_int_equal(lab_wait_exit(lab_spawn(l)), 77);
 }
 
 static void
@@ -310,8 +165,8 @@ admin_gives_metrics_and_refuses_what_could_change(void **state)
 	};
 	struct lab *l = *state;
 
-	l->pid = spawn(l);
-	json_decref(ask(l, json_pack("{s:s}", "verb", "status")));
+	l->pid = lab_spawn(l);
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct sockaddr_un sun = { .sun_family = AF_UNIX };
 		char in[65536] = "";
@@ -331,7 +186,7 @@ admin_gives_metrics_and_refuses_what_could_change(void **state)
 		close(fd);
 		assert_non_null(strstr(in, cases[i].has));
 	}
-	stop(l);
+	lab_stop(l);
 }
 
 static void
@@ -343,8 +198,8 @@ runs_without_capabilities_and_behind_a_filter(void **state)
 	unsigned long long caps = 1;
 	FILE *f;
 
-	l->pid = spawn(l);
-	json_decref(ask(l, json_pack("{s:s}", "verb", "status")));
+	l->pid = lab_spawn(l);
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
 	(void)snprintf(path, sizeof path, "/proc/%d/status", (int)l->pid);
 	f = fopen(path, "r");
 	assert_non_null(f);
@@ -365,7 +220,7 @@ runs_without_capabilities_and_behind_a_filter(void **state)
 	(void)seccomp;
 	(void)no_new_privs;
 #endif
-	stop(l);
+	lab_stop(l);
 }
 
 int
@@ -373,20 +228,23 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    serves_answers_and_drains_to_exit_0, setup, teardown),
+		    serves_answers_and_drains_to_exit_0, lab_setup,
+		    lab_teardown),
 		cmocka_unit_test_setup_teardown(
-		    a_bad_policy_at_reload_keeps_the_last_good_one, setup,
-		    teardown),
+		    a_bad_policy_at_reload_keeps_the_last_good_one, lab_setup,
+		    lab_teardown),
 		cmocka_unit_test_setup_teardown(
-		    the_identity_header_outlives_a_restart, setup, teardown),
+		    the_identity_header_outlives_a_restart, lab_setup,
+		    lab_teardown),
 		cmocka_unit_test_setup_teardown(
-		    refuses_to_start_where_it_must_not, setup, teardown),
+		    refuses_to_start_where_it_must_not, lab_setup,
+		    lab_teardown),
 		cmocka_unit_test_setup_teardown(
-		    admin_gives_metrics_and_refuses_what_could_change, setup,
-		    teardown),
+		    admin_gives_metrics_and_refuses_what_could_change,
+		    lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(
-		    runs_without_capabilities_and_behind_a_filter, setup,
-		    teardown),
+		    runs_without_capabilities_and_behind_a_filter, lab_setup,
+		    lab_teardown),
 	};
 	return cmocka_run_group_tests_name("daemon", tests, NULL, NULL);
 }
