@@ -397,7 +397,8 @@ session_start(struct proxy_worker *w, int fd, const char *listener)
 	struct session *s = calloc(1, sizeof *s);
 
 	metric_add(METRIC_CONNECTIONS_TOTAL, 1);
-	if (s == NULL) {
+	if (s == NULL || worker_session_opened(w, s) != OK) {
+		free(s);
 		(void)close(fd);
 		return;
 	}
@@ -412,7 +413,6 @@ session_start(struct proxy_worker *w, int fd, const char *listener)
 	    EV_READ | EV_PERSIST, session_on_readable, s);
 	metric_add(METRIC_CONNECTIONS_OPEN, 1);
 	s->over_limit = shared_enter(worker_shared(w)) > limits->connections;
-	worker_session_opened(w, s);
 	session_identify(s);
 }
 

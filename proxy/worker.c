@@ -6,6 +6,7 @@
 #include "proxy/relay.h"
 #include "proxy/session.h"
 
+#include <assert.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 enum {
 	WORKER_LISTENERS_MAX = 64,
 	WORKER_TICK_MS = 250, /* how late a deadline may be noticed */
+	REAPS_A_SESSION = 2,  /* itself, and a struct forward */
 };
 
 struct reapable {
@@ -124,22 +126,31 @@ worker_on_reap(evutil_socket_t fd, short what, void *arg)
 	worker_say_drained(arg);
 }
 
-void
-worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p)
+/* Room for what the sessions there are, and one more, may reap at once. */
+static enum status
+worker_reserve_reap(struct proxy_worker *w)
 {
+	size_t need = w->n_reap + REAPS_A_SESSION * (w->n_sessions + 1);
 	size_t cap = w->cap_reap == 0 ? 64 : w->cap_reap * 2;
 	struct reapable *more;
 
-	if (w->n_reap == w->cap_reap) {
-		more = realloc(w->reap, cap * sizeof *more);
-		if (more == NULL) {
-			/* Lost memory is better than freed memory in use. */
-			log_error("no memory to free memory later");
-			return;
-		}
-		w->reap = more;
-		w->cap_reap = cap;
-	}
+	if (need <= w->cap_reap)
+		return OK;
+	if (cap < need)
+		cap = need;
+	more = realloc(w->reap, cap * sizeof *more);
+	if (more == NULL)
+		return E_NOMEM;
+	w->reap = more;
+	w->cap_reap = cap;
+	return OK;
+}
+
+void
+worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p)
+{
+	/* Reserved when its session came, so that it cannot fail now. */
+	assert(w->n_reap < w->cap_reap);
 	w->reap[w->n_reap++] = (struct reapable){ destroy, p };
 	event_active(&w->reaper, EV_TIMEOUT, 1);
 }
@@ -173,11 +184,16 @@ worker_on_tick(evutil_socket_t fd, short what, void *arg)
 	worker_arm_tick(w);
 }
 
-void
+enum status
 worker_session_opened(struct proxy_worker *w, struct session *s)
 {
+	enum status st = worker_reserve_reap(w);
+
+	if (st != OK)
+		return st;
 	LIST_INSERT_HEAD(&w->sessions, s, link);
 	w->n_sessions++;
+	return OK;
 }
 
 void

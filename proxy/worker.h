@@ -19,11 +19,15 @@ struct relay_pool *worker_relay_pool(struct proxy_worker *w);
 /** The current snapshot; take a reference to keep it. */
 struct proxy_snapshot *worker_snapshot(struct proxy_worker *w);
 bool worker_is_draining(const struct proxy_worker *w);
-/** Frees @p with @destroy at the end of this turn of the loop. */
+/**
+ * Frees @p with @destroy at the end of this turn of the loop. Never fails:
+ * each session may do it twice.
+ */
 void worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p);
 
 /* session.c says when one comes and goes. */
-void worker_session_opened(struct proxy_worker *w, struct session *s);
+enum status worker_session_opened(
+    struct proxy_worker *w, struct session *s) ATTR_MUST_USE; /**< E_NOMEM */
 void worker_session_closed(struct proxy_worker *w, struct session *s);
 
 /* Counts of all workers (proxy.c). Every enter has its leave. */

@@ -14,6 +14,16 @@
 
 struct fakes fake;
 
+void *
+fake_alloc(size_t bytes)
+{
+	void *p = reallocarray(NULL, 1, bytes);
+
+	assert_non_null(p);
+	memset(p, 0, bytes);
+	return p;
+}
+
 static void
 later_fire(evutil_socket_t fd, short what, void *arg)
 {
@@ -28,7 +38,7 @@ later_fire(evutil_socket_t fd, short what, void *arg)
 struct later *
 later_new(void (*call)(struct later *l), void *arg)
 {
-	struct later *l = calloc(1, sizeof *l);
+	struct later *l = fake_alloc(sizeof *l);
 	const struct timeval now = { 0, 0 };
 
 	assert_non_null(l);
@@ -83,7 +93,7 @@ audit_submit(void *ctx, const struct record *rec, struct proxy_wait *wait)
 	keep_text(r->sni, rec->sni);
 	if (wait == NULL)
 		return OK;
-	slot = malloc(sizeof(struct proxy_wait *));
+	slot = fake_alloc(sizeof(struct proxy_wait *));
 	assert_non_null(slot);
 	*slot = wait;
 	wait->priv = slot;
@@ -170,7 +180,7 @@ snapshot_release(struct proxy_snapshot *s)
 struct proxy_snapshot *
 fake_snapshot(uint64_t generation)
 {
-	struct proxy_snapshot *s = calloc(1, sizeof *s);
+	struct proxy_snapshot *s = fake_alloc(sizeof *s);
 
 	assert_non_null(s);
 	s->refs = 1;
@@ -218,7 +228,7 @@ fakes_init(void)
 	fake.now_ms = 1000000;
 	fake.now_unix_s = 1800000000;
 	fake.upstream = -1;
-	fake.policy = calloc(1, sizeof *fake.policy);
+	fake.policy = fake_alloc(sizeof *fake.policy);
 	fake.ports = (struct proxy_ports){
 		.audit = { audit_submit, audit_cancel, audit_healthy, NULL },
 		.userdb = { userdb_lookup, userdb_cancel, NULL },

@@ -14,6 +14,8 @@ struct later {
 	void *arg;
 };
 
+/** Zeroed, and spared by the sweeps of failing allocations. */
+void *fake_alloc(size_t bytes);
 struct later *later_new(void (*call)(struct later *l), void *arg);
 
 #endif

@@ -171,7 +171,7 @@ resolver_answer_later(struct later *l)
 	struct resolver_answer *a;
 
 	if (!q->cancelled) {
-		a = calloc(1, sizeof *a);
+		a = fake_alloc(sizeof *a);
 		assert_non_null(a);
 		a->refs = 1;
 		a->facts.addresses = &private_address;
@@ -185,7 +185,7 @@ struct resolver_query *
 resolver_start(struct resolver *r, const char *name,
     void (*done)(void *arg, struct resolver_answer *a), void *arg)
 {
-	struct resolver_query *q = calloc(1, sizeof *q);
+	struct resolver_query *q = fake_alloc(sizeof *q);
 
 	(void)r;
 	(void)name;
@@ -259,7 +259,7 @@ struct dial *
 dial_start(const struct dial_params *params,
     void (*done)(void *arg, const struct dial_result *result), void *arg)
 {
-	struct dial *d = calloc(1, sizeof *d);
+	struct dial *d = fake_alloc(sizeof *d);
 
 	assert_non_null(d);
 	assert_int_equal(params->n_addresses, 1);
@@ -290,7 +290,7 @@ peer_source_create(
 {
 	(void)cgroup_root;
 	(void)exe_lookup;
-	*out = calloc(1, sizeof **out);
+	*out = fake_alloc(sizeof **out);
 	return *out == NULL ? E_NOMEM : OK;
 }
 
@@ -335,7 +335,7 @@ struct forward *
 forward_start(
     const struct forward_params *params, void (*done)(void *arg), void *arg)
 {
-	struct forward *f = calloc(1, sizeof *f);
+	struct forward *f = fake_alloc(sizeof *f);
 
 	(void)done;
 	(void)arg;
