@@ -23,6 +23,9 @@ found=$(awk '
 	!inside && name != "" { head = head $0 }
 	/^{$/ && name != "" {
 		inside = 1; start = FNR; deep = 0
+		sub(/^[a-z0-9_]*\(/, "", head)
+		sub(/\)[^)]*$/, "", head)
+		gsub(/\([^()]*\)/, "", head)
 		params = gsub(/,/, ",", head) + 1
 		if (params > 6) print "params " FILENAME ": " name " has " params
 	}
