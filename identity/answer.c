@@ -148,11 +148,11 @@ answer_cancel(struct answer *a)
 }
 
 void
-answer_give_up(struct answer *a)
+answer_give_up(struct answer *a, enum reason code)
 {
 	answer_cancel(a);
 	a->keep_alive = false;
-	refuse(a, 503, REASON_NOT_READY, "the agent is stopping");
+	refuse(a, 503, code, reason_info(code)->text);
 }
 
 /* The record is down: now, and only now, the token is put into bytes. */
@@ -401,6 +401,6 @@ answer_start(
 	}
 	if (!a->id->draining)
 		return decide(a);
-	answer_give_up(a);
+	answer_give_up(a, REASON_NOT_READY);
 	return OK;
 }

@@ -40,8 +40,8 @@ enum status answer_start(struct answer *a, struct slice head,
     const struct endpoint_listener *at) ATTR_MUST_USE;
 /** A head that could not be read: the response is complete. */
 void answer_malformed(struct answer *a, const struct http1_error *error);
-/** Stopping: whatever it waits for, the response is a 503 now. */
-void answer_give_up(struct answer *a);
+/** Whatever it waits for, the response is a 503 with @code now. */
+void answer_give_up(struct answer *a, enum reason code);
 /** No done() after this; wipes what it holds. */
 void answer_cancel(struct answer *a);
 

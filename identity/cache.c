@@ -391,6 +391,9 @@ cache_warm(struct cache *c, const char *identity, struct slice resource,
 	    find_entry(c, slot, resource, &e) != OK)
 		return;
 	c->slots[slot].asked = true;
+	/* Not idle until it is asked for: readiness hangs on it. */
+	if (e->held.secret == NULL && e->used_unix_s == 0)
+		schedule_used(&e->schedule, INT64_MAX / 2);
 	e->schedule.next_ms += (int64_t)c->ports.random(c->ports.ctx) %
 	    (within_ms < 1 ? 1 : within_ms);
 	arm(c);

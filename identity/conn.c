@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINGER_MS = 1000, READ_BYTES = 4096 };
+enum { ANSWER_MS = 10000, LINGER_MS = 1000, READ_BYTES = 4096 };
 
 enum conn_state {
 	CONN_PEER,      /**< the kernel and the user database are asked */
@@ -189,6 +189,7 @@ conn_answer(struct conn *c, size_t head_bytes)
 	c->scanned = 0;
 	if (st == E_PARTIAL) {
 		c->state = CONN_ANSWERING;
+		conn_deadline(c, ANSWER_MS);
 		return false;
 	}
 	return conn_send(c);
@@ -280,10 +281,15 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (c->state == CONN_HEAD && c->in.n > 0)
+	if (c->state == CONN_ANSWERING) {
+		/* A token takes 5 s at most: it is the record that is late. */
+		answer_give_up(&c->answer, REASON_AUDIT_UNAVAILABLE);
+		(void)conn_send(c);
+	} else if (c->state == CONN_HEAD && c->in.n > 0) {
 		(void)conn_refuse(c, &late);
-	else
+	} else {
 		conn_free(c);
+	}
 }
 
 /* One user's connections must not lock the others out. */
@@ -376,7 +382,7 @@ conn_drain(struct conn *c)
 {
 	switch (c->state) {
 	case CONN_ANSWERING:
-		answer_give_up(&c->answer);
+		answer_give_up(&c->answer, REASON_NOT_READY);
 		(void)conn_send(c);
 		break;
 	case CONN_PEER:

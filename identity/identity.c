@@ -300,7 +300,7 @@ identity_drain(struct identity *id)
 	id->draining = true;
 	broker_drain(id->broker);
 	while (id->asks != NULL) {
-		answer_give_up(&id->asks->answer);
+		answer_give_up(&id->asks->answer, REASON_NOT_READY);
 		on_door_answered(&id->asks->answer);
 	}
 }

@@ -185,6 +185,9 @@ gives_no_token_without_its_record(void **state)
 	assert_string_equal(world_receive(&w, fd, 200), "");
 	world_audit_done(&w);
 	assert_starts(world_receive(&w, fd, 3000), "HTTP/1.1 200");
+	/* A record that never comes ends in a refusal as well. */
+	world_send(fd, get(&w, IMDS RES, "Metadata: true\r\n"));
+	assert_has(world_receive(&w, fd, 11000), "AUDIT_UNAVAILABLE");
 	close(fd);
 	world_release(&w);
 }
