@@ -233,6 +233,63 @@ another_uid_is_told_apart_and_nobody_is_unknown(void **state)
 	peer_source_destroy(s);
 }
 
+enum { RACES = 1000, STRANGER_UID = 12345 };
+
+static void
+connect_and_close(const struct sockaddr_storage *ss)
+{
+	if (setresuid(STRANGER_UID, STRANGER_UID, STRANGER_UID) != 0)
+		_exit(2);
+	for (int i = 0; i < RACES; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		if (fd < 0 ||
+		    connect(fd, (const struct sockaddr *)ss,
+		        sizeof(struct sockaddr_in)) != 0)
+			_exit(3);
+		(void)close(fd);
+	}
+	_exit(0);
+}
+
+/* What has closed is nobody's, and the kernel says uid 0 of it. */
+static void
+a_client_that_closes_at_once_is_never_taken_for_root(void **state)
+{
+	struct sockaddr_storage ss = loopback(AF_INET, false);
+	socklen_t n = sizeof(struct sockaddr_in);
+	struct peer_source *s;
+	struct peer_facts facts;
+	int listener, how;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* only root can become somebody else */
+	s = make_source(false);
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&ss, n), 0);
+	assert_int_equal(listen(listener, RACES), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&ss, &n), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		connect_and_close(&ss);
+	for (int i = 0; i < RACES; i++) {
+		int server = accept(listener, NULL, NULL);
+
+		assert_true(server >= 0);
+		peer_source_lookup(s, server, &facts);
+		assert_true(
+		    !facts.peer.known || facts.peer.uid == STRANGER_UID);
+		(void)close(server);
+	}
+	assert_int_equal(waitpid(pid, &how, 0), pid);
+	assert_int_equal(how, 0);
+	(void)close(listener);
+	peer_source_destroy(s);
+}
+
 static void
 a_unix_peer_has_uid_and_pid(void **state)
 {
@@ -357,6 +414,8 @@ main(void)
 		cmocka_unit_test(a_reset_connection_is_not_connected),
 		cmocka_unit_test(
 		    another_uid_is_told_apart_and_nobody_is_unknown),
+		cmocka_unit_test(
+		    a_client_that_closes_at_once_is_never_taken_for_root),
 		cmocka_unit_test(a_unix_peer_has_uid_and_pid),
 		cmocka_unit_test(a_unix_peer_that_has_ended_is_unknown),
 		cmocka_unit_test(the_outermost_unit_counts),
