@@ -147,6 +147,27 @@ a_sick_audit_refuses_everybody(void **state)
 }
 
 static void
+report_mode_passes_and_says_what_it_would_do(void **state)
+{
+	int fd;
+
+	(void)state;
+	fake.would_code = REASON_PUBLIC_ADDRESS;
+	fd = open_tunnel();
+	(void)close(fake.upstream);
+	fake.upstream = -1;
+	(void)close(fd);
+	fake_run();
+	assert_int_equal(fake.n_records, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(fake.records[i].verdict, RECORD_ALLOW);
+		assert_true(fake.records[i].would);
+		assert_int_equal(fake.records[i].code, REASON_PUBLIC_ADDRESS);
+	}
+	assert_int_equal(fake.denials, 0);
+}
+
+static void
 an_unknown_peer_is_denied(void **state)
 {
 	int fd;
@@ -312,6 +333,7 @@ main(void)
 		T(a_failed_dial_has_its_own_status_and_verdict_allow),
 		T(no_record_means_no_answer_of_success),
 		T(a_sick_audit_refuses_everybody),
+		T(report_mode_passes_and_says_what_it_would_do),
 		T(an_unknown_peer_is_denied),
 		T(waits_for_the_user_database),
 		T(malformed_heads_get_their_status),

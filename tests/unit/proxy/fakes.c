@@ -81,6 +81,7 @@ audit_submit(void *ctx, const struct record *rec, struct proxy_wait *wait)
 	r->event = rec->event;
 	r->verdict = rec->verdict;
 	r->code = rec->code;
+	r->would = rec->would_deny;
 	r->port = rec->port;
 	r->status = rec->status;
 	r->up = rec->bytes_up;

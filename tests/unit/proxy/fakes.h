@@ -13,6 +13,7 @@ struct fake_record {
 	enum record_event event;
 	enum record_verdict verdict;
 	enum reason code;
+	bool would;
 	char id[RECORD_ID_BYTES];
 	char host[FAKE_TEXT_BYTES], sni[FAKE_TEXT_BYTES];
 	char protocol[FAKE_TEXT_BYTES], close[FAKE_TEXT_BYTES];
@@ -28,6 +29,7 @@ struct fakes {
 	int64_t now_ms, now_unix_s;
 	/* policy: the verdict of each phase */
 	enum reason name_code, route_code;
+	enum reason would_code; /**< report mode: passes, but would not */
 	bool sni_any;
 	int64_t expires_unix_s;
 	/* the others */

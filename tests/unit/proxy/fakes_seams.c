@@ -49,7 +49,8 @@ static void
 verdict_set(struct policy_verdict *v, enum reason code)
 {
 	v->effect = code == REASON_NONE ? POLICY_ALLOW : POLICY_DENY;
-	v->code = code;
+	v->would_deny = code == REASON_NONE && fake.would_code != REASON_NONE;
+	v->code = v->would_deny ? fake.would_code : code;
 }
 
 void
@@ -62,7 +63,7 @@ policy_decide_name(const struct policy *p, const struct policy_request *r,
 		.rule = "r1" };
 	verdict_set(
 	    out, r->peer->known ? fake.name_code : REASON_WORKLOAD_NOT_ALLOWED);
-	if (out->code == REASON_NONE && fake.expires_unix_s != 0 &&
+	if (out->effect == POLICY_ALLOW && fake.expires_unix_s != 0 &&
 	    r->now_unix_s >= fake.expires_unix_s)
 		verdict_set(out, REASON_EXCEPTION_EXPIRED);
 }
