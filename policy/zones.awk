@@ -1,6 +1,26 @@
 # Makes the C table of zones.c from zones.txt.
 # One entry a row: its suffixes and zones, joined by spaces.
 function quote(s) { gsub(/[\\"]/, "\\\\&", s); return "\"" s "\"" }
+# Files a row under its last two labels, by which zones.c looks it up.
+function add(suffix,    n, labels, key, tail) {
+	n = split(suffix, labels, ".")
+	key = labels[n - 1] "." labels[n]
+	if (n < 2 || index(key, "{") > 0) {
+		print "zones.txt: suffix " suffix " is too wide" > "/dev/stderr"
+		failed = 1
+		exit 1
+	}
+	if (!(key in rows))
+		keys[n_keys++] = key
+	tail = suffix
+	sub(/^.*}/, "", tail)
+	rows[key] = rows[key] sprintf( \
+	    "\t{ %s, %d, %d, %s, %s, %s, %s, %s, %s },\n", quote(suffix),
+	    length(suffix), length(tail), quote(zones), quote(service),
+	    quote(groups), exact, account,
+	    (suffix in aliases) ? "true" : "false")
+	counts[key]++
+}
 function flush() {
 	if (service == "")
 		return
@@ -11,14 +31,11 @@ function flush() {
 	}
 	n = split(suffixes, s, " ")
 	for (i = 1; i <= n; i++)
-		printf "\t{ %s, %s, %s, %s, %s, %s, %s },\n", quote(s[i]),
-		    quote(zones), quote(service), quote(groups),
-		    exact, account, (s[i] in aliases) ? "true" : "false"
+		add(s[i])
 	service = ""
 }
 BEGIN { print "/* Made by zones.awk from zones.txt: do not edit. */" }
-BEGIN { n_accounts = 0; n_hosts = 0 }
-BEGIN { print "static const struct zone_entry entries[] = {" }
+BEGIN { n_accounts = 0; n_hosts = 0; n_keys = 0 }
 /^entry / {
 	flush()
 	exact = $3 == "exact" ? "true" : "false"
@@ -49,6 +66,16 @@ END {
 	if (failed)
 		exit 1
 	flush()
+	print "static const struct zone_entry entries[] = {"
+	for (i = 0; i < n_keys; i++)
+		printf "%s", rows[keys[i]]
+	print "};\n\nstatic const struct zone_group groups[] = {"
+	first = 0
+	for (i = 0; i < n_keys; i++) {
+		printf "\t{ %s, %d, %d, %d },\n", quote(keys[i]),
+		    length(keys[i]), first, counts[keys[i]]
+		first += counts[keys[i]]
+	}
 	print "};\n\nstatic const char *const account_suffixes[] = {"
 	for (i = 0; i < n_accounts; i++)
 		print "\t" quote(accounts[i]) ","

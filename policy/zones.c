@@ -9,6 +9,13 @@ struct public_host {
 	const char *why;
 };
 
+/** The entries whose suffixes end in the same two labels. */
+struct zone_group {
+	const char *key;
+	uint8_t n;
+	uint16_t first, n_entries;
+};
+
 #include "policy/zones_table.h"
 
 /** What the placeholders of a suffix matched. */
@@ -103,16 +110,6 @@ tail_fits(const char *pattern, size_t pattern_n, struct slice name,
 	return true;
 }
 
-/* Most entries are told apart by their last bytes alone. */
-static bool
-may_end_with(const char *pattern, size_t n, struct slice name)
-{
-	enum { LAST = 6 };
-
-	return n <= LAST || name.n < LAST ||
-	    memcmp(pattern + n - LAST, name.p + name.n - LAST, LAST) == 0;
-}
-
 static size_t
 placeholder_count(const char *s)
 {
@@ -126,11 +123,15 @@ placeholder_count(const char *s)
 static bool
 entry_covers(const struct zone_entry *e, struct slice host, struct captures *c)
 {
-	size_t n = strlen(e->suffix);
 	struct slice rest;
 
-	return may_end_with(e->suffix, n, host) &&
-	    tail_fits(e->suffix, n, host, c, &rest) && (rest.n > 0 || e->exact);
+	/* Most entries are ruled out by their literal end alone. */
+	if (host.n < e->tail_n ||
+	    memcmp(host.p + host.n - e->tail_n,
+	        e->suffix + e->suffix_n - e->tail_n, e->tail_n) != 0)
+		return false;
+	return tail_fits(e->suffix, e->suffix_n, host, c, &rest) &&
+	    (rest.n > 0 || e->exact);
 }
 
 /* More labels first; at equal length, fewer placeholders. */
@@ -142,26 +143,44 @@ entry_rank(const struct zone_entry *e)
 	return (int)(labels * 8 - placeholder_count(e->suffix));
 }
 
+static const struct zone_group *
+group_of(struct slice host)
+{
+	struct slice rest = host, key;
+
+	(void)pop_label(&rest);
+	(void)pop_label(&rest);
+	key = slice_from(host, rest.n == 0 ? 0 : rest.n + 1);
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+		if (groups[i].n == key.n &&
+		    memcmp(groups[i].key, key.p, key.n) == 0)
+			return &groups[i];
+	return NULL;
+}
+
 void
 zones_of_host(const char *host, struct zone_match *out)
 {
+	struct slice name = slice_of(host);
+	const struct zone_group *g = group_of(name);
 	int best = -1;
 
 	out->n = 0;
-	for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+	for (size_t i = 0; g != NULL && i < g->n_entries; i++) {
+		const struct zone_entry *e = &entries[g->first + i];
 		struct captures c = { .n = 0 };
 		int rank;
 
-		if (!entry_covers(&entries[i], slice_of(host), &c))
+		if (!entry_covers(e, name, &c))
 			continue;
-		rank = entry_rank(&entries[i]);
+		rank = entry_rank(e);
 		if (rank < best)
 			continue;
 		if (rank > best)
 			out->n = 0;
 		best = rank;
 		if (out->n < ARRAY_LEN(out->entries))
-			out->entries[out->n++] = &entries[i];
+			out->entries[out->n++] = e;
 	}
 }
 
@@ -271,7 +290,7 @@ zones_expected(const char *host, struct zone_place *out)
 	if (m.n == 0)
 		return false;
 	e = m.entries[0];
-	if (!tail_fits(e->suffix, strlen(e->suffix), slice_of(host), &c, &rest))
+	if (!tail_fits(e->suffix, e->suffix_n, slice_of(host), &c, &rest))
 		return false;
 	out->entry = e;
 	fill_in(main_zone(e), &c, out->zone);

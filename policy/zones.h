@@ -7,6 +7,8 @@
 /** One public suffix of one service; static. */
 struct zone_entry {
 	const char *suffix;  /**< pattern, see zones.txt */
+	uint8_t suffix_n;    /**< its length */
+	uint8_t tail_n;      /**< of its end without placeholders */
 	const char *zones;   /**< patterns, joined by spaces */
 	const char *service; /**< "Azure Storage" */
 	const char *groups;  /**< "blob,blob_secondary" */
