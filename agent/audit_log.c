@@ -3,6 +3,7 @@
 
 #include "agent/audit_chain.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -157,6 +158,8 @@ batch_answer(struct audit_log *log, struct queue *batch, size_t n)
 {
 	log->records += n;
 	log->errors += batch->n - n;
+	metric_add(METRIC_AUDIT_RECORDS_TOTAL, (int64_t)n);
+	metric_add(METRIC_AUDIT_ERRORS_TOTAL, (int64_t)(batch->n - n));
 	log_publish(log);
 	while (batch->n > 0) {
 		struct entry *e = queue_pop(batch);
