@@ -16,19 +16,18 @@ struct answer {
 	const struct peer *peer; /**< borrowed */
 	const char *listener;    /**< borrowed; for the record */
 	struct buf *response;    /**< borrowed; secret */
-	bool keep_alive;         /**< what the response says */
 	void (*done)(struct answer *a);
 	void *priv;
+	bool keep_alive; /**< what the response says */
 	/* private */
-	struct endpoint_request request;
 	bool classified; /**< the request's shape is known */
+	bool waiting, auditing;
+	struct endpoint_request request;
 	struct identity_token_answer grant;
 	char record_id[RECORD_ID_BYTES];
 	int64_t started_ms, given_ms;
 	struct cache_wait wait;
-	bool waiting;
 	struct identity_wait audit_wait;
-	bool auditing;
 	struct cache_token token;
 };
 

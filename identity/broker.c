@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS_A_TURN = 64, ACCEPT_PAUSE_MS = 100 };
+enum { ACCEPTS_A_TURN = 64, ACCEPT_PAUSE_US = 100000 };
 
 enum status
 broker_create(struct identity *id, struct broker **out)
@@ -57,7 +57,7 @@ broker_destroy(struct broker *b)
 static void
 listener_pause(struct listener *l)
 {
-	struct timeval tv = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
+	struct timeval tv = { .tv_usec = ACCEPT_PAUSE_US };
 
 	log_warning("broker: cannot accept on %s; trying again soon", l->name);
 	if (event_del(l->readable) != 0 || event_add(l->pause, &tv) != 0)

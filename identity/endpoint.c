@@ -86,21 +86,22 @@ find_shape(const struct http1_request *r, const struct endpoint_listener *at,
 	struct slice raw = endpoint_path(r->target);
 	struct slice path;
 	char folded[PATH_BYTES];
-	bool known;
+	bool known = true;
 
 	if (raw.n == 0 || raw.p[0] != '/' || !fold_path(raw, folded))
 		return refuse(error, 404, "there is nothing at this path");
 	path = take_capability(slice_of(folded), raw, out);
-	known = true;
 	if (slice_is(path, "/metadata/identity/oauth2/token"))
 		out->shape = ENDPOINT_IMDS;
-	else if (out->proof != ENDPOINT_PROOF_NONE || at->imds_only)
-		known = false;
 	else if (slice_is(path, "/msi/token"))
 		out->shape = ENDPOINT_APP_SERVICE;
 	else if (slice_is(path, "/databricks/token"))
 		out->shape = ENDPOINT_DATABRICKS;
 	else
+		known = false;
+	/* A capability and the proxy's port lead to the IMDS path only. */
+	if (out->shape != ENDPOINT_IMDS &&
+	    (out->proof != ENDPOINT_PROOF_NONE || at->imds_only))
 		known = false;
 	if (!known)
 		return refuse(error, 404, "there is nothing at this path");

@@ -225,41 +225,52 @@ on_field(char *p, size_t size, size_t n, void *arg)
 }
 
 /* Only what the caller named is reached: no proxy, redirect, netrc, cookie. */
+static const struct {
+	CURLoption option;
+	long value;
+} numbers[] = {
+#if LIBCURL_VERSION_NUM < 0x075500
+	{ CURLOPT_PROTOCOLS, CURLPROTO_HTTP },
+#endif
+	{ CURLOPT_FOLLOWLOCATION, 0 },
+	{ CURLOPT_NOSIGNAL, 1 },
+	{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+	{ CURLOPT_HTTP09_ALLOWED, 0 },
+	{ CURLOPT_CONNECTTIMEOUT_MS, FETCH_CONNECT_MS },
+	{ CURLOPT_TIMEOUT_MS, FETCH_TOTAL_MS },
+	{ CURLOPT_MAXFILESIZE, FETCH_BODY_BYTES_MAX },
+};
+
+static bool
+set_texts(CURL *e, const char *url)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+	if (curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http") != CURLE_OK)
+		return false;
+#endif
+	return curl_easy_setopt(e, CURLOPT_URL, url) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_NOPROXY, "*") == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_USERAGENT, "wayleave") == CURLE_OK;
+}
+
 static bool
 set_options(struct fetch *f, const char *url)
 {
 	CURL *e = f->easy;
-	CURLcode rc = CURLE_OK;
 
-#define SET(option, value)                                           \
-	do {                                                         \
-		if (rc == CURLE_OK)                                  \
-			rc = curl_easy_setopt(e, (option), (value)); \
-	} while (0)
-	SET(CURLOPT_URL, url);
-#if LIBCURL_VERSION_NUM >= 0x075500
-	SET(CURLOPT_PROTOCOLS_STR, "http");
-#else
-	SET(CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
-#endif
-	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_NOPROXY, "*");
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_HTTP09_ALLOWED, 0L);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)FETCH_CONNECT_MS);
-	SET(CURLOPT_TIMEOUT_MS, (long)FETCH_TOTAL_MS);
-	SET(CURLOPT_MAXFILESIZE, (long)FETCH_BODY_BYTES_MAX);
-	SET(CURLOPT_USERAGENT, "wayleave");
-	SET(CURLOPT_HTTPHEADER, f->owner->fields);
-	SET(CURLOPT_WRITEFUNCTION, on_body);
-	SET(CURLOPT_WRITEDATA, f);
-	SET(CURLOPT_HEADERFUNCTION, on_field);
-	SET(CURLOPT_HEADERDATA, f);
-	SET(CURLOPT_PRIVATE, f);
-#undef SET
-	return rc == CURLE_OK;
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		if (curl_easy_setopt(e, numbers[i].option, numbers[i].value) !=
+		    CURLE_OK)
+			return false;
+	return set_texts(e, url) &&
+	    curl_easy_setopt(e, CURLOPT_HTTPHEADER, f->owner->fields) ==
+	    CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_WRITEDATA, f) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_field) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_HEADERDATA, f) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_PRIVATE, f) == CURLE_OK;
 }
 
 enum status
@@ -328,8 +339,10 @@ fetcher_destroy(struct fetcher *f)
 {
 	if (f == NULL)
 		return;
-	while (f->first != NULL)
-		fetch_free(f->first);
+	for (struct fetch *n = f->first; n != NULL; n = f->first) {
+		f->first = n->next;
+		fetch_free(n);
+	}
 	if (f->multi != NULL)
 		curl_multi_cleanup(f->multi);
 	if (f->timer != NULL)

@@ -26,7 +26,7 @@ header_value(const uint8_t key[HEADER_KEY_BYTES], const char *purpose,
 	    HMAC(EVP_sha256(), key, HEADER_KEY_BYTES,
 	        (const unsigned char *)text.p, text.n, mac, &n) != NULL &&
 	    n * 2 == HEADER_TEXT_BYTES - 1) {
-		for (unsigned i = 0; i < n; i++) {
+		for (size_t i = 0; i < n; i++) {
 			out[2 * i] = hex[mac[i] >> 4];
 			out[2 * i + 1] = hex[mac[i] & 15];
 		}

@@ -310,8 +310,10 @@ identity_destroy(struct identity *id)
 {
 	if (id == NULL)
 		return;
-	while (id->asks != NULL)
-		identity_ask_cancel(id, id->asks->ask);
+	for (struct door_ask *d = id->asks; d != NULL; d = id->asks) {
+		id->asks = d->next;
+		identity_ask_cancel(id, d->ask);
+	}
 	broker_destroy(id->broker);
 	cache_destroy(id->cache);
 	fetcher_destroy(id->fetcher);

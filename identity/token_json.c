@@ -175,7 +175,7 @@ token_json_parse(struct slice body, int64_t now_unix_s, struct token_json *out,
     struct status_detail *detail)
 {
 	struct token_json t = { .secret = NULL };
-	json_t *root;
+	json_t *root = NULL;
 	enum status st = load(body, &root, detail);
 
 	if (st != OK)
@@ -190,7 +190,7 @@ token_json_parse(struct slice body, int64_t now_unix_s, struct token_json *out,
 void
 token_json_error(struct slice body, char out[64])
 {
-	json_t *root;
+	json_t *root = NULL;
 	struct slice word;
 
 	out[0] = '\0';
