@@ -1,11 +1,14 @@
 /* The last denials, so that `wayleave why ID` can tell more of them. */
 #include "agent/denials.h"
 
+#include "base/log.h"
+
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEMBERS_MAX_BYTES = 16384 };
+enum { MEMBERS_MAX_BYTES = 16384, LINES_PER_S = 20 };
 
 struct kept {
 	char id[RECORD_ID_BYTES];
@@ -19,6 +22,9 @@ struct denials {
 	pthread_mutex_t lock;
 	struct kept *at[DENIALS_KEPT];
 	size_t next;
+	/* The journal's share: no client may fill it. */
+	int64_t second;
+	unsigned lines, dropped;
 };
 
 static void
@@ -56,35 +62,6 @@ denials_destroy(struct denials *d)
 	free(d);
 }
 
-void
-denials_note(struct denials *d, const struct proxy_denial *denial)
-{
-	struct kept *k = calloc(1, sizeof *k);
-	struct kept *old;
-
-	if (k == NULL)
-		return; /* the audit has it all the same */
-	memcpy(k->id, denial->id, sizeof k->id);
-	buf_init(&k->members, MEMBERS_MAX_BYTES);
-	record_write(&k->members, denial->record);
-	if (denial->record->peer != NULL) {
-		k->peer_known = denial->record->peer->known;
-		k->uid = denial->record->peer->uid;
-	}
-	if (denial->explanation != NULL)
-		k->explanation = *denial->explanation;
-	if (buf_status(&k->members) != OK) {
-		kept_free(k);
-		return;
-	}
-	pthread_mutex_lock(&d->lock);
-	old = d->at[d->next];
-	d->at[d->next] = k;
-	d->next = (d->next + 1) % DENIALS_KEPT;
-	pthread_mutex_unlock(&d->lock);
-	kept_free(old);
-}
-
 static const struct kept *
 find_newest(const struct denials *d, struct slice id)
 {
@@ -98,6 +75,88 @@ find_newest(const struct denials *d, struct slice id)
 			return k;
 	}
 	return NULL;
+}
+
+/* Under lock: whether this one gets a line; equal ones share their id and
+ * are told once (contract 5). *dropped: how many before it got none. */
+static bool
+may_tell(struct denials *d, const char *id, unsigned *dropped)
+{
+	int64_t now = clock_unix_s(&clock_system);
+
+	if (find_newest(d, slice_of(id)) != NULL)
+		return false;
+	if (now != d->second) {
+		d->second = now;
+		d->lines = 0;
+	}
+	if (d->lines == LINES_PER_S) {
+		d->dropped++;
+		return false;
+	}
+	d->lines++;
+	*dropped = d->dropped;
+	d->dropped = 0;
+	return true;
+}
+
+static void
+tell(const struct record *r, const char *id, unsigned dropped)
+{
+	const struct peer *p = r->peer;
+	char who[96] = "an unknown workload";
+
+	if (p != NULL && p->known)
+		(void)snprintf(who, sizeof who, "uid %u (%s)", p->uid,
+		    p->user != NULL && *p->user != '\0' ? p->user : "?");
+	log_notice("denied %s id=%s: %s:%u for %s", reason_code(r->code), id,
+	    r->host != NULL ? r->host : "-", r->port, who);
+	if (dropped > 0)
+		log_notice(
+		    "%u denials before it are in the audit alone", dropped);
+}
+
+static struct kept *
+kept_new(const struct proxy_denial *denial)
+{
+	struct kept *k = calloc(1, sizeof *k);
+
+	if (k == NULL)
+		return NULL; /* the audit has it all the same */
+	memcpy(k->id, denial->id, sizeof k->id);
+	buf_init(&k->members, MEMBERS_MAX_BYTES);
+	record_write(&k->members, denial->record);
+	if (denial->record->peer != NULL) {
+		k->peer_known = denial->record->peer->known;
+		k->uid = denial->record->peer->uid;
+	}
+	if (denial->explanation != NULL)
+		k->explanation = *denial->explanation;
+	if (buf_status(&k->members) == OK)
+		return k;
+	kept_free(k);
+	return NULL;
+}
+
+void
+denials_note(struct denials *d, const struct proxy_denial *denial)
+{
+	struct kept *k = kept_new(denial);
+	struct kept *old = NULL;
+	unsigned dropped = 0;
+	bool told;
+
+	pthread_mutex_lock(&d->lock);
+	told = may_tell(d, denial->id, &dropped);
+	if (k != NULL) {
+		old = d->at[d->next];
+		d->at[d->next] = k;
+		d->next = (d->next + 1) % DENIALS_KEPT;
+	}
+	pthread_mutex_unlock(&d->lock);
+	kept_free(old);
+	if (told)
+		tell(denial->record, denial->id, dropped);
 }
 
 enum status

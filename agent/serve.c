@@ -189,7 +189,8 @@ connection_open(struct serve *s, int fd)
 	c->serve = s;
 	c->conn.fd = fd;
 	buf_init(&c->conn.in, s->settings.in_max_bytes);
-	buf_init(&c->conn.out, s->settings.out_max_bytes);
+	/* An answer of `env` holds a value that proves who one is. */
+	buf_init_secret(&c->conn.out, s->settings.out_max_bytes);
 	c->event = event_new(s->settings.base, fd, EV_READ, on_event, c);
 	if (c->event == NULL) {
 		close(fd);

@@ -1,0 +1,112 @@
+#include "tests/unit/test.h"
+
+#include "agent/denials.h"
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+note(struct denials *d, const char *id, uint32_t uid, const char *host)
+{
+	struct peer peer = { .known = true, .uid = uid, .user = "alice" };
+	struct policy_explanation e = { .fix = "ask" };
+	struct proxy_denial denial = { .explanation = &e };
+	struct record r;
+
+	record_init(&r, RECORD_REQUEST);
+	(void)snprintf(denial.id, sizeof denial.id, "%s", id);
+	r.id = denial.id;
+	r.verdict = RECORD_DENY;
+	r.code = REASON_HOST_NOT_ALLOWED;
+	r.peer = &peer;
+	r.host = host;
+	r.port = 443;
+	denial.record = &r;
+	denials_note(d, &denial);
+}
+
+static void
+remembers_the_last_ones_by_id_with_their_owner(void **state)
+{
+	struct denials *d;
+	struct denial_found f;
+	char id[RECORD_ID_BYTES];
+
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	assert_int_equal(denials_create(&d), OK);
+	note(d, "AAAAAAAAAA", 7, "old.example");
+	assert_int_equal(denials_find(d, SLICE("AAAAAAAAAA"), &f), OK);
+	assert_true(f.peer_known);
+	assert_int_equal(f.uid, 7);
+	assert_string_equal(f.explanation.fix, "ask");
+	buf_putc(&f.members, '\0');
+	assert_non_null(strstr(f.members.p, "old.example"));
+	buf_release(&f.members);
+	assert_int_equal(denials_find(d, SLICE("BBBBBBBBBB"), &f), E_NOTFOUND);
+	for (unsigned i = 0; i < DENIALS_KEPT; i++) {
+		(void)snprintf(id, sizeof id, "N%04u", i % 10000);
+		note(d, id, 8, "new.example");
+	}
+	assert_int_equal(denials_find(d, SLICE("AAAAAAAAAA"), &f), E_NOTFOUND);
+	assert_int_equal(denials_find(d, SLICE("N0000"), &f), OK);
+	buf_release(&f.members);
+	denials_destroy(d);
+}
+
+/* How many lines @n denials write; all with one id, or each with its own. */
+static unsigned
+lines_of(unsigned n, bool own_ids)
+{
+	char path[] = "/tmp/wayleave-denials-XXXXXX";
+	int fd = mkstemp(path), saved = dup(STDERR_FILENO);
+	char id[RECORD_ID_BYTES], c;
+	struct denials *d;
+	unsigned lines = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	log_set_level(LOG_LEVEL_NOTICE);
+	assert_int_equal(denials_create(&d), OK);
+	assert_true(dup2(fd, STDERR_FILENO) >= 0);
+	for (unsigned i = 0; i < n; i++) {
+		(void)snprintf(id, sizeof id, "S%03u", own_ids ? i % 1000 : 0);
+		note(d, id, 8, "evil.example");
+	}
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	denials_destroy(d);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	while (read(fd, &c, 1) == 1)
+		lines += c == '\n';
+	close(fd);
+	close(saved);
+	return lines;
+}
+
+static void
+tells_the_journal_equal_ones_once_and_never_floods_it(void **state)
+{
+	unsigned lines;
+
+	(void)state;
+	assert_int_equal(lines_of(500, false), 1);
+	lines = lines_of(500, true);
+	assert_true(lines >= 20);
+	assert_true(lines <= 100); /* a few seconds' share at the most */
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    remembers_the_last_ones_by_id_with_their_owner),
+		cmocka_unit_test(
+		    tells_the_journal_equal_ones_once_and_never_floods_it),
+	};
+	return cmocka_run_group_tests_name("denials", tests, NULL, NULL);
+}
