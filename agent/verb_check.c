@@ -4,7 +4,9 @@
 #include "agent/verbs.h"
 
 #include <getopt.h>
+#include <grp.h>
 #include <jansson.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +93,34 @@ check_identities(
 	}
 }
 
+/* Contract 9: a name that this machine does not know matches nobody. */
+static void
+check_names(
+    struct check *c, const struct config *config, const struct policy *p)
+{
+	const char *const *names;
+	size_t n = policy_user_names(p, &names);
+	char text[256];
+
+	for (size_t i = 0; i < n; i++) {
+		if (getpwnam(names[i]) != NULL)
+			continue;
+		(void)snprintf(text, sizeof text,
+		    "no user is called \"%.64s\" here: it matches nobody",
+		    names[i]);
+		note_text(c, false, config->policy_file, text);
+	}
+	n = policy_group_names(p, &names);
+	for (size_t i = 0; i < n; i++) {
+		if (getgrnam(names[i]) != NULL)
+			continue;
+		(void)snprintf(text, sizeof text,
+		    "no group is called \"%.64s\" here: it matches nobody",
+		    names[i]);
+		note_text(c, false, config->policy_file, text);
+	}
+}
+
 static void
 check_all(struct check *c, struct policy_issues *issues)
 {
@@ -111,8 +141,10 @@ check_all(struct check *c, struct policy_issues *issues)
 	if (st != OK && issues->n == 0)
 		note_text(c, true, config->policy_file, status_text(st));
 	note_issues(c, config->policy_file, issues);
-	if (st == OK)
+	if (st == OK) {
 		check_identities(c, config, p);
+		check_names(c, config, p);
+	}
 	if (st == OK && c->n_errors == 0 && !c->json)
 		(void)printf("%s: ok\n%s: ok, %zu rules, mode %s\n", c->file,
 		    config->policy_file, policy_rule_count(p),
