@@ -2,7 +2,7 @@
 #include "proxy/close.h"
 
 static const char *const words[CLOSE_COUNT] = {
-#define CLOSE_WORD(name, word) [CLOSE_##name] = word,
+#define CLOSE_WORD(name, word) [CLOSE_##name] = (word),
 	CLOSE_TABLE(CLOSE_WORD)
 #undef CLOSE_WORD
 };

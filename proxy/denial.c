@@ -6,33 +6,33 @@
 enum { BODY_BYTES_MAX = 4096, TEXT_BYTES = 512 };
 
 static const char *const fixes[REASON_COUNT] = {
-	[REASON_METADATA_PROXIED] = "ask for tokens at the agent's own token "
-	                            "endpoint; `wayleave env` sets it",
+	[REASON_METADATA_PROXIED] =
+	    "ask for tokens at the agent's own token endpoint; `wayleave env` sets it",
 	[REASON_PLAINTEXT] = "use https",
 	[REASON_IP_LITERAL] = "use the host name",
 	[REASON_BAD_REQUEST] = "correct the request; the agent repairs none",
 	[REASON_BAD_HOST] = "use an ASCII host name",
 	[REASON_BAD_AUTHORITY] = "name the destination as HOST:PORT",
-	[REASON_LIMIT_REACHED] = "close idle connections, or have the "
-	                         "operator raise the limit",
+	[REASON_LIMIT_REACHED] =
+	    "close idle connections, or have the operator raise the limit",
 	[REASON_RATE_LIMITED] = "send fewer requests, then try again",
-	[REASON_AUDIT_UNAVAILABLE] = "the operator must make the audit file "
-	                             "writable; it heals by itself",
+	[REASON_AUDIT_UNAVAILABLE] =
+	    "the operator must make the audit file writable; it heals by itself",
 	[REASON_NOT_READY] = "try again shortly",
 	[REASON_CREDENTIAL_UNAVAILABLE] = "try again shortly",
-	[REASON_DNS_NXDOMAIN] = "check the name; the operator can check the "
-	                        "private zone's records",
-	[REASON_DNS_NODATA] = "check the name; the operator can check the "
-	                      "private zone's records",
-	[REASON_DNS_SERVFAIL] = "try again; the operator can check the name "
-	                        "server with `wayleave doctor`",
-	[REASON_DNS_TIMEOUT] = "try again; the operator can check the name "
-	                       "server with `wayleave doctor`",
+	[REASON_DNS_NXDOMAIN] =
+	    "check the name; the operator can check the private zone's records",
+	[REASON_DNS_NODATA] =
+	    "check the name; the operator can check the private zone's records",
+	[REASON_DNS_SERVFAIL] =
+	    "try again; the operator can check the name server with `wayleave doctor`",
+	[REASON_DNS_TIMEOUT] =
+	    "try again; the operator can check the name server with `wayleave doctor`",
 	[REASON_CONNECT_REFUSED] = "check the port, and that the service runs",
-	[REASON_CONNECT_TIMEOUT] = "the operator can check routes and network "
-	                           "security groups to the private endpoint",
-	[REASON_CONNECT_UNREACHABLE] = "the operator can check routes to the "
-	                               "private endpoint",
+	[REASON_CONNECT_TIMEOUT] =
+	    "the operator can check routes and network security groups to the private endpoint",
+	[REASON_CONNECT_UNREACHABLE] =
+	    "the operator can check routes to the private endpoint",
 	[REASON_UPSTREAM_RESET] = "try again",
 	[REASON_SNI_MISSING] = "use a client that sends the host name (SNI)",
 	[REASON_SNI_MISMATCH] = "ask for the host that the TLS session names",
@@ -65,7 +65,7 @@ put_name(struct buf *out, const char *name)
 	for (const char *p = name; *p != '\0'; p++) {
 		if (*p == '"' || *p == '\\')
 			buf_putc(out, '\\');
-		buf_putc(out, *p < 0x20 || *p > 0x7e ? '?' : *p);
+		buf_put(out, *p < 0x20 || *p > 0x7e ? "?" : p, 1);
 	}
 	buf_putc(out, '"');
 }
@@ -180,7 +180,7 @@ put_body(struct buf *out, const struct denial *d, int status, bool with_fix)
 	struct buf detail;
 	struct jsonw w;
 
-	buf_init(&detail, TEXT_BYTES * 2);
+	buf_init(&detail, (size_t)TEXT_BYTES * 2);
 	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
 	buf_printf(&detail, "urn:wayleave:reason:%s", reason_code(d->code));
@@ -226,7 +226,7 @@ denial_render(const struct denial *d, struct buf *out)
 	if (buf_status(&body) == E_LIMIT) {
 		/* The fix stands in its own member already. */
 		buf_release(&body);
-		buf_init(&body, 2 * BODY_BYTES_MAX);
+		buf_init(&body, (size_t)BODY_BYTES_MAX * 2);
 		put_body(&body, d, status, false);
 	}
 	put_head(out, d, status, body.n);

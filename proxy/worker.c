@@ -158,7 +158,8 @@ worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p)
 static void
 worker_arm_tick(struct proxy_worker *w)
 {
-	const struct timeval tv = { .tv_usec = WORKER_TICK_MS * 1000 };
+	const struct timeval tv = { .tv_usec =
+		                        (suseconds_t)WORKER_TICK_MS * 1000 };
 
 	if (evtimer_add(&w->tick, &tv) != 0)
 		log_error("no timer: deadlines are late");
