@@ -10,8 +10,9 @@
 
 enum { MAX_BYTES = 64 << 20, BLOCK_BYTES = 65536 };
 
-const char policy_file_default_config[] = SYSCONFDIR "/wayleave/wayleave.json";
-const char policy_file_default[] = SYSCONFDIR "/wayleave/policy.json";
+/* The same as the daemon's own default. */
+const char policy_file_default_config[] = "/etc/wayleave/wayleave.json";
+const char policy_file_default[] = "/etc/wayleave/policy.json";
 
 void
 policy_file_put_safe(FILE *to, const char *text)

@@ -1,4 +1,5 @@
 /* `wayleave why`: would this pass, by which rule, and if not what would. */
+#include "agent/cli.h"
 #include "agent/control_client.h"
 #include "agent/policy_file.h"
 #include "agent/verbs.h"
@@ -76,6 +77,18 @@ take_resolves(
 	return st;
 }
 
+static void
+add_group_question(json_t *question, const char *group)
+{
+	json_t *groups = json_object_get(question, "groups");
+
+	if (groups == NULL) {
+		groups = json_array();
+		(void)json_object_set_new(question, "groups", groups);
+	}
+	(void)json_array_append_new(groups, json_string(group));
+}
+
 static enum status
 take_fact(struct why_options *o, int opt, const char *name,
     struct status_detail *detail)
@@ -90,6 +103,7 @@ take_fact(struct why_options *o, int opt, const char *name,
 		o->has_user = true;
 		return why_request_user(w, optarg, detail);
 	case OPT_GROUP:
+		add_group_question(o->question, optarg);
 		return why_request_group(w, optarg, detail);
 	case OPT_AT:
 		return why_request_at(w, optarg, detail);
@@ -387,7 +401,7 @@ int
 verb_why(int argc, char **argv)
 {
 	struct why_options o = {
-		.socket = RUNSTATEDIR "/wayleave/control.sock",
+		.socket = CLI_CONTROL,
 		.request = calloc(1, sizeof *o.request),
 		.question = json_object(),
 	};
