@@ -170,6 +170,107 @@ a_client_that_leaves_ends_its_upstream(void **state)
 	fake_stop();
 }
 
+static void
+a_broker_that_fails_gives_no_answer_of_its_own(void **state)
+{
+	static const char body[] =
+	    "GET http://169.254.169.254/metadata/identity/oauth2/token "
+	    "HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx";
+	static const char request[] =
+	    "GET http://169.254.169.254/metadata/identity/oauth2/token "
+	    "HTTP/1.1\r\nHost: a\r\n\r\n";
+
+	(void)state;
+	fake_start(body);
+	assert_null(fake.ask);
+	assert_non_null(strstr(fake_client_got(), "400 Denied BAD_REQUEST"));
+	fake_stop();
+
+	fake_start(request);
+	fake.ask->wait.done(&fake.ask->wait, E_IO);
+	fake_turn();
+	assert_true(fake.done);
+	assert_string_equal(fake_client_got(), "");
+	fake_stop();
+
+	fake_start("");
+	fake.ask_status = E_LIMIT;
+	fake_client_says(request);
+	assert_non_null(strstr(fake_client_got(), "503 Denied LIMIT_REACHED"));
+	fake_stop();
+}
+
+static void
+an_upstream_that_goes_while_we_ask_is_replaced(void **state)
+{
+	(void)state;
+	fake_start(GET_A);
+	fake_upstream_says(OK_3);
+	(void)fake_client_got();
+	/* Nothing of it was sent, so that even this may go elsewhere. */
+	fake.hold = true;
+	fake_client_says("POST http://a.example/ HTTP/1.1\r\nHost: a\r\n"
+	                 "Content-Length: 2\r\n\r\nhi");
+	fake_upstream_closes();
+	fake_release();
+	assert_int_equal(fake.dialled, 2);
+	assert_non_null(strstr(fake_upstream_got(), "\r\n\r\nhi"));
+	fake_upstream_says(OK_3);
+	assert_non_null(strstr(fake_client_got(), "200 OK"));
+	fake_stop();
+}
+
+static void
+a_flood_of_interim_answers_is_cut(void **state)
+{
+	(void)state;
+	fake_start(GET_A);
+	(void)fake_upstream_got();
+	for (int i = 0; i < 33; i++) {
+		fake_upstream_says("HTTP/1.1 102 Processing\r\n\r\n");
+		(void)fake_client_got();
+	}
+	assert_true(fake_upstream_at_end());
+	assert_int_equal(fake.ended[0].code, REASON_UPSTREAM_PROTOCOL);
+	fake_stop();
+}
+
+static void
+a_rule_that_expires_ends_its_message(void **state)
+{
+	(void)state;
+	fake_start("");
+	fake.snapshot.limits.idle_ms = 60000;
+	fake.expires_s = 1;
+	fake.allowed = false;
+	fake_client_says(GET_A);
+	assert_false(fake.done);
+	turn_for_ms(1200);
+	assert_true(fake.done);
+	assert_string_equal(fake.ended[0].close, "policy");
+	fake_stop();
+}
+
+static void
+leaving_while_asked_about_is_noticed(void **state)
+{
+	(void)state;
+	fake_start("");
+	fake.hold = true;
+	fake_client_says(GET_A);
+	(void)close(fake.client_fd);
+	fake.client_fd = -1;
+	fake_turn();
+	fake_release();
+	fake_turn();
+	/* A half-closed client may still read; a gone one is found by then. */
+	if (!fake.done)
+		fake_upstream_says(OK_3);
+	assert_true(fake.done);
+	assert_string_equal(fake.ended[0].close, "client");
+	fake_stop();
+}
+
 int
 main(void)
 {
@@ -182,6 +283,13 @@ main(void)
 		cmocka_unit_test(a_reload_ends_what_is_no_longer_allowed),
 		cmocka_unit_test(draining_lets_the_message_end),
 		cmocka_unit_test(a_client_that_leaves_ends_its_upstream),
+		cmocka_unit_test(
+		    a_broker_that_fails_gives_no_answer_of_its_own),
+		cmocka_unit_test(
+		    an_upstream_that_goes_while_we_ask_is_replaced),
+		cmocka_unit_test(a_flood_of_interim_answers_is_cut),
+		cmocka_unit_test(a_rule_that_expires_ends_its_message),
+		cmocka_unit_test(leaving_while_asked_about_is_noticed),
 	};
 	return cmocka_run_group_tests_name("forward_end", tests, NULL, NULL);
 }

@@ -147,8 +147,21 @@ request_start(const struct request_params *params,
 	if (fake.code == REASON_NONE && !r->log.reused)
 		request_dial(r);
 	(void)evtimer_assign(&r->turn, fake.base, request_on_turn, r);
-	event_active(&r->turn, EV_TIMEOUT, 1);
+	if (fake.hold)
+		fake.held = r;
+	else
+		event_active(&r->turn, EV_TIMEOUT, 1);
 	return r;
+}
+
+void
+fake_release(void)
+{
+	assert_non_null(fake.held);
+	event_active(&fake.held->turn, EV_TIMEOUT, 1);
+	fake.held = NULL;
+	fake.hold = false;
+	fake_turn();
 }
 
 int
@@ -255,7 +268,7 @@ broker_ask(void *ctx, struct proxy_broker_ask *ask)
 	(void)ctx;
 	fake.ask = ask;
 	assert_true(slice_copy(ask->head, fake.ask_head, sizeof fake.ask_head));
-	return OK;
+	return fake.ask_status;
 }
 
 static void

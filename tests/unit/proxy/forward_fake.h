@@ -31,7 +31,10 @@ struct fake {
 	unsigned started, dialled;
 	struct fake_end ended[FAKE_LOG_MAX];
 	size_t n_ended;
+	bool hold; /**< answers wait for fake_release() */
+	struct request *held;
 	/* The broker. */
+	enum status ask_status;
 	struct proxy_broker_ask *ask;
 	char ask_head[512];
 	bool ask_cancelled;
@@ -42,6 +45,8 @@ extern struct fake fake;
 /** A forward with @first already read; limits in milliseconds. */
 void fake_start(const char *first);
 void fake_stop(void);
+/** Lets the held answer come. */
+void fake_release(void);
 /** Turns the loop until nothing moves any more. */
 void fake_turn(void);
 void fake_client_says(const char *text);
