@@ -39,6 +39,14 @@ config_restart_keys(const struct config *old, const struct config *new,
 	add_name(out, out_bytes, old->workers != new->workers, "workers");
 	add_name(out, out_bytes, strcmp(old->audit.file, new->audit.file) != 0,
 	    "audit.file");
+	add_name(out, out_bytes,
+	    old->audit.deny_on_failure != new->audit.deny_on_failure,
+	    "audit.on_failure");
+	add_name(out, out_bytes,
+	    old->audit.rotate_bytes != new->audit.rotate_bytes,
+	    "audit.rotate_bytes");
+	add_name(
+	    out, out_bytes, old->audit.keep != new->audit.keep, "audit.keep");
 	add_name(out, out_bytes, strcmp(old->state_dir, new->state_dir) != 0,
 	    "state_dir");
 	add_name(out, out_bytes,

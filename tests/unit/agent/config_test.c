@@ -202,7 +202,8 @@ names_the_keys_that_need_a_restart(void **state)
 {
 	struct config *a = parse("{\"version\": 1}");
 	struct config *b = parse("{\"version\": 1, \"workers\": 2, \"listen\": "
-	                         "{\"admin\": [\"127.0.0.1:1\"]}, \"limits\": "
+	                         "{\"admin\": [\"127.0.0.1:1\"]}, \"audit\": "
+	                         "{\"on_failure\": \"continue\"}, \"limits\": "
 	                         "{\"connections\": 5}}");
 	char keys[256];
 
@@ -210,11 +211,12 @@ names_the_keys_that_need_a_restart(void **state)
 	assert_non_null(a);
 	assert_non_null(b);
 	config_restart_keys(a, b, keys, sizeof keys);
-	assert_string_equal(keys, "listen, workers");
+	assert_string_equal(keys, "listen, workers, audit.on_failure");
 	config_keep_fixed(b, a);
 	config_restart_keys(a, b, keys, sizeof keys);
 	assert_string_equal(keys, "");
 	assert_int_equal(b->limits.connections, 5);
+	assert_true(b->audit.deny_on_failure);
 	config_destroy(a);
 	config_destroy(b);
 }
