@@ -150,6 +150,7 @@ class Lab:
 
     def keep(self):
         """Leave it running when this process ends."""
+        (self.folder / "kept").write_text(str(self.pid))
         self.call("keep")
 
     def close(self):
@@ -173,8 +174,10 @@ class Lab:
 def _sweep(top):
     """Remove the folders of labs whose driver is gone."""
     for folder in top.glob("*-*"):
-        pid = folder.name.split("-")[0]
-        if not pid.isdigit() or Path(f"/proc/{pid}").exists():
+        pids = [folder.name.split("-")[0]]
+        if (folder / "kept").exists():
+            pids.append((folder / "kept").read_text())
+        if any(Path(f"/proc/{p}").exists() for p in pids):
             continue
         shutil.rmtree(folder, ignore_errors=True)
 
