@@ -120,6 +120,29 @@ def test_the_audit_verifies_and_a_flipped_byte_does_not(agent):
     assert agent.cli(*argv, user="root").code == 1
 
 
+def test_a_full_disk_denies_and_heals_by_itself(agent):
+    def resize(size):
+        argv = ["mount", "-o", f"remount,size={size}", "/var/log/wayleave"]
+        assert agent.lab.run_as("root", argv).code == 0
+
+    used = len(agent.lab.read(lab_daemon.AUDIT))
+    resize(used // 4096 * 4096 + 4096)
+    codes = set()
+    try:
+        for _ in range(12):
+            (answer,) = agent.probe({"host": names.ACCT1})
+            if answer["status"] != 200:
+                codes.add(json.loads(answer["body"])["code"])
+        assert codes == {"AUDIT_UNAVAILABLE"}
+    finally:
+        resize("64m")
+    end = time.monotonic() + 10
+    while agent.probe({"host": names.ACCT1})[0]["status"] != 200:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert verify(agent).code == 0
+
+
 def test_term_drains_and_exits_0(agent):
     assert agent.stop(signal.SIGTERM) == 0
     assert agent.records()[-1]["event"] in ("stop", "checkpoint")

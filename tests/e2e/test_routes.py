@@ -121,3 +121,15 @@ def test_the_first_flight_is_judged(agent, code):
     record = [r for r in agent.records() if r.get("code") == code][-1]
     assert record["verdict"] == "deny"
     assert record["host"] == names.ACCT1
+
+
+def test_a_unix_socket_tells_the_pid_too(agent):
+    from lab import daemon
+
+    request = {"host": names.ACCT1, "proxy": daemon.PROXY_SOCKET}
+    (answer,) = agent.probe(request)
+    assert answer["status"] == 200
+    record = [r for r in agent.records() if r["event"] == "open"][-1]
+    assert record["listener"] == f"unix:{daemon.PROXY_SOCKET}"
+    assert record["workload"]["user"] == "alice"
+    assert record["workload"]["pid"] > 1

@@ -1,5 +1,7 @@
 """After all of the rest: no piece of a token is anywhere it must not be."""
 
+import pytest
+
 
 def test_a_planted_token_is_found(azure):
     token = azure.call("mint", resource="https://planted.example")
@@ -15,8 +17,15 @@ def test_no_token_in_files_environments_or_command_lines(azure, agent):
     assert azure.call("leaks") == []
 
 
-def test_no_token_in_journal_or_error_bodies(azure, agent, imds):
-    imds("no_token")
+@pytest.mark.parametrize("fault", ["expired", "truncated", "no_token"])
+def test_no_token_in_journal_or_error_bodies(azure, agent, imds, fault):
+    """The platform's bad answer holds a token; ours must not."""
+    imds(fault)
+    url = "http://127.0.0.1:3181/metadata/identity/oauth2/token"
+    url += "?api-version=2018-02-01"
+    url += f"&resource=https://fault-{fault}.lab.example"
+    argv = ["curl", "-sSi", "-m", "20", "-H", "Metadata: true", url]
+    answer = azure.run_as("alice", argv).out
+    assert " 503 " in answer.splitlines()[0]
     needles = azure.call("secrets")
-    journal = agent.journal()
-    assert not [n for n in needles if n in journal]
+    assert not [n for n in needles if n in answer + agent.journal()]

@@ -11,6 +11,7 @@ from . import names, paths, services, zones
 from .driver import LabError
 
 ETC = paths.INSIDE / "etc" / "wayleave"
+PROXY_SOCKET = "/run/wayleave/proxy.sock"
 AUDIT = "/var/log/wayleave/audit.jsonl"
 BUILD = paths.SRC / os.environ.get("WAYLEAVE_BUILD", "build")
 DAEMON = BUILD / "wayleaved"
@@ -20,7 +21,7 @@ CONFIG = {
     "version": 1,
     "name": "wayleave",
     "listen": {
-        "proxy": ["127.0.0.1:3180"],
+        "proxy": ["127.0.0.1:3180", f"unix:{PROXY_SOCKET}"],
         "broker": ["127.0.0.1:3181"],
         "admin": ["127.0.0.1:3182"],
         "control": "/run/wayleave/control.sock",
@@ -50,7 +51,10 @@ CONFIG = {
 FRESH = ["https://life.lab.example"]
 FRESH += [
     f"https://fault-{f}.lab.example"
-    for f in ("400", "429", "500", "hang", "garbage")
+    for f in (
+        *("400", "429", "500", "hang", "garbage"),
+        *("expired", "truncated", "no_token"),
+    )
 ]
 
 

@@ -2,7 +2,7 @@
 
 Reads a JSON list of requests on stdin: {"host", "port", "sni", "get",
 "head" (sent instead of the CONNECT), "raw" (sent instead of TLS), "socks",
-"proxy" ([address, port]), "ca"}. Prints one JSON answer a line.
+"proxy" ([address, port] or a Unix socket's path), "ca"}. Prints one JSON answer a line.
 """
 
 import json
@@ -88,12 +88,20 @@ def inside(sock, request, answer):
         answer["tls_error"] = str(e)
 
 
+def connect(proxy):
+    if not isinstance(proxy, str):
+        return socket.create_connection(tuple(proxy), LIMIT_S)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(LIMIT_S)
+    sock.connect(proxy)
+    return sock
+
+
 def probe(request):
     start = time.monotonic()
-    address = tuple(request.get("proxy", ("127.0.0.1", 3180)))
     answer = {}
     try:
-        with socket.create_connection(address, LIMIT_S) as sock:
+        with connect(request.get("proxy", ("127.0.0.1", 3180))) as sock:
             if request.get("socks"):
                 answer = socks(sock, request)
                 opened = answer["socks"] == 0
