@@ -305,10 +305,46 @@ audit_chain_flush(struct audit_chain *c)
 }
 
 void
+audit_chain_reopen(struct audit_chain *c)
+{
+	struct audit_file next;
+	struct status_detail why;
+
+	if (c->file.fd < 0 || audit_file_in_place(&c->file))
+		return;
+	if (c->unsigned_records > 0)
+		(void)chain_checkpoint(c);
+	if (audit_file_open(&next, c->settings.file, &why) != OK) {
+		log_error("audit: %s; still writing the old file", why.text);
+		return;
+	}
+	audit_file_close(&c->file);
+	c->file = next;
+	c->rotations++;
+	log_notice("audit: %s opened anew", c->file.path);
+}
+
+/** Once a second: records in a file without a name would be lost. */
+static void
+chain_look(struct audit_chain *c)
+{
+	int64_t now = clock_boot_ms(c->clock);
+
+	if (now < c->look_at_ms)
+		return;
+	c->look_at_ms = now + 1000;
+	if (!audit_file_was_removed(&c->file))
+		return;
+	log_error("audit: %s was removed", c->file.path);
+	audit_chain_reopen(c);
+}
+
+void
 audit_chain_tick(struct audit_chain *c)
 {
 	if (!c->healthy)
 		return;
+	chain_look(c);
 	if (audit_chain_due_ms(c) == 0)
 		(void)chain_checkpoint(c);
 	if (c->healthy && c->settings.rotate_bytes > 0 &&
@@ -343,26 +379,6 @@ audit_chain_probe(struct audit_chain *c)
 	if (c->file.dirty && audit_file_cut(&c->file, c->file.size) != OK)
 		return;
 	(void)chain_checkpoint(c);
-}
-
-void
-audit_chain_reopen(struct audit_chain *c)
-{
-	struct audit_file next;
-	struct status_detail why;
-
-	if (c->file.fd < 0 || audit_file_in_place(&c->file))
-		return;
-	if (c->unsigned_records > 0)
-		(void)chain_checkpoint(c);
-	if (audit_file_open(&next, c->settings.file, &why) != OK) {
-		log_error("audit: %s; still writing the old file", why.text);
-		return;
-	}
-	audit_file_close(&c->file);
-	c->file = next;
-	c->rotations++;
-	log_notice("audit: %s opened anew", c->file.path);
 }
 
 void

@@ -40,6 +40,7 @@ struct audit_chain {
 	int64_t journal_at_ms; /**< when a head was last logged */
 	uint64_t rotations;
 	int64_t rotate_after_ms; /**< after a failed one, not before */
+	int64_t look_at_ms; /**< when the file's name is looked for again */
 	bool healthy;
 	char last_error[160];
 };
@@ -60,7 +61,10 @@ bool audit_chain_add(struct audit_chain *c, struct slice members) ATTR_MUST_USE;
  */
 size_t audit_chain_flush(struct audit_chain *c);
 
-/** A checkpoint if one is due by count or time. */
+/**
+ * A checkpoint if one is due by count or time, a rotation by size, and a new
+ * file when somebody removed this one.
+ */
 void audit_chain_tick(struct audit_chain *c);
 /** How long until one is due; -1: nothing to sign. */
 int64_t audit_chain_due_ms(const struct audit_chain *c);

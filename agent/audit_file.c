@@ -262,6 +262,14 @@ audit_file_in_place(const struct audit_file *f)
 	    at_path.st_ino == open_one.st_ino;
 }
 
+bool
+audit_file_was_removed(const struct audit_file *f)
+{
+	struct stat st;
+
+	return f->fd >= 0 && fstat(f->fd, &st) == 0 && st.st_nlink == 0;
+}
+
 enum status
 audit_file_rotate(struct audit_file *f, int64_t unix_ns, uint64_t seq)
 {

@@ -50,6 +50,8 @@ enum status audit_file_cut(struct audit_file *f, uint64_t size) ATTR_MUST_USE;
 
 /** Whether f->path still names the open file. */
 bool audit_file_in_place(const struct audit_file *f);
+/** Whether no name is left of the open file: what is written is lost. */
+bool audit_file_was_removed(const struct audit_file *f);
 
 /**
  * audit.jsonl becomes audit.YYYYMMDDTHHMMSSZ-SEQ.jsonl and a new file takes

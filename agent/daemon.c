@@ -268,6 +268,7 @@ run_loaded(struct daemon *d, struct policy *policy)
 	log_set_level(d->config->log_level);
 	signals_block(SIG_BLOCK);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* the audit gets EFBIG and heals */
 	d->base = event_base_new();
 	st = d->base == NULL ? E_NOMEM : daemon_make(d, policy, &detail);
 	if (st == OK && !make_events(d))

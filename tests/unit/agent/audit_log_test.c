@@ -296,6 +296,28 @@ a_log_cut_below_the_signed_head_goes_on_with_a_gap(void **state)
 	buf_release(&b);
 }
 
+/** Records go on into a new file, and the gap shows. */
+static void
+a_removed_file_is_made_anew(void **state)
+{
+	struct audit_fixture *f = *state;
+	struct audit_log *log = audit_fixture_open(f);
+	struct buf b;
+
+	audit_fixture_append(log, 3);
+	assert_int_equal(unlink(f->settings.file), 0);
+	for (int i = 0; i < 300 && access(f->settings.file, F_OK) != 0; i++) {
+		audit_fixture_append(log, 1);
+		sleep_ms(10);
+	}
+	audit_fixture_append(log, 2);
+	audit_log_close(log);
+	b = audit_fixture_read(f, "audit.jsonl");
+	assert_true(audit_fixture_lines(buf_slice(&b)) >= 3);
+	assert_true(b.n > 0);
+	buf_release(&b);
+}
+
 enum { THREADS = 4, EACH = 2000 };
 
 static atomic_uint answered;
@@ -374,6 +396,7 @@ main(void)
 		CASE(reopen_goes_on_in_a_new_file_when_the_old_was_moved),
 		CASE(checkpoints_come_by_count_and_by_time),
 		CASE(a_log_cut_below_the_signed_head_goes_on_with_a_gap),
+		CASE(a_removed_file_is_made_anew),
 		CASE(many_threads_lose_nothing),
 		CASE(a_record_that_is_too_long_is_refused),
 	};
