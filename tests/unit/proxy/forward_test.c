@@ -163,8 +163,8 @@ static void
 broken_answers_are_502_and_close_the_upstream(void **state)
 {
 	static const char *const answers[] = {
-		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
-		"Content-Length: 4\r\n\r\nabc",
+		("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
+		 "Content-Length: 4\r\n\r\nabc"),
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nA: b\n\r\n",
 		"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
