@@ -47,6 +47,18 @@ harden_process(struct status_detail *detail)
 	return OK;
 }
 
+/* What the drop-in for `exes` gives: nothing is left to drop then. */
+static bool
+has_only_ptrace(void)
+{
+	for (unsigned cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (cap != CAP_SYS_PTRACE &&
+		    (capng_have_capability(CAPNG_EFFECTIVE, cap) == 1 ||
+		        capng_have_capability(CAPNG_PERMITTED, cap) == 1))
+			return false;
+	return true;
+}
+
 enum status
 harden_capabilities(bool uses_exes, struct status_detail *detail)
 {
@@ -55,9 +67,14 @@ harden_capabilities(bool uses_exes, struct status_detail *detail)
 	if (capng_get_caps_process() != 0)
 		return status_set(
 		    detail, E_INTERNAL, "capabilities cannot be read");
+	/* Under the unit there are none, and capset(2) is filtered. */
+	if (capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
+		return OK;
 	can_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) == 1;
 	keep_ptrace = (uses_exes || geteuid() != 0) &&
 	    capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_PTRACE) == 1;
+	if (keep_ptrace && has_only_ptrace())
+		return OK;
 	capng_clear(can_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
 	if (keep_ptrace &&
 	    capng_update(CAPNG_ADD,
