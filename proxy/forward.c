@@ -126,7 +126,7 @@ forward_time_out(struct forward *f)
 		"the head did not come in time" };
 
 	if (f->state == FORWARD_HEAD && f->client.in.n > 0)
-		forward_refuse(f, &late, SLICE(""));
+		forward_refuse(f, &late, NULL);
 	else if (f->state == FORWARD_EXCHANGE && !f->x.answer_began)
 		forward_exchange_fail(f, REASON_CONNECT_TIMEOUT, CLOSE_IDLE);
 	else

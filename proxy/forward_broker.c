@@ -36,7 +36,7 @@ forward_broker_ask(struct forward *f, const struct forward_request *r)
 	enum status st;
 
 	if (r->framing.body == HTTP1_BODY_CHUNKED || r->framing.length > 0) {
-		forward_refuse(f, &body, r->http.method);
+		forward_refuse(f, &body, r);
 		return;
 	}
 	buf_init(&head, f->x.head.max);
@@ -52,7 +52,7 @@ forward_broker_ask(struct forward *f, const struct forward_request *r)
 	buf_release(&head);
 	f->ask.head = (struct slice){ 0 };
 	if (st != OK) {
-		forward_refuse(f, &busy, r->http.method);
+		forward_refuse(f, &busy, r);
 		return;
 	}
 	f->asking_broker = true;

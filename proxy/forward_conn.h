@@ -100,9 +100,9 @@ void forward_open_upstream(struct forward *f, int fd);
 void forward_read_head(struct forward *f);
 /** Asks request.c about the message, with or without the idle upstream. */
 void forward_ask(struct forward *f, bool reuse);
-/** Refuses what request.c never saw, with its record. */
-void forward_refuse(
-    struct forward *f, const struct forward_fault *fault, struct slice method);
+/** Refuses what request.c never saw, with its record; @r may be NULL. */
+void forward_refuse(struct forward *f, const struct forward_fault *fault,
+    const struct forward_request *r);
 
 /* forward_exchange.c */
 

@@ -183,8 +183,13 @@ forward_head_read(struct slice head, const char *name,
 	struct http1_error error = { .status = 400 };
 
 	out->answer_here = false;
-	if (http1_parse_request(head, &out->http, &error) != OK ||
-	    http1_request_framing(&out->http, &out->framing, &error) != OK)
+	out->uri = (struct uri){ .scheme = URI_HTTP };
+	if (http1_parse_request(head, &out->http, &error) != OK) {
+		out->http.method = (struct slice){ .n = 0 };
+		return fail(
+		    fault, REASON_BAD_REQUEST, error.status, error.detail);
+	}
+	if (http1_request_framing(&out->http, &out->framing, &error) != OK)
 		return fail(
 		    fault, REASON_BAD_REQUEST, error.status, error.detail);
 	if (check_target(out, fault) != OK ||

@@ -24,7 +24,8 @@ struct forward_request {
 /**
  * Parses and checks @head: absolute-form http only, a sound Host, framing
  * with one reading, no hop-by-hop abuse, not through @name before. E_SYNTAX
- * with @fault. Source: RFC 9112 3.2, 6.3; RFC 9110 7.6.
+ * with @fault; then the method and the authority in @out are set as far as
+ * they could be read, and empty else. Source: RFC 9112 3.2, 6.3; RFC 9110 7.6.
  */
 enum status forward_head_read(struct slice head, const char *name,
     struct forward_request *out, struct forward_fault *fault) ATTR_MUST_USE;

@@ -6,19 +6,24 @@
 static const struct addr metadata_address = { ADDR_V4, { 169, 254, 169, 254 } };
 
 void
-forward_refuse(
-    struct forward *f, const struct forward_fault *fault, struct slice method)
+forward_refuse(struct forward *f, const struct forward_fault *fault,
+    const struct forward_request *r)
 {
-	const struct request_refusal what = { .worker = f->worker,
+	struct request_refusal what = { .worker = f->worker,
 		.protocol = REQUEST_FORWARD,
 		.peer = f->peer,
 		.listener = f->listener,
 		.code = fault->code,
 		.detail = fault->detail,
-		.status = fault->status,
-		.method = method };
+		.status = fault->status };
 	struct buf out;
 
+	if (r != NULL)
+		what.method = r->http.method;
+	if (r != NULL && r->uri.authority.host.name[0] != '\0') {
+		what.host = r->uri.authority.host.name;
+		what.port = r->uri.authority.port;
+	}
 	buf_init(&out, FORWARD_DENIAL_BYTES);
 	request_refuse(&what, &out);
 	forward_say_last(f, &out);
@@ -139,7 +144,7 @@ forward_metadata(struct forward *f, const struct forward_request *r)
 	    slice_is(r->uri.path, "/metadata/identity/oauth2/token"))
 		forward_broker_ask(f, r);
 	else
-		forward_refuse(f, &refused, r->http.method);
+		forward_refuse(f, &refused, r);
 }
 
 static bool
@@ -159,12 +164,9 @@ forward_take_head(struct forward *f, struct slice head)
 	const struct forward_fault limit = { REASON_LIMIT_REACHED, 0, NULL };
 	struct forward_fault fault = { REASON_BAD_REQUEST, 0, NULL };
 	struct forward_request r;
-	struct slice method;
 
 	if (forward_head_read(head, f->snapshot->name, &r, &fault) != OK) {
-		method = slice_starts(head, SLICE("HEAD ")) ? SLICE("HEAD")
-		                                            : SLICE("");
-		forward_refuse(f, &fault, method);
+		forward_refuse(f, &fault, &r);
 		return;
 	}
 	if (r.answer_here) {
@@ -177,7 +179,7 @@ forward_take_head(struct forward *f, struct slice head)
 	}
 	forward_accept(f, &r);
 	if (buf_status(&f->x.head) != OK) {
-		forward_refuse(f, &limit, r.http.method);
+		forward_refuse(f, &limit, &r);
 		return;
 	}
 	buf_consume(&f->client.in, head.n);
@@ -205,7 +207,7 @@ forward_read_head(struct forward *f)
 	if (st != OK) {
 		fault = (struct forward_fault){ REASON_BAD_REQUEST,
 			error.status, error.detail };
-		forward_refuse(f, &fault, SLICE(""));
+		forward_refuse(f, &fault, NULL);
 		return;
 	}
 	forward_take_head(f, slice_head(in, end));

@@ -45,6 +45,12 @@ malformed_requests_are_refused_and_end_the_connection(void **state)
 		if (strstr(fake_client_got(), cases[i].answer) == NULL)
 			fail_msg("%s", cases[i].head);
 		assert_int_equal(fake.started, 0);
+		/* The record says as much as could be read. */
+		if (fake.n_ended > 0 &&
+		    fake.ended[0].code == REASON_METADATA_PROXIED)
+			assert_string_equal(fake.ended[0].method, "GET");
+		if (fake.n_ended > 0 && fake.ended[0].code == REASON_LOOP)
+			assert_string_equal(fake.ended[0].host, "a.example");
 		assert_true(fake_client_at_end());
 		fake_stop();
 	}

@@ -244,6 +244,10 @@ request_refuse(const struct request_refusal *refusal, struct buf *out)
 	struct fake_end end = { .code = refusal->code,
 		.status = refusal->status };
 
+	assert_true(slice_copy(refusal->method, end.method, sizeof end.method));
+	if (refusal->host != NULL)
+		(void)snprintf(
+		    end.host, sizeof end.host, "%.60s", refusal->host);
 	log_end(&end);
 	render(refusal->code, refusal->status, out);
 }
