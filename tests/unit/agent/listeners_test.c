@@ -1,0 +1,172 @@
+#include "tests/unit/test.h"
+
+#include "agent/listeners.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { WORKERS = 3 };
+
+struct fixture {
+	char dir[2][64]; /* two runtime folders, as of two daemons */
+	struct config *config[2];
+	uint16_t port;
+};
+
+/* A socket on a free port, closed by the caller. */
+static int
+bind_free(uint16_t *port, bool reuse_port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof sin;
+	const int one = 1;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (reuse_port)
+		assert_int_equal(
+		    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one),
+		    0);
+	assert_int_equal(
+	    bind(fd, (const struct sockaddr *)&sin, sizeof sin), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	*port = ntohs(sin.sin_port);
+	return fd;
+}
+
+static struct config *
+config_of(const char *dir, uint16_t port)
+{
+	static struct policy_issues issues;
+	struct config *c = NULL;
+	char text[512];
+
+	(void)snprintf(text, sizeof text,
+	    "{\"version\": 1, \"runtime_dir\": \"%s\", \"listen\": "
+	    "{\"proxy\": [\"127.0.0.1:%u\"]}}",
+	    dir, (unsigned)port);
+	assert_int_equal(
+	    config_parse(slice_of(text), "/etc/w/w.json", &c, &issues), OK);
+	return c;
+}
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	close(bind_free(&f->port, false));
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(
+		    f->dir[i], sizeof f->dir[i], "/tmp/wayleave-l-XXXXXX");
+		assert_non_null(mkdtemp(f->dir[i]));
+		f->config[i] = config_of(f->dir[i], f->port);
+	}
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(
+		    path, sizeof path, "%s/wayleaved.lock", f->dir[i]);
+		(void)unlink(path);
+		assert_int_equal(rmdir(f->dir[i]), 0);
+		config_destroy(f->config[i]);
+	}
+	free(f);
+	return 0;
+}
+
+static void
+each_worker_gets_its_own_socket_of_one_port(void **state)
+{
+	struct fixture *f = *state;
+	struct listeners l;
+	struct status_detail detail;
+
+	assert_int_equal(
+	    listeners_open(f->config[0], WORKERS, &l, &detail), OK);
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.at[0].n_fds, WORKERS);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		int fd = listener_take(&l.at[0], i);
+		int listening = 0;
+		socklen_t len = sizeof listening;
+
+		assert_true(fd >= 0);
+		assert_int_equal(
+		    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len),
+		    0);
+		assert_int_equal(listening, 1);
+		close(fd);
+	}
+	listeners_close(&l);
+}
+
+static void
+a_taken_port_fails_although_its_owner_would_share_it(void **state)
+{
+	struct fixture *f = *state;
+	struct listeners l;
+	struct status_detail detail;
+	struct config *c;
+	uint16_t port;
+	int other = bind_free(&port, true);
+
+	assert_int_equal(listen(other, 1), 0);
+	c = config_of(f->dir[0], port);
+	assert_int_equal(listeners_open(c, WORKERS, &l, &detail), E_BUSY);
+	assert_non_null(strstr(detail.text, "another program has it"));
+	close(other);
+	assert_int_equal(listeners_open(c, WORKERS, &l, &detail), OK);
+	listeners_close(&l);
+	config_destroy(c);
+}
+
+static void
+a_second_daemon_gets_neither_the_lock_nor_the_port(void **state)
+{
+	struct fixture *f = *state;
+	struct listeners first, second;
+	struct status_detail detail;
+
+	assert_int_equal(
+	    listeners_open(f->config[0], WORKERS, &first, &detail), OK);
+	assert_int_equal(
+	    listeners_open(f->config[0], WORKERS, &second, &detail), E_BUSY);
+	assert_non_null(strstr(detail.text, "wayleaved.lock"));
+	assert_int_equal(
+	    listeners_open(f->config[1], WORKERS, &second, &detail), E_BUSY);
+	assert_non_null(strstr(detail.text, "listen.proxy"));
+	listeners_close(&first);
+	assert_int_equal(
+	    listeners_open(f->config[0], WORKERS, &second, &detail), OK);
+	listeners_close(&second);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    each_worker_gets_its_own_socket_of_one_port, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_taken_port_fails_although_its_owner_would_share_it, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_second_daemon_gets_neither_the_lock_nor_the_port, setup,
+		    teardown),
+	};
+	return cmocka_run_group_tests_name("listeners", tests, NULL, NULL);
+}
