@@ -63,6 +63,18 @@ wiring_fill_proxy(struct wiring *w, struct proxy_ports *out)
 }
 
 static void
+policy_now(void *ctx, struct identity_token_answer *out)
+{
+	const struct wiring_identity *w = ctx;
+	const struct policy *p = w->snapshot->policy;
+
+	out->mode = policy_mode(p) == POLICY_REPORT ? "report" : "enforce";
+	out->policy_generation = w->snapshot->generation;
+	(void)snprintf(out->policy_sha256, sizeof out->policy_sha256, "%s",
+	    policy_sha256(p));
+}
+
+static void
 allow_token(void *ctx, const struct identity_token_question *q,
     struct identity_token_answer *out)
 {
@@ -85,9 +97,7 @@ allow_token(void *ctx, const struct identity_token_question *q,
 		(void)snprintf(
 		    out->identity, sizeof out->identity, "%s", v.identity);
 	(void)snprintf(out->detail, sizeof out->detail, "%s", v.detail);
-	out->policy_generation = w->snapshot->generation;
-	(void)snprintf(out->policy_sha256, sizeof out->policy_sha256, "%s",
-	    policy_sha256(p));
+	policy_now(w, out);
 }
 
 /* Tokens are enforced in both modes, so a would-be denial is one here. */
@@ -172,6 +182,7 @@ wiring_fill_identity(struct wiring_identity *w, struct identity_ports *out)
 {
 	*out = (struct identity_ports){
 		.allow_token = allow_token,
+		.policy_now = policy_now,
 		.host_allowed = host_allowed,
 		.audit_submit = wiring_identity_audit_submit,
 		.audit_cancel = wiring_identity_audit_cancel,

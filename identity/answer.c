@@ -34,6 +34,9 @@ fill_record(const struct answer *a, struct record *r)
 	r->listener = a->listener;
 	r->protocol = "broker";
 	r->ms.total = clock_boot_ms(a->id->clock) - a->started_ms;
+	r->mode = a->grant.mode;
+	r->policy_generation = a->grant.policy_generation;
+	r->policy_sha256 = a->grant.policy_sha256;
 	if (!a->classified)
 		return;
 	r->method = SLICE("GET");
@@ -43,8 +46,6 @@ fill_record(const struct answer *a, struct record *r)
 	r->identity = a->grant.identity;
 	if (a->request.shape == ENDPOINT_DATABRICKS)
 		r->host = a->request.databricks.name;
-	r->policy_generation = a->grant.policy_generation;
-	r->policy_sha256 = a->grant.policy_sha256;
 }
 
 static void
@@ -101,6 +102,8 @@ begin(struct answer *a)
 	a->auditing = false;
 	a->classified = false;
 	record_new_id(a->record_id);
+	if (a->id->ports.policy_now != NULL)
+		a->id->ports.policy_now(a->id->ports.ctx, &a->grant);
 }
 
 void

@@ -302,7 +302,8 @@ conn_is_too_many(const struct conn *c)
 	if (limit == 0)
 		return false;
 	for (const struct conn *o = c->broker->conns; o != NULL; o = o->next)
-		n += o->peer != NULL && o->peer->uid == c->peer->uid;
+		n += o->peer != NULL && o->peer->known == c->peer->known &&
+		    o->peer->uid == c->peer->uid;
 	return n > limit;
 }
 

@@ -60,12 +60,18 @@ struct identity_token_answer {
 	char detail[256];
 	uint64_t policy_generation;
 	char policy_sha256[65];
+	const char *mode; /**< "enforce" or "report": static; NULL unknown */
 };
 
 struct identity_ports {
 	/** The policy's word on one request; pure, at once. */
 	void (*allow_token)(void *ctx, const struct identity_token_question *q,
 	    struct identity_token_answer *out);
+	/**
+	 * The generation, digest and mode in force, for the record of what is
+	 * refused before the policy is asked. NULL: such records name none.
+	 */
+	void (*policy_now)(void *ctx, struct identity_token_answer *out);
 	/** As the proxy's audit port. */
 	enum status (*audit_submit)(
 	    void *ctx, const struct record *rec, struct identity_wait *wait);

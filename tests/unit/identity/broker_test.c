@@ -428,6 +428,25 @@ answers_the_proxys_port_on_imds_paths_only(void **state)
 	world_release(&w);
 }
 
+static void
+names_mode_and_policy_in_every_token_record(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.peer.known = false; /* refused before the policy is asked */
+	(void)world_ask(&w, get(&w, IMDS RES, "Metadata: true\r\n"));
+	assert_string_equal(w.record_mode, "report");
+	assert_int_equal(w.record_generation, 7);
+	w.peer.known = true;
+	w.deny = true;
+	w.record_mode = "";
+	(void)world_ask(&w, get(&w, IMDS RES, "Metadata: true\r\n"));
+	assert_string_equal(w.record_mode, "report");
+	world_release(&w);
+}
+
 int
 main(void)
 {
@@ -452,6 +471,7 @@ main(void)
 		cmocka_unit_test(ends_a_slow_head_and_a_huge_one),
 		cmocka_unit_test(answers_those_who_wait_when_it_drains),
 		cmocka_unit_test(answers_the_proxys_port_on_imds_paths_only),
+		cmocka_unit_test(names_mode_and_policy_in_every_token_record),
 	};
 	bool locked;
 

@@ -32,6 +32,14 @@ allow_token(void *ctx, const struct identity_token_question *q,
 	    q->identity == NULL ? "" : q->identity);
 }
 
+static void
+policy_now(void *ctx, struct identity_token_answer *out)
+{
+	(void)ctx;
+	out->mode = "report";
+	out->policy_generation = 7;
+}
+
 void
 world_audit_done(struct world *w)
 {
@@ -63,6 +71,8 @@ audit_submit(void *ctx, const struct record *rec, struct identity_wait *wait)
 	if (w->audit_fails)
 		return E_IO;
 	w->records++;
+	w->record_mode = rec->mode;
+	w->record_generation = rec->policy_generation;
 	snprintf(w->records_text + n, sizeof w->records_text - n,
 	    "%s %s %s %d;", rec->verdict == RECORD_ALLOW ? "allow" : "deny",
 	    reason_code(rec->code), rec->identity == NULL ? "" : rec->identity,
@@ -240,6 +250,7 @@ world_init(struct world *w)
 		.head_ms = 300,
 		.idle_ms = 1000,
 		.ports = { .allow_token = allow_token,
+		    .policy_now = policy_now,
 		    .audit_submit = audit_submit,
 		    .audit_cancel = audit_cancel,
 		    .peer_lookup = peer_lookup,
