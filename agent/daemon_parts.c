@@ -84,6 +84,7 @@ make_identity(struct daemon *d)
 		.clock = d->clock,
 		.broker_key = d->broker_key,
 		.connections_max = d->config->limits.broker_connections,
+		.connections_per_uid = d->config->limits.connections_per_uid,
 		.head_ms = d->config->timeouts.request_head_ms,
 		.idle_ms = d->config->timeouts.broker_idle_ms };
 	enum status st;
