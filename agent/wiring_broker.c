@@ -16,7 +16,7 @@ struct question {
 	struct mailbox *asker_box;
 	struct proxy_broker_ask *ask; /* the asker's; NULL when cancelled */
 	struct peer peer;             /* strings below or of the userdb */
-	char *unit, *cgroup, *exe;
+	char *unit, *cgroup, *exe, *listener;
 	struct buf head;
 	struct buf response;
 	struct identity_ask inner;
@@ -36,6 +36,7 @@ question_free(struct question *q)
 	free(q->unit);
 	free(q->cgroup);
 	free(q->exe);
+	free(q->listener);
 	buf_release(&q->head);
 	buf_release(&q->response);
 	OPENSSL_cleanse(q, sizeof *q);
@@ -91,7 +92,7 @@ question_arrived(struct mail *m)
 
 	q->inner.wait.done = on_identity_done;
 	q->inner.peer = &q->peer;
-	q->inner.listener = "proxy";
+	q->inner.listener = q->listener;
 	q->inner.head = buf_slice(&q->head);
 	q->inner.response = &q->response;
 	if (desk->identity != NULL) {
@@ -133,7 +134,10 @@ wiring_broker_ask(void *ctx, struct proxy_broker_ask *ask)
 	buf_init_secret(&q->response, RESPONSE_MAX_BYTES);
 	buf_put_slice(&q->head, ask->head);
 	q->mail.deliver = question_arrived;
-	st = question_copy_peer(q, ask->peer) ? buf_status(&q->head) : E_NOMEM;
+	q->listener = strdup(ask->listener != NULL ? ask->listener : "proxy");
+	st = q->listener != NULL && question_copy_peer(q, ask->peer)
+	    ? buf_status(&q->head)
+	    : E_NOMEM;
 	ask->wait.priv = q;
 	if (st == OK)
 		st = mailbox_post(w->desk->box, &q->mail);

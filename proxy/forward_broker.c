@@ -45,6 +45,7 @@ forward_broker_ask(struct forward *f, const struct forward_request *r)
 	buf_init_secret(&f->ask.response, BROKER_ANSWER_BYTES_MAX);
 	f->ask.wait.done = forward_on_broker;
 	f->ask.peer = f->peer;
+	f->ask.listener = f->listener;
 	f->ask.head = buf_slice(&head);
 	st = buf_status(&head);
 	if (st == OK)

@@ -111,6 +111,7 @@ struct proxy_userdb_port {
 struct proxy_broker_ask {
 	struct proxy_wait wait;
 	const struct peer *peer; /**< borrowed until done or cancelled */
+	const char *listener;    /**< for the record; borrowed for the call */
 	struct slice
 	    head; /**< one whole head in origin-form, borrowed for the call */
 	struct buf
