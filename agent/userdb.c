@@ -106,6 +106,13 @@ facts_fill_groups(struct facts *f, const char *user, gid_t gid, char *text)
 	return true;
 }
 
+/* getpwuid_r(3): some systems say "not found" by one of these. */
+static bool
+is_failure(int e)
+{
+	return e != 0 && e != ENOENT && e != ESRCH && e != EBADF && e != EPERM;
+}
+
 /* What the system says now; NULL when it cannot say (try again later). */
 static struct facts *
 facts_ask(uint32_t uid)
@@ -116,8 +123,11 @@ facts_ask(uint32_t uid)
 	struct passwd pw, *found = NULL;
 	bool ok = f != NULL && text != NULL && group_text != NULL;
 
-	if (ok && getpwuid_r(uid, &pw, text, USERDB_TEXT_BYTES, &found) != 0)
-		found = NULL;
+	/* A database that is out of order is no word that nobody is there:
+	 * what was known of the user, deny rules' workloads too, stays. */
+	if (ok)
+		ok = !is_failure(
+		    getpwuid_r(uid, &pw, text, USERDB_TEXT_BYTES, &found));
 	if (ok) {
 		f->user = strdup(found != NULL ? pw.pw_name : "");
 		ok = f->user != NULL;
