@@ -348,7 +348,7 @@ why_past(struct daemon *d, const struct why_asker *asker, const char *id,
 	if (st != OK)
 		return st;
 	if (!asker->is_operator &&
-	    (!f.peer_known || f.uid != asker->peer.uid)) {
+	    (!asker->peer.known || !f.peer_known || f.uid != asker->peer.uid)) {
 		buf_release(&f.members);
 		return E_NOTFOUND;
 	}
