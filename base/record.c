@@ -121,10 +121,17 @@ put_resolved(struct jsonw *w, const struct record *r)
 	jsonw_object_end(w);
 }
 
+static bool
+is_empty(const char *s)
+{
+	return s == NULL || *s == '\0';
+}
+
 static void
 put_injected(struct jsonw *w, const struct record *r)
 {
-	if (r->identity == NULL || *r->identity == '\0') {
+	/* A refused one may have named no identity that we have. */
+	if (is_empty(r->identity) && is_empty(r->audience)) {
 		jsonw_null(w, "injected");
 		return;
 	}

@@ -114,6 +114,26 @@ a_full_record_has_all_members_in_order(void **state)
 	"\"total\":null},\"close\":null,\"policy\":null"
 
 static void
+a_refused_token_names_its_audience_without_an_identity(void **state)
+{
+	struct buf out;
+	struct record r;
+
+	(void)state;
+	record_init(&r, RECORD_TOKEN);
+	r.identity = "";
+	r.audience = "https://x/";
+	buf_init(&out, 4096);
+	record_write(&out, &r);
+	buf_putc(&out, '\0');
+	assert_int_equal(buf_status(&out), OK);
+	assert_non_null(strstr(out.p,
+	    "\"injected\":{\"identity\":null,"
+	    "\"audience\":\"https://x/\",\"token_id\":null}"));
+	buf_release(&out);
+}
+
+static void
 an_unknown_peer_has_no_uid(void **state)
 {
 	const struct peer peer = { .uid = 0, .user = "", .unit = "" };
@@ -177,6 +197,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_record_has_all_members_in_order),
+		cmocka_unit_test(
+		    a_refused_token_names_its_audience_without_an_identity),
 		cmocka_unit_test(an_unknown_peer_has_no_uid),
 		cmocka_unit_test(a_start_has_no_workload),
 		cmocka_unit_test(ids_are_ten_base32_characters_and_differ),
