@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { WORKLOAD_NAMES_MAX = 16 };
+
 /* One record that somebody waits for. Lives from submit to delivery. */
 struct pending {
 	struct mail mail; /* first */
@@ -118,17 +120,25 @@ wiring_identity_audit_submit(
     void *ctx, const struct record *rec, struct identity_wait *wait)
 {
 	struct wiring_identity *w = ctx;
+	const char *names[WORKLOAD_NAMES_MAX];
+	struct record named = *rec;
 	struct pending *p;
 	enum status st;
 
+	/* Identity knows no workloads; the policy does. */
+	named.workload_names = names;
+	named.n_workload_names = rec->peer == NULL
+	    ? 0
+	    : policy_workload_names(
+	          w->snapshot->policy, rec->peer, names, WORKLOAD_NAMES_MAX);
 	if (wait == NULL)
-		return append(w->loop->audit, rec, NULL);
+		return append(w->loop->audit, &named, NULL);
 	p = pending_new(w->loop);
 	if (p == NULL)
 		return E_NOMEM;
 	p->identity = wait;
 	wait->priv = p;
-	st = append(w->loop->audit, rec, p);
+	st = append(w->loop->audit, &named, p);
 	if (st != OK) {
 		wait->priv = NULL;
 		free(p);
