@@ -44,6 +44,14 @@ connect_unix(const struct lab *l, const char *name)
 	return fd;
 }
 
+static void
+send_text(int fd, const char *text)
+{
+	size_t n = strlen(text);
+
+	assert_int_equal(send(fd, text, n, MSG_NOSIGNAL), n);
+}
+
 /* Reads notifications until one holds @word. */
 static bool
 notified(int fd, const char *word)
@@ -128,10 +136,9 @@ takes_its_sockets_from_the_manager_and_leaves_them(void **state)
 	    1);
 	json_decref(r);
 	client = connect_unix(l, "given.sock");
-	assert_true(send(client,
-	                "CONNECT evil.example:443 HTTP/1.1\r\nHost: "
-	                "evil.example:443\r\n\r\n",
-	                63, MSG_NOSIGNAL) > 0);
+	send_text(client,
+	    "CONNECT evil.example:443 HTTP/1.1\r\nHost: "
+	    "evil.example:443\r\n\r\n");
 	assert_true(recv(client, in, sizeof in - 1, 0) > 0);
 	assert_non_null(strstr(in, "Denied HOST_NOT_ALLOWED"));
 	close(client);
@@ -164,11 +171,10 @@ an_open_request_is_waited_for_and_a_second_signal_ends_at_once(void **state)
 	l->pid = lab_spawn(l);
 	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
 	client = connect_unix(l, "proxy.sock");
-	assert_true(send(client,
-	                "CONNECT acct1.blob.core.windows.net:443 "
-	                "HTTP/1.1\r\nHost: "
-	                "acct1.blob.core.windows.net:443\r\n\r\n",
-	                93, MSG_NOSIGNAL) > 0);
+	send_text(client,
+	    "CONNECT acct1.blob.core.windows.net:443 "
+	    "HTTP/1.1\r\nHost: "
+	    "acct1.blob.core.windows.net:443\r\n\r\n");
 	(void)nanosleep(&tick, NULL);
 	assert_int_equal(kill(l->pid, SIGTERM), 0);
 	(void)nanosleep(&tick, NULL);
