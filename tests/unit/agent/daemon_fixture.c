@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -77,6 +78,9 @@ lab_exec(const struct lab *l)
 	(void)snprintf(config, sizeof config, "%s/wayleave.json", l->dir);
 	(void)snprintf(log, sizeof log, "%s/log", l->dir);
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	/* A test that dies must leave nobody who holds its output open. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)dup2(fd, STDOUT_FILENO);
 	(void)dup2(fd, STDERR_FILENO);
 	(void)execl(path, path, "-c", config, (char *)NULL);
 	_exit(127);
