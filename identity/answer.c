@@ -244,6 +244,25 @@ no_token(struct answer *a, enum status st)
 	return OK;
 }
 
+static bool grant(struct answer *a);
+
+/* While it waited a reload may have come: the new policy has the last word,
+ * also where it would now give another identity. */
+static bool
+is_still_granted(struct answer *a)
+{
+	char identity[sizeof a->grant.identity];
+
+	memcpy(identity, a->grant.identity, sizeof identity);
+	if (!grant(a))
+		return false;
+	if (strcmp(identity, a->grant.identity) == 0)
+		return true;
+	refuse(
+	    a, 503, REASON_NOT_READY, "the policy has just changed: ask again");
+	return false;
+}
+
 static void
 on_token(struct cache_wait *w, enum status st)
 {
@@ -253,7 +272,12 @@ on_token(struct cache_wait *w, enum status st)
 	if (st == OK) {
 		a->token = w->token;
 		w->token.secret = NULL;
-		st = record_token(a);
+		if (is_still_granted(a)) {
+			st = record_token(a);
+		} else {
+			secret_unref(a->token.secret);
+			a->token.secret = NULL;
+		}
 	} else {
 		st = no_token(a, st);
 	}

@@ -25,8 +25,10 @@ allow_token(void *ctx, const struct identity_token_question *q,
 
 	snprintf(w->asked_identity, sizeof w->asked_identity, "%s",
 	    q->identity == NULL ? "" : q->identity);
-	out->allowed = !w->deny;
-	out->code = w->deny ? REASON_TOKEN_NOT_ALLOWED : REASON_NONE;
+	w->grants_asked++;
+	out->allowed =
+	    !w->deny && (w->deny_from == 0 || w->grants_asked < w->deny_from);
+	out->code = !out->allowed ? REASON_TOKEN_NOT_ALLOWED : REASON_NONE;
 	snprintf(out->grant, sizeof out->grant, "grant-1");
 	snprintf(out->identity, sizeof out->identity, "%s",
 	    q->identity == NULL ? "" : q->identity);

@@ -32,6 +32,8 @@ struct world {
 	unsigned peers_held;
 	struct event *audit_event;
 	unsigned records;
+	unsigned grants_asked;   /**< calls of allow_token */
+	unsigned deny_from;      /**< from that call on; 0: never */
 	const char *record_mode; /**< of the last one, as is the next */
 	uint64_t record_generation;
 	char records_text[WORLD_TEXT_BYTES]; /**< code and verdict of each */

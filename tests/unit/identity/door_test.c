@@ -190,6 +190,23 @@ uses_no_proxy_and_believes_no_garbage(void **state)
 	world_release(&w);
 }
 
+static void
+withholds_a_token_whose_grant_went_while_it_was_fetched(void **state)
+{
+	struct world w;
+	const char *a;
+
+	(void)state;
+	world_init(&w);
+	world_imds_token(&w, 3600);
+	w.deny_from = 2;
+	a = world_ask(&w, ASK);
+	assert_status(a, "400");
+	assert_null(strstr(a, "access_token"));
+	assert_int_equal(w.grants_asked, 2);
+	world_release(&w);
+}
+
 int
 main(void)
 {
@@ -197,6 +214,8 @@ main(void)
 		cmocka_unit_test(waits_for_the_peer_before_it_reads),
 		cmocka_unit_test(takes_any_host_on_a_unix_socket),
 		cmocka_unit_test(limits_the_connections_of_one_user),
+		cmocka_unit_test(
+		    withholds_a_token_whose_grant_went_while_it_was_fetched),
 		cmocka_unit_test(outlives_clients_that_leave_at_any_moment),
 		cmocka_unit_test(refuses_bodies_and_other_methods),
 		cmocka_unit_test(uses_no_proxy_and_believes_no_garbage),
