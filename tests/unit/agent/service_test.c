@@ -52,16 +52,6 @@ send_text(int fd, const char *text)
 	assert_int_equal(send(fd, text, n, MSG_NOSIGNAL), n);
 }
 
-static void
-ask_for(int fd, const char *authority)
-{
-	char head[256];
-	int n = snprintf(head, sizeof head,
-	    "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", authority, authority);
-
-	assert_int_equal(send(fd, head, (size_t)n, MSG_NOSIGNAL), n);
-}
-
 /* Reads notifications until one holds @word. */
 static bool
 notified(int fd, const char *word)
