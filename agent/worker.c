@@ -9,6 +9,16 @@
 
 enum { MAILBOX_MAX = 4096, BEAT_S = 1 };
 
+/* A message down to the worker. */
+struct order {
+	struct mail mail; /* first */
+	struct worker *worker;
+	struct proxy_snapshot *snapshot;
+	struct mailbox *control;
+	void (*done)(void *arg);
+	void *arg;
+};
+
 struct worker {
 	pthread_t thread;
 	bool has_thread;
@@ -23,16 +33,7 @@ struct worker {
 	_Atomic int64_t beat_ms;
 	_Atomic size_t connections;
 	struct mail stop;
-};
-
-/* A message down to the worker. */
-struct order {
-	struct mail mail; /* first */
-	struct worker *worker;
-	struct proxy_snapshot *snapshot;
-	struct mailbox *control;
-	void (*done)(void *arg);
-	void *arg;
+	struct order drain; /* the one there is, so that none is lost */
 };
 
 static void
@@ -218,7 +219,6 @@ deliver_drained(struct mail *m)
 	struct order *o = (struct order *)m;
 
 	o->done(o->arg);
-	free(o);
 }
 
 static void
@@ -235,20 +235,21 @@ deliver_drain(struct mail *m)
 {
 	struct order *o = (struct order *)m;
 
+	/* Without traffic the daemon is past waiting. */
 	if (o->worker->proxy != NULL)
 		proxy_worker_drain(o->worker->proxy, on_drained, o);
-	else
-		on_drained(o);
 }
 
 enum status
 worker_drain(struct worker *w, struct mailbox *control, void (*done)(void *arg),
     void *arg)
 {
-	struct order *o = order_new(w, deliver_drain);
+	struct order *o = &w->drain;
 
-	if (o == NULL)
-		return E_NOMEM;
+	if (o->worker != NULL)
+		return E_BUSY; /* it drains already */
+	o->mail.deliver = deliver_drain;
+	o->worker = w;
 	o->control = control;
 	o->done = done;
 	o->arg = arg;

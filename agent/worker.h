@@ -33,7 +33,7 @@ void worker_destroy(struct worker *w);
 /** Delivers @s (referenced). E_NOMEM. */
 enum status worker_set_snapshot(
     struct worker *w, struct proxy_snapshot *s) ATTR_MUST_USE;
-/** done(arg) comes on the loop of @control when no connection is left. */
+/** Once: done(arg) comes on the loop of @control when none is left. */
 enum status worker_drain(struct worker *w, struct mailbox *control,
     void (*done)(void *arg), void *arg) ATTR_MUST_USE;
 /** Connections open now, as of its last beat. */
