@@ -24,6 +24,7 @@ enum {
 /* Facts are freed with the database alone: peers borrow them, also the ones
  * that are no longer true. */
 struct facts {
+	bool failed; /* the database was out of order: unknown, not nameless */
 	char *user;
 	struct peer_group *groups;
 	size_t n_groups;
@@ -146,7 +147,8 @@ facts_ask(uint32_t uid)
 static bool
 facts_eq(const struct facts *a, const struct facts *b)
 {
-	if (strcmp(a->user, b->user) != 0 || a->n_groups != b->n_groups)
+	if (a->failed != b->failed || strcmp(a->user, b->user) != 0 ||
+	    a->n_groups != b->n_groups)
 		return false;
 	for (size_t i = 0; i < a->n_groups; i++)
 		if (a->groups[i].gid != b->groups[i].gid ||
@@ -158,6 +160,8 @@ facts_eq(const struct facts *a, const struct facts *b)
 static void
 facts_copy(const struct facts *f, struct peer *peer)
 {
+	if (f->failed)
+		peer->known = false;
 	peer->user = f->user;
 	peer->groups = f->groups;
 	peer->n_groups = f->n_groups;
@@ -235,8 +239,10 @@ answer_one(struct userdb *db)
 	f = facts_ask(e->uid);
 	pthread_mutex_lock(&db->lock);
 	STAILQ_REMOVE_HEAD(&db->asked, link);
-	if (f == NULL) /* no memory: a user without names matches nobody */
-		f = calloc(1, sizeof *f);
+	/* Without names a deny rule by name would not match: such a client is
+	 * unknown, and denied, until a refresh brings its names. */
+	if (f == NULL && (f = calloc(1, sizeof *f)) != NULL)
+		f->failed = true;
 	if (f != NULL && f->user == NULL)
 		f->user = strdup("");
 	if (f != NULL && f->user != NULL)
