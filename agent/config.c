@@ -60,6 +60,25 @@ reader_pop(struct config_reader *r, size_t mark)
 }
 
 void
+reader_each(struct config_reader *r, json_t *value,
+    void (*read)(struct config_reader *r, json_t *value))
+{
+	size_t i;
+	json_t *v;
+
+	if (!json_is_array(value)) {
+		reader_error(r, false, "must be a list");
+		return;
+	}
+	json_array_foreach(value, i, v) {
+		size_t mark = reader_push_index(r, i);
+
+		read(r, v);
+		reader_pop(r, mark);
+	}
+}
+
+void
 reader_error(struct config_reader *r, bool of_key, const char *fmt, ...)
 {
 	char text[sizeof r->issues->at[0].text];

@@ -160,17 +160,5 @@ read_identity(struct config_reader *r, json_t *value)
 void
 config_read_identities(struct config_reader *r, json_t *value)
 {
-	size_t i;
-	json_t *v;
-
-	if (!json_is_array(value)) {
-		reader_error(r, false, "must be a list");
-		return;
-	}
-	json_array_foreach(value, i, v) {
-		size_t mark = reader_push_index(r, i);
-
-		read_identity(r, v);
-		reader_pop(r, mark);
-	}
+	reader_each(r, value, read_identity);
 }

@@ -45,6 +45,9 @@ struct config_reader {
 size_t reader_push(struct config_reader *r, const char *name);
 size_t reader_push_index(struct config_reader *r, size_t index);
 void reader_pop(struct config_reader *r, size_t mark);
+/** Reads each element of a list at its own place; an error if it is none. */
+void reader_each(struct config_reader *r, json_t *value,
+    void (*read)(struct config_reader *r, json_t *value));
 /** Notes an error at the current value, or at its key. */
 void reader_error(struct config_reader *r, bool of_key, const char *fmt, ...)
     ATTR_PRINTF(3, 4);

@@ -1,6 +1,7 @@
 /* `why`: the policy's word on a request that nobody makes. */
 #include "agent/control_why.h"
 
+#include "agent/why_judge.h"
 #include "base/uri.h"
 
 #include <grp.h>
@@ -50,23 +51,9 @@ route_name(enum policy_route r)
 	return "private";
 }
 
-static json_t *
-resolved_json(const struct policy_answer *a)
-{
-	json_t *chain = json_array(), *addresses = json_array();
-	char text[ADDR_TEXT_BYTES];
-
-	for (size_t i = 0; i < a->n_chain; i++)
-		(void)json_array_append_new(chain, json_string(a->chain[i]));
-	for (size_t i = 0; i < a->n_addresses; i++)
-		(void)json_array_append_new(
-		    addresses, json_string(addr_text(&a->addresses[i], text)));
-	return json_pack("{s:o, s:o}", "chain", chain, "addresses", addresses);
-}
-
 /* Addresses are for operators: a workload learns only what a denial says. */
 static json_t *
-why_json(struct why *w, const struct policy_answer *a)
+answer_json(struct why *w, const struct policy_answer *a)
 {
 	const struct policy_verdict *v = &w->verdict;
 	struct policy_explanation e;
@@ -90,7 +77,7 @@ why_json(struct why *w, const struct policy_answer *a)
 	    "rule_near", e.rule_near, "unmet", e.unmet, "fix", e.fix,
 	    "fix_rule", e.fix_rule);
 	if (j != NULL && a != NULL && w->is_operator)
-		(void)json_object_set_new(j, "resolved", resolved_json(a));
+		(void)json_object_set_new(j, "resolved", why_resolved_json(a));
 	return j;
 }
 
@@ -102,7 +89,7 @@ on_resolved(void *arg, const struct policy_answer *a)
 	w->resolve = NULL;
 	policy_decide_route(w->snapshot->policy, &w->request, a,
 	    &w->snapshot->self, &w->verdict);
-	w->reply(w->arg, why_json(w, a));
+	w->reply(w->arg, answer_json(w, a));
 	why_free(w);
 }
 
@@ -322,7 +309,7 @@ why_start(struct daemon *d, const struct why_question *q, json_t **now,
 		return OK;
 	}
 	if (st == OK)
-		*now = why_json(w, NULL);
+		*now = answer_json(w, NULL);
 	why_free(w);
 	return st;
 }

@@ -50,8 +50,8 @@ route_name(const struct policy_verdict *v)
 	    : names[v->route];
 }
 
-static json_t *
-resolved_json(const struct policy_answer *a)
+json_t *
+why_resolved_json(const struct policy_answer *a)
 {
 	json_t *chain = json_array(), *addresses = json_array();
 	char text[ADDR_TEXT_BYTES];
@@ -88,7 +88,7 @@ why_json(const struct policy *p, const struct why_request *w,
 	    out, "phase", json_string(j->whole ? "whole" : "name"));
 	if (w->has_resolves)
 		(void)json_object_set_new(
-		    out, "resolved", resolved_json(&w->answer));
+		    out, "resolved", why_resolved_json(&w->answer));
 	return out;
 }
 

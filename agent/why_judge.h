@@ -16,6 +16,8 @@ void why_judge(
 /** Members as the daemon's `why` gives them. Owned; NULL without memory. */
 json_t *why_json(const struct policy *p, const struct why_request *w,
     const struct why_judgement *j);
+/** `resolved`: chain and addresses, for operators. Owned. */
+json_t *why_resolved_json(const struct policy_answer *a);
 /** For a person, several lines. Members as in why_json(). */
 void why_print(const json_t *reply);
 
