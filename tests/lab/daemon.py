@@ -210,15 +210,19 @@ class Daemon:
     def cli(self, *words, user="alice", **order):
         return self.lab.run_as(user, [CLI, *words], **order)
 
-    def environment(self, user="alice", **order):
+    def environment(self, user="alice", client=None, **order):
         """What `wayleave env` gives the user, and the lab's CA."""
-        result = self.cli("env", "--shell", "json", user=user, **order)
+        words = ["env", "--shell", "json"]
+        if client:
+            words += ["--client", client]
+        result = self.cli(*words, user=user, **order)
         if result.code != 0:
             raise LabError(f"wayleave env: {result}")
         found = json.loads(result.out)
         found["REQUESTS_CA_BUNDLE"] = str(paths.CA_FILE)
         found["SSL_CERT_FILE"] = str(paths.CA_FILE)
         found["CURL_CA_BUNDLE"] = str(paths.CA_FILE)
+        found["NODE_EXTRA_CA_CERTS"] = str(paths.CA_FILE)
         return found
 
     def python(self, code, *args, user="alice", env=None, **order):
