@@ -43,6 +43,7 @@ struct forward_exchange {
 	struct http1_framing framing;
 	struct forward_body up, down;
 	bool is_head, client_1_0, keep_client;
+	bool local;        /**< it goes no further: we answer */
 	bool reused;       /**< by the idle upstream */
 	bool retried;      /**< once already */
 	bool abandoned;    /**< the destination takes no more of the body */

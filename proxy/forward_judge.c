@@ -42,6 +42,21 @@ forward_deny(struct forward *f)
 	forward_say_last(f, &out);
 }
 
+/* RFC 9110 7.6.2: an allowed request has come as far as it may. */
+static void
+forward_answer_here(struct forward *f)
+{
+	struct buf out;
+
+	f->x.status = 200;
+	buf_init(&out, FORWARD_DENIAL_BYTES);
+	buf_puts(&out,
+	    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+	    "Cache-Control: no-store\r\nConnection: close\r\n\r\n");
+	forward_exchange_record(f, CLOSE_DONE);
+	forward_say_last(f, &out);
+}
+
 static void
 forward_on_judged(void *arg, enum request_outcome outcome)
 {
@@ -49,10 +64,12 @@ forward_on_judged(void *arg, enum request_outcome outcome)
 
 	if (!peer_still_connected(f->client.fd))
 		forward_end(f, CLOSE_CLIENT);
-	else if (outcome == REQUEST_READY)
-		forward_exchange_start(f);
-	else
+	else if (outcome != REQUEST_READY)
 		forward_deny(f);
+	else if (f->x.local)
+		forward_answer_here(f);
+	else
+		forward_exchange_start(f);
 }
 
 /* Only the same destination, by name and port, may be reused. */
@@ -74,6 +91,7 @@ forward_ask(struct forward *f, bool reuse)
 		.host = f->x.host,
 		.port = f->x.port,
 		.plaintext = true,
+		.local = f->x.local,
 		.method = slice_head(head, f->x.line.method_bytes),
 		.path = slice_head(slice_from(head, f->x.line.path_at),
 		    f->x.line.path_bytes) };
@@ -114,23 +132,11 @@ forward_accept(struct forward *f, const struct forward_request *r)
 	f->x.host = to->host;
 	f->x.port = to->port;
 	f->x.framing = r->framing;
+	f->x.local = r->answer_here;
 	f->x.is_head = slice_is(r->http.method, "HEAD");
 	f->x.client_1_0 = r->http.version == HTTP1_0;
 	f->x.keep_client = r->framing.keep_alive && !f->draining;
 	forward_head_put_request(r, f->snapshot->name, &f->x.head, &f->x.line);
-}
-
-/* RFC 9110 7.6.2: the request has come as far as it may. */
-static void
-forward_answer_here(struct forward *f)
-{
-	struct buf out;
-
-	buf_init(&out, FORWARD_DENIAL_BYTES);
-	buf_puts(&out,
-	    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
-	    "Cache-Control: no-store\r\nConnection: close\r\n\r\n");
-	forward_say_last(f, &out);
 }
 
 /* The metadata service has one path that is answered, and by the broker. */
@@ -167,10 +173,6 @@ forward_take_head(struct forward *f, struct slice head)
 
 	if (forward_head_read(head, f->snapshot->name, &r, &fault) != OK) {
 		forward_refuse(f, &fault, &r);
-		return;
-	}
-	if (r.answer_here) {
-		forward_answer_here(f);
 		return;
 	}
 	if (is_metadata(&r.uri.authority.host)) {

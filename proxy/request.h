@@ -24,13 +24,14 @@ struct request_params {
 	bool plaintext;
 	struct slice method;
 	struct slice path;
+	bool local; /**< we answer ourselves: no address is asked for */
 	/** An idle upstream to use instead of dialling if it is judged fit. */
 	const struct addr *reuse_address;
 	uint64_t reuse_generation;
 };
 
 enum request_outcome {
-	REQUEST_READY,  /**< allowed, recorded, connected (fd or reuse) */
+	REQUEST_READY,  /**< allowed, recorded, connected (unless local) */
 	REQUEST_DENIED, /**< request_code() says why; nothing was sent */
 };
 

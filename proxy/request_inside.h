@@ -19,6 +19,7 @@ struct request {
 	struct host host;
 	uint16_t port;
 	bool plaintext;
+	bool local;          /**< the name is judged, and nothing is dialled */
 	char *method, *path; /**< owned */
 
 	struct resolver_query *query; /**< running, or NULL */

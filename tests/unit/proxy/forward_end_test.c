@@ -33,9 +33,6 @@ malformed_requests_are_refused_and_end_the_connection(void **state)
 		    "403 Denied METADATA_PROXIED" },
 		{ "TRACE http://a.example/ HTTP/1.1\r\nHost: a\r\n\r\n",
 		    "403 Denied METHOD_NOT_ALLOWED" },
-		{ "OPTIONS http://a.example/ HTTP/1.1\r\nHost: a\r\n"
-		  "Max-Forwards: 0\r\n\r\n",
-		    "200 OK" },
 	};
 
 	(void)state;
@@ -54,6 +51,35 @@ malformed_requests_are_refused_and_end_the_connection(void **state)
 		assert_true(fake_client_at_end());
 		fake_stop();
 	}
+}
+
+/* RFC 9110 7.6.2: the last recipient answers, and is asked like any other. */
+static void
+a_request_that_goes_no_further_is_judged_and_recorded(void **state)
+{
+	static const char last[] =
+	    "OPTIONS http://a.example/ HTTP/1.1\r\nHost: a\r\n"
+	    "Max-Forwards: 0\r\n\r\n";
+
+	(void)state;
+	fake_start(last);
+	assert_int_equal(fake.started, 1);
+	assert_int_equal(fake.dialled, 0);
+	assert_non_null(strstr(fake_client_got(), "200 OK"));
+	assert_int_equal(fake.n_ended, 1);
+	assert_int_equal(fake.ended[0].status, 200);
+	assert_string_equal(fake.ended[0].method, "OPTIONS");
+	assert_string_equal(fake.ended[0].close, "done");
+	assert_true(fake_client_at_end());
+	fake_stop();
+
+	fake_start("");
+	fake.code = REASON_HOST_NOT_ALLOWED;
+	fake_client_says(last);
+	assert_non_null(
+	    strstr(fake_client_got(), "403 Denied HOST_NOT_ALLOWED"));
+	assert_int_equal(fake.ended[0].code, REASON_HOST_NOT_ALLOWED);
+	fake_stop();
 }
 
 static void
@@ -283,6 +309,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    malformed_requests_are_refused_and_end_the_connection),
+		cmocka_unit_test(
+		    a_request_that_goes_no_further_is_judged_and_recorded),
 		cmocka_unit_test(a_bad_chunk_never_ends_the_body_upstream),
 		cmocka_unit_test(the_broker_answers_metadata_requests),
 		cmocka_unit_test(silence_has_its_deadlines),

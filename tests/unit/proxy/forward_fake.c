@@ -144,7 +144,7 @@ request_start(const struct request_params *params,
 	assert_true(slice_copy(params->path, r->log.path, sizeof r->log.path));
 	assert_true(params->plaintext);
 	fake.started++;
-	if (fake.code == REASON_NONE && !r->log.reused)
+	if (fake.code == REASON_NONE && !r->log.reused && !params->local)
 		request_dial(r);
 	(void)evtimer_assign(&r->turn, fake.base, request_on_turn, r);
 	if (fake.hold)
