@@ -211,7 +211,12 @@ read_workload(struct why *w, const struct why_asker *asker, json_t *request,
 	read_groups(w, request);
 	w->peer.unit = w->unit;
 	w->peer.cgroup = w->cgroup;
+	/* A unit that is named is known; a program is never asked about, and
+	 * over TCP never known. */
+	if (w->unit[0] != '\0' || w->cgroup[0] != '\0')
+		w->peer.cgroup_unknown = false;
 	w->peer.exe = "";
+	w->peer.exe_unknown = true;
 	w->request.peer = &w->peer;
 	if (w->request.plaintext)
 		w->request.method =

@@ -22,9 +22,11 @@ struct peer {
 	const char *user;
 	const struct peer_group *groups;
 	size_t n_groups;
-	const char *unit;   /**< outermost .service or .scope */
-	const char *cgroup; /**< "/system.slice/job-1.service" */
-	const char *exe;    /**< "" unless the exe drop-in is in force */
+	const char *unit;    /**< outermost .service or .scope */
+	const char *cgroup;  /**< "/system.slice/job-1.service" */
+	const char *exe;     /**< "" unless the exe drop-in is in force */
+	bool cgroup_unknown; /**< it has one, and it could not be found out */
+	bool exe_unknown;    /**< likewise */
 };
 
 #endif

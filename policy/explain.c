@@ -224,6 +224,32 @@ explain_tls(enum reason code, const struct policy_request *r,
 }
 
 static void
+explain_deny(const struct policy *p, const struct policy_request *r,
+    const struct rule *near, struct policy_explanation *out)
+{
+	const char *id = near == NULL ? "" : near->id;
+	bool surely = near == NULL ||
+	    workloads_match(p, near->workloads, near->n_workloads, r->peer);
+	bool cgroup = r->peer != NULL && r->peer->cgroup_unknown;
+
+	SAY(out->fix, "narrow or remove the deny rule \"%s\"", id);
+	if (surely) {
+		SAY(out->unmet, "deny: rule \"%s\" matches, and deny wins", id);
+		return;
+	}
+	SAY(out->unmet,
+	    "deny: rule \"%s\" may match, and deny wins: the client's %s could "
+	    "not be found out",
+	    id, cgroup ? "cgroup" : "program");
+	SAY(out->fix, "%s; or narrow or remove the deny rule \"%s\"",
+	    cgroup
+	        ? "mount cgroup2 where the agent looks for it, so that units "
+	          "are known"
+	        : "connect by a Unix socket, where the program is known",
+	    id);
+}
+
+static void
 explain_name(const struct policy *p, const struct policy_request *r,
     const struct policy_answer *a, const struct policy_verdict *v,
     struct policy_explanation *out)
@@ -257,10 +283,7 @@ explain_name(const struct policy *p, const struct policy_request *r,
 		explain_plaintext(p, r, a, near, out);
 		break;
 	case REASON_RULE_DENIES:
-		SAY(out->unmet, "deny: rule \"%s\" matches, and deny wins",
-		    near == NULL ? "" : near->id);
-		SAY(out->fix, "narrow or remove the deny rule \"%s\"",
-		    near == NULL ? "" : near->id);
+		explain_deny(p, r, near, out);
 		break;
 	default:
 		explain_fixed(v->code, r, out);

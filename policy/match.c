@@ -51,10 +51,11 @@ weigh(void *arg, uint32_t at, uint32_t fixed)
 	enum match_stage stage = stage_of(w, rule);
 
 	if (rule->deny) {
-		/* A deny rule speaks of the destination, plain or not. */
+		/* A deny rule speaks of the destination, plain or not, and of
+		 * clients whose unit could not be found out. */
 		if (!rule_has_port(rule, w->r->port) ||
 		    rule_has_expired(rule, w->r->now_unix_s) ||
-		    !workloads_match(
+		    !workloads_may_match(
 		        w->p, rule->workloads, rule->n_workloads, w->r->peer))
 			return;
 		if (m->denied_by == RULE_NONE ||

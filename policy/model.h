@@ -88,6 +88,9 @@ struct policy {
 /** Whether the kernel's facts about @peer can be trusted at all. */
 bool peer_is_known(const struct peer *peer);
 bool workload_matches(const struct workload *w, const struct peer *peer);
+/** For deny rules: where a fact could not be found out it counts as met. */
+bool workloads_may_match(const struct policy *p, const uint32_t *at, size_t n,
+    const struct peer *peer);
 /** Whether @peer is one of the @n workloads; none given is all the known. */
 bool workloads_match(const struct policy *p, const uint32_t *at, size_t n,
     const struct peer *peer);

@@ -57,18 +57,42 @@ globs_match(const struct text_list *globs, const char *text)
 	return false;
 }
 
-bool
-workload_matches(const struct workload *w, const struct peer *peer)
+/* @lenient: what could not be found out is taken for the worse. */
+static bool
+matches(const struct workload *w, const struct peer *peer, bool lenient)
 {
+	bool any_cgroup, any_exe;
+
 	if (!peer_is_known(peer))
 		return false;
+	any_cgroup = lenient && peer->cgroup_unknown;
+	any_exe = lenient && peer->exe_unknown;
 	if (!list_is_empty(&w->users) &&
 	    !list_has(&w->users, peer->user, peer->uid))
 		return false;
 	return groups_match(&w->groups, peer) &&
-	    globs_match(&w->units, peer->unit) &&
-	    globs_match(&w->cgroups, peer->cgroup) &&
-	    globs_match(&w->exes, peer->exe);
+	    (any_cgroup ||
+	        (globs_match(&w->units, peer->unit) &&
+	            globs_match(&w->cgroups, peer->cgroup))) &&
+	    (any_exe || globs_match(&w->exes, peer->exe));
+}
+
+bool
+workload_matches(const struct workload *w, const struct peer *peer)
+{
+	return matches(w, peer, false);
+}
+
+bool
+workloads_may_match(const struct policy *p, const uint32_t *at, size_t n,
+    const struct peer *peer)
+{
+	if (n == 0)
+		return peer_is_known(peer);
+	for (size_t i = 0; i < n; i++)
+		if (matches(&p->workloads[at[i]], peer, true))
+			return true;
+	return false;
 }
 
 bool

@@ -106,8 +106,10 @@ fill_cgroup_of_pid(struct peer_facts *out)
 	if (!read_proc(out->peer.pid, "cgroup", buf, sizeof buf, &text))
 		return false;
 	st = cgroup_of_proc(text, out->cgroup, sizeof out->cgroup);
+	/* cgroup v1 only: the policy is told that it knows no unit. */
+	out->peer.cgroup_unknown = st == E_NOTFOUND;
 	if (st == E_NOTFOUND)
-		return true; /* cgroup v1 only: there is no unit to know */
+		return true;
 	return st == OK &&
 	    cgroup_unit(out->cgroup, out->unit, sizeof out->unit) == OK;
 }
@@ -123,6 +125,7 @@ fill_exe(struct peer_facts *out)
 	if (n < 0 || (size_t)n >= sizeof out->exe)
 		n = 0;
 	out->exe[n] = '\0';
+	out->peer.exe_unknown = n == 0;
 }
 
 /* Whether the process still runs: until it is reaped its pid is its own, so
@@ -189,8 +192,10 @@ fill_cgroup_of_id(struct peer_source *s, const struct sock_diag_owner *owner,
 {
 	const char *path;
 
-	if (!owner->has_cgroup || !cgroup_map_is_live(s->cgroups))
+	if (!owner->has_cgroup || !cgroup_map_is_live(s->cgroups)) {
+		out->peer.cgroup_unknown = true;
 		return true;
+	}
 	path = cgroup_map_find(s->cgroups, owner->cgroup_id);
 	return path != NULL &&
 	    slice_copy(slice_of(path), out->cgroup, sizeof out->cgroup) &&
@@ -221,6 +226,8 @@ peer_source_lookup(struct peer_source *s, int fd, struct peer_facts *out)
 	bool known = false;
 
 	facts_clear(out);
+	/* sock_diag names no process. */
+	out->peer.exe_unknown = true;
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) != 0)
 		domain = AF_UNSPEC;
 	if (domain == AF_UNIX)

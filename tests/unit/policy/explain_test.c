@@ -116,6 +116,47 @@ each_denial_says_what_is_unmet_and_how_to_mend_it(void **state)
 	policy_unref(p);
 }
 
+static void
+a_deny_rule_that_only_may_match_says_what_is_not_known(void **state)
+{
+	struct policy *p = fixture_load(
+	    "{\"version\":1,\"workloads\":{\"jobs\":{\"units\":[\"job-*\"]},"
+	    "\"py\":{\"exes\":[\"/usr/bin/python*\"]}},\"rules\":["
+	    "{\"id\":\"d\",\"effect\":\"deny\",\"hosts\":[\"a.x.example\"],"
+	    "\"workloads\":[\"jobs\"]},"
+	    "{\"id\":\"e\",\"effect\":\"deny\",\"hosts\":[\"b.x.example\"],"
+	    "\"workloads\":[\"py\"]}]}");
+
+	static const struct {
+		const char *host, *unmet, *fix;
+	} want[] = {
+		{ "a.x.example",
+		    "rule \"d\" may match, and deny wins: the "
+		    "client's cgroup could not be found out",
+		    "mount cgroup2" },
+		{ "b.x.example", "the client's program could not be found out",
+		    "connect by a Unix socket" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		struct policy_explanation e;
+		struct policy_verdict v;
+		struct fixture f;
+
+		fixture_request(&f, want[i].host, 443);
+		f.peer.unit = f.peer.cgroup = f.peer.exe = "";
+		f.peer.cgroup_unknown = i == 0;
+		f.peer.exe_unknown = true;
+		policy_decide_name(p, &f.request, &v);
+		policy_explain(p, &f.request, NULL, &v, &e);
+		assert_int_equal(v.code, REASON_RULE_DENIES);
+		assert_non_null(strstr(e.unmet, want[i].unmet));
+		assert_non_null(strstr(e.fix, want[i].fix));
+	}
+	policy_unref(p);
+}
+
 /* Contract 5: the addresses of the answer and the ranges of the policy are
  * for operators; other workloads are nobody's business. */
 static void
@@ -239,6 +280,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    each_denial_says_what_is_unmet_and_how_to_mend_it),
+		cmocka_unit_test(
+		    a_deny_rule_that_only_may_match_says_what_is_not_known),
 		cmocka_unit_test(no_address_range_or_other_workload_is_told),
 		cmocka_unit_test(
 		    the_suggested_rule_allows_exactly_this_request),

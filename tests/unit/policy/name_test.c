@@ -166,6 +166,52 @@ unknown_clients_are_denied_in_both_modes(void **state)
 	}
 }
 
+/* Where the kernel does not say the unit or the program, allow rules that
+ * name one do not match, and deny rules that name one do. */
+static void
+what_could_not_be_found_out_counts_against_the_client(void **state)
+{
+	static const struct {
+		const char *policy;
+		bool cgroup, exe; /**< unknown */
+		enum reason code;
+	} want[] = {
+
+#define FREE_BUT(name) POLICY(ALLOW("a", "") "," DENY("d", WHO(name)))
+		{ FREE_BUT("jobs"), true, false, REASON_RULE_DENIES },
+		{ FREE_BUT("slice"), true, false, REASON_RULE_DENIES },
+		{ FREE_BUT("both"), true, false, REASON_RULE_DENIES },
+		{ FREE_BUT("bob"), true, true, REASON_NONE },
+		{ FREE_BUT("jobs"), false, true, REASON_NONE },
+		{ FREE_BUT("python"), false, true, REASON_RULE_DENIES },
+		{ FREE_BUT("python"), true, false, REASON_NONE },
+		{ POLICY(ALLOW("a", WHO("jobs"))), true, true,
+		    REASON_WORKLOAD_NOT_ALLOWED },
+		{ POLICY(ALLOW("a", WHO("slice"))), true, true,
+		    REASON_WORKLOAD_NOT_ALLOWED },
+		{ POLICY(ALLOW("a", WHO("python"))), true, true,
+		    REASON_WORKLOAD_NOT_ALLOWED },
+		{ POLICY(ALLOW("a", WHO("alice"))), true, true, REASON_NONE },
+#undef FREE_BUT
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		struct policy *p = fixture_load(want[i].policy);
+		struct policy_verdict v;
+		struct fixture f;
+
+		fixture_request(&f, "h.a.example", 443);
+		f.peer.cgroup = f.peer.unit = f.peer.exe = "";
+		f.peer.cgroup_unknown = want[i].cgroup;
+		f.peer.exe_unknown = want[i].exe;
+		policy_decide_name(p, &f.request, &v);
+		if (v.code != want[i].code)
+			fail_msg("row %zu: %s", i, reason_code(v.code));
+		policy_unref(p);
+	}
+}
+
 static void
 report_mode_passes_what_it_lists_and_no_more(void **state)
 {
@@ -315,6 +361,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judges_host_port_workload_and_time),
 		cmocka_unit_test(unknown_clients_are_denied_in_both_modes),
+		cmocka_unit_test(
+		    what_could_not_be_found_out_counts_against_the_client),
 		cmocka_unit_test(report_mode_passes_what_it_lists_and_no_more),
 		cmocka_unit_test(
 		    report_mode_still_keeps_reserved_addresses_and_itself_out),

@@ -194,6 +194,7 @@ a_loopback_client_is_its_outermost_unit(void **state)
 	assert_int_equal(how, 0);
 	assert_true(facts.peer.known);
 	assert_string_equal(facts.peer.unit, f->name);
+	assert_false(facts.peer.cgroup_unknown);
 	assert_non_null(strstr(facts.peer.cgroup, "/x.service"));
 	(void)close(ready[0]);
 	(void)close(release[0]);

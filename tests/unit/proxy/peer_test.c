@@ -99,6 +99,9 @@ assert_self(const struct peer_facts *facts)
 	assert_int_equal(facts->peer.pid, 0);
 	assert_string_equal(facts->peer.user, "");
 	assert_string_equal(facts->peer.exe, "");
+	/* The source's folder is no cgroup2, and sock_diag names no program. */
+	assert_true(facts->peer.cgroup_unknown);
+	assert_true(facts->peer.exe_unknown);
 }
 
 static void
