@@ -147,47 +147,6 @@ def test_mlflow_refused_shows_the_code(agent, untouched):
     assert SHOWN.search(result.out + result.err), result
 
 
-def curl(agent, *argv, user="alice"):
-    env = agent.environment(user)
-    return agent.lab.run_as(user, ["curl", "-sS", *argv], env=env)
-
-
-def test_curl_over_connect(agent, untouched):
-    url = f"https://{zones.ROUTES['R3'][0]}/x"
-    used = curl(agent, url)
-    assert json.loads(used.out)["target"] == "/x"
-    refused = curl(agent, "-i", f"https://{FOREIGN}/")
-    assert refused.code == 56
-    assert re.search(r"Denied PUBLIC_ADDRESS id=[A-Z2-7]{10}", refused.out)
-
-
-def test_curl_absolute_form(agent, untouched):
-    used = curl(agent, "-d", "payload", f"http://{zones.WEB}/x?q=1")
-    seen = json.loads(used.out)
-    assert (seen["method"], seen["target"]) == ("POST", "/x?q=1")
-    assert seen["bytes"] == 7
-    fields = dict(seen["headers"])
-    assert fields["Content-Length"] == "7"
-    assert "wayleave" in fields["Via"]
-    plain = curl(agent, f"http://{names.ACCT1}/")
-    assert json.loads(plain.out)["code"] in ("PLAINTEXT", "PORT_NOT_ALLOWED")
-    refused = curl(agent, f"http://{FOREIGN}/")
-    assert re.search(r'"id": ?"[A-Z2-7]{10}"', refused.out)
-
-
-def test_curl_over_socks5(agent, untouched):
-    proxy = ["--proxy", "socks5h://127.0.0.1:3180"]
-    used = curl(agent, *proxy, f"https://{zones.ROUTES['R3'][0]}/x")
-    assert json.loads(used.out)["target"] == "/x"
-    refused = curl(agent, *proxy, f"https://{FOREIGN}/")
-    assert refused.code == 97
-    assert "(2)" in refused.err
-    # SOCKS has no room for words: the person asks why.
-    shown = agent.cli("why", f"https://{FOREIGN}/")
-    assert shown.code == 1
-    assert "PUBLIC_ADDRESS" in shown.out
-
-
 def test_run_gives_a_command_the_environment(agent):
     argv = ["run", "--", "curl", "-sS", "--cacert", str(paths.CA_FILE)]
     result = agent.cli(*argv, f"https://{zones.ROUTES['R3'][0]}/x")

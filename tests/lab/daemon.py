@@ -94,6 +94,11 @@ POLICY = {
             **_exact(zones.WEB),
         },
         {
+            "id": "packages",
+            "route": "private-address",
+            **_exact(names.PACKAGES),
+        },
+        {
             "id": "echo",
             "route": "private-address",
             "ports": [services.ECHO_PORT],
@@ -222,6 +227,7 @@ class Daemon:
         found["REQUESTS_CA_BUNDLE"] = str(paths.CA_FILE)
         found["SSL_CERT_FILE"] = str(paths.CA_FILE)
         found["CURL_CA_BUNDLE"] = str(paths.CA_FILE)
+        found["GIT_SSL_CAINFO"] = str(paths.CA_FILE)
         found["NODE_EXTRA_CA_CERTS"] = str(paths.CA_FILE)
         return found
 

@@ -17,6 +17,7 @@ from . import (
     front,
     imds,
     names,
+    packages,
     paths,
     pki,
     services,
@@ -73,7 +74,8 @@ def mounts(state):
 def network():
     """Plain addresses on lo, and one on another interface for SELF."""
     lines = ["link set lo up"]
-    local = [names.IMDS, names.DNS, names.CASES_ADDRESS, names.STRANGER]
+    local = [names.IMDS, names.DNS, names.STRANGER]
+    local += [names.CASES_ADDRESS, names.PACKAGES_ADDRESS]
     local += [*names.ENDPOINTS.values(), *names.PUBLIC_ALL]
     for address in local:
         bits = "128 dev lo nodad" if ":" in address else "32 dev lo"
@@ -107,6 +109,7 @@ class Guest:
         front.serve(self.authority, AZURITE_PORT, MLFLOW_PORT, store)
         spawn.wait_port("127.0.0.1", AZURITE_PORT, self.azurite, 20)
         self.mlflow = None
+        self.packages = False
 
     def _azurite(self):
         node = next(
@@ -172,6 +175,12 @@ class Guest:
         )
         spawn.wait_port("127.0.0.1", MLFLOW_PORT, self.mlflow, 60)
         return True
+
+    def op_packages(self):
+        """Start the package server if it is not up."""
+        if not self.packages:
+            packages.serve()
+            self.packages = True
 
     def op_imds(self, **switches):
         self.imds.switch(**switches)

@@ -55,6 +55,9 @@ ENDPOINTS = {
 
 # More hosts that the stub at 10.20.0.12 stands for (DNS cases).
 CASES_ADDRESS = "10.20.0.12"
+# Packages for pip, npm and git.
+PACKAGES = "packages.corp.lab.example"
+PACKAGES_ADDRESS = "10.20.0.13"
 # Nobody is routed there: the private endpoint of another network.
 UNROUTED = "10.20.99.9"
 # A private address outside of every endpoint range.

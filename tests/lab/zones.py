@@ -39,6 +39,7 @@ def _services():
     table[names.LOGIN] = {"a": [names.PUBLIC_LOGIN]}
     for host in PLAIN_HOSTS:
         table[host] = {"a": [EP]}
+    table[names.PACKAGES] = {"a": [names.PACKAGES_ADDRESS]}
     table[ECHO] = {"a": [names.CASES_ADDRESS]}
     return table
 
@@ -188,7 +189,8 @@ def records():
 
 def tls_hosts():
     """Every host that some server of the lab proves to be."""
-    hosts = [*names.ENDPOINTS, names.LOGIN, ECHO, *PLAIN_HOSTS, REBIND]
+    hosts = [*names.ENDPOINTS, names.LOGIN, names.PACKAGES]
+    hosts += [ECHO, *PLAIN_HOSTS, REBIND]
     hosts += [h for h, _ in ROUTES.values()]
     hosts += [h for h, _ in HOSTILE.values()]
     return hosts
