@@ -26,6 +26,7 @@
 	X(RELOADS_TOTAL, "reloads_total", "counter", "Reloads that took effect") \
 	X(RELOAD_ERRORS_TOTAL, "reload_errors_total", "counter", "Reloads that failed; the last good policy stays") \
 	X(LIMIT_HITS_TOTAL, "limit_hits_total", "counter", "Requests refused by a limit") \
+	X(ACCEPT_PAUSES_TOTAL, "accept_pauses_total", "counter", "Times a listener had to stop accepting for a while") \
 	X(PEER_UNKNOWN_TOTAL, "peer_unknown_total", "counter", "Clients the kernel could not name")
 
 /* clang-format on */

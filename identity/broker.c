@@ -1,18 +1,14 @@
 /* Listeners of the broker; what they accept is conn.c's. */
 #include "identity/broker.h"
 
-#include "base/log.h"
 #include "base/metrics.h"
 #include "identity/conn.h"
 #include "identity/room.h"
+#include "loop/acceptor.h"
 
-#include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { ACCEPTS_A_TURN = 64, ACCEPT_PAUSE_US = 100000 };
 
 enum status
 broker_create(struct identity *id, struct broker **out)
@@ -29,12 +25,7 @@ broker_create(struct identity *id, struct broker **out)
 static void
 listener_free(struct listener *l)
 {
-	if (l->readable != NULL)
-		event_free(l->readable);
-	if (l->pause != NULL)
-		event_free(l->pause);
-	if (l->fd >= 0)
-		close(l->fd);
+	acceptor_destroy(l->acceptor);
 	free(l);
 }
 
@@ -50,54 +41,22 @@ broker_destroy(struct broker *b)
 		b->listeners = l->next;
 		listener_free(l);
 	}
+	uid_counts_release(&b->uids);
 	free(b);
 }
 
-/* Out of descriptors: level-triggered readiness would spin. */
 static void
-listener_pause(struct listener *l)
-{
-	struct timeval tv = { .tv_usec = ACCEPT_PAUSE_US };
-
-	log_warning("broker: cannot accept on %s; trying again soon", l->name);
-	if (event_del(l->readable) != 0 || event_add(l->pause, &tv) != 0)
-		log_error("broker: %s stays closed", l->name);
-}
-
-static void
-on_pause(evutil_socket_t fd, short what, void *arg)
-{
-	struct listener *l = arg;
-
-	(void)fd;
-	(void)what;
-	if (event_add(l->readable, NULL) != 0)
-		log_error("broker: %s stays closed", l->name);
-}
-
-static void
-on_accept(evutil_socket_t fd, short what, void *arg)
+on_accepted(void *arg, int fd)
 {
 	struct listener *l = arg;
 	struct broker *b = l->broker;
 
-	(void)what;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int conn =
-		    accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (conn >= 0 && b->n_conns >= b->id->connections_max) {
-			metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
-			close(conn);
-		} else if (conn >= 0) {
-			conn_open(l, conn);
-		} else if (errno == EMFILE || errno == ENFILE ||
-		    errno == ENOMEM || errno == ENOBUFS) {
-			listener_pause(l);
-			return;
-		} else if (errno != EINTR && errno != ECONNABORTED) {
-			return;
-		}
+	if (b->n_conns < b->id->connections_max) {
+		conn_open(l, fd);
+		return;
 	}
+	metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
+	close(fd);
 }
 
 static bool
@@ -117,25 +76,27 @@ enum status
 broker_listen(struct broker *b, int fd, const char *name)
 {
 	struct listener *l = calloc(1, sizeof *l);
+	const struct acceptor_settings settings = { .base = b->id->base,
+		.name = name,
+		.accepted = on_accepted,
+		.ctx = l };
+	enum status st = l == NULL ? E_NOMEM : OK;
 
-	if (l == NULL)
-		return E_NOMEM;
+	if (st == OK &&
+	    (!listener_rules(fd, &l->rules) ||
+	        !slice_copy(slice_of(name), l->name, sizeof l->name)))
+		st = E_INVALID;
+	if (st != OK) {
+		close(fd);
+		free(l);
+		return st;
+	}
 	l->broker = b;
-	l->fd = -1;
-	if (!listener_rules(fd, &l->rules) ||
-	    !slice_copy(slice_of(name), l->name, sizeof l->name)) {
-		listener_free(l);
-		return E_INVALID;
+	st = acceptor_create(&settings, fd, &l->acceptor);
+	if (st != OK) {
+		free(l);
+		return st;
 	}
-	l->readable =
-	    event_new(b->id->base, fd, EV_READ | EV_PERSIST, on_accept, l);
-	l->pause = evtimer_new(b->id->base, on_pause, l);
-	if (l->readable == NULL || l->pause == NULL ||
-	    event_add(l->readable, NULL) != 0) {
-		listener_free(l);
-		return E_NOMEM;
-	}
-	l->fd = fd;
 	l->next = b->listeners;
 	b->listeners = l;
 	return OK;
@@ -147,13 +108,8 @@ broker_drain(struct broker *b)
 	struct conn *next;
 
 	/* The structs stay: connections still name their listener. */
-	for (struct listener *l = b->listeners; l != NULL; l = l->next) {
-		event_del(l->readable);
-		event_del(l->pause);
-		if (l->fd >= 0)
-			close(l->fd);
-		l->fd = -1;
-	}
+	for (struct listener *l = b->listeners; l != NULL; l = l->next)
+		acceptor_close(l->acceptor);
 	for (struct conn *c = b->conns; c != NULL; c = next) {
 		next = conn_next(c);
 		conn_drain(c);

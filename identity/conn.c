@@ -36,6 +36,8 @@ struct conn {
 	struct buf in, out;
 	size_t scanned;
 	size_t sent;
+	uint32_t uid;
+	bool counted; /* in the broker's uids */
 	bool close_after;
 	struct answer answer;
 };
@@ -74,6 +76,8 @@ conn_free(struct conn *c)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	c->broker->n_conns--;
+	if (c->counted)
+		uid_counts_leave(&c->broker->uids, c->uid);
 	metric_add(METRIC_CONNECTIONS_OPEN, -1);
 	free(c);
 }
@@ -294,17 +298,16 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* One user's connections must not lock the others out. */
 static bool
-conn_is_too_many(const struct conn *c)
+conn_is_admitted(struct conn *c)
 {
 	unsigned limit = c->broker->id->connections_per_uid;
-	unsigned n = 0;
+	unsigned count;
 
-	if (limit == 0)
+	c->uid = c->peer->known ? c->peer->uid : UINT32_MAX;
+	if (uid_counts_enter(&c->broker->uids, c->uid, &count) != OK)
 		return false;
-	for (const struct conn *o = c->broker->conns; o != NULL; o = o->next)
-		n += o->peer != NULL && o->peer->known == c->peer->known &&
-		    o->peer->uid == c->peer->uid;
-	return n > limit;
+	c->counted = true;
+	return limit == 0 || count <= limit;
 }
 
 static void
@@ -322,7 +325,7 @@ conn_meet(struct conn *c)
 		conn_free(c);
 		return;
 	}
-	if (conn_is_too_many(c)) {
+	if (!conn_is_admitted(c)) {
 		metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
 		conn_free(c);
 		return;

@@ -2,16 +2,16 @@
 #ifndef IDENTITY_CONN_H
 #define IDENTITY_CONN_H
 
+#include "base/uid_counts.h"
 #include "identity/answer.h"
 
-struct event;
+struct acceptor;
 struct conn;
 
 struct listener {
 	struct listener *next;
 	struct broker *broker;
-	int fd;
-	struct event *readable, *pause;
+	struct acceptor *acceptor;
 	char name[128];
 	struct endpoint_listener rules;
 };
@@ -21,6 +21,7 @@ struct broker {
 	struct listener *listeners;
 	struct conn *conns;
 	unsigned n_conns;
+	struct uid_counts uids;
 };
 
 /** Takes @fd. Asks the kernel at once whose it is, then reads. */

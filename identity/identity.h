@@ -119,7 +119,7 @@ void identity_destroy(struct identity *id);
 /** Replaces the list; tokens of identities that stay are kept. */
 enum status identity_set_configs(struct identity *id,
     const struct identity_config *configs, size_t n) ATTR_MUST_USE;
-/** Takes over a listening socket for the broker. @name is copied. */
+/** Takes @fd, a listening socket, also on failure. @name is copied. */
 enum status identity_listen(
     struct identity *id, int fd, const char *name) ATTR_MUST_USE;
 /** Stops accepting; waiting requests get 503. */

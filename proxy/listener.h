@@ -1,4 +1,4 @@
-/* Accepts connections, and stops doing so where descriptors run out. */
+/* The listening sockets of one worker. */
 #ifndef PROXY_LISTENER_H
 #define PROXY_LISTENER_H
 
@@ -12,7 +12,5 @@ enum status listener_create(struct proxy_worker *w, int fd, const char *name,
 void listener_destroy(struct listener *l);
 /** Closes the socket; the name stays for the sessions that borrow it. */
 void listener_close(struct listener *l);
-/** Accepts again after a pause. */
-void listener_resume(struct listener *l);
 
 #endif

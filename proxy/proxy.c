@@ -1,22 +1,18 @@
 /* What all workers share: snapshots, counts, ids of recent refusals. */
 #include "proxy/worker.h"
 
+#include "base/uid_counts.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	SHARED_UIDS_MAX = 4096,
 	/* Remembered; a newer one takes the slot. */
 	SHARED_REFUSALS = 512,
 	/* Contract 5: equal ones share their id so long. */
 	SHARED_REFUSAL_MS = 10000,
-};
-
-struct shared_uid {
-	uint32_t uid;
-	unsigned count;
 };
 
 struct shared_refusal {
@@ -28,8 +24,7 @@ struct shared_refusal {
 struct proxy_shared {
 	atomic_uint total;
 	pthread_mutex_t lock; /* over all below */
-	struct shared_uid *uids;
-	size_t n_uids, cap_uids;
+	struct uid_counts uids;
 	struct shared_refusal refusals[SHARED_REFUSALS];
 };
 
@@ -69,7 +64,7 @@ proxy_shared_destroy(struct proxy_shared *s)
 	if (s == NULL)
 		return;
 	(void)pthread_mutex_destroy(&s->lock);
-	free(s->uids);
+	uid_counts_release(&s->uids);
 	free(s);
 }
 
@@ -92,47 +87,13 @@ shared_total(const struct proxy_shared *s)
 	return atomic_load_explicit(&s->total, memory_order_relaxed);
 }
 
-/* Few uids are here at once, so a list in one block beats a table. */
-static struct shared_uid *
-uid_find(struct proxy_shared *s, uint32_t uid)
-{
-	for (size_t i = 0; i < s->n_uids; i++)
-		if (s->uids[i].uid == uid)
-			return &s->uids[i];
-	return NULL;
-}
-
-static enum status
-uid_add(struct proxy_shared *s, uint32_t uid)
-{
-	size_t cap = s->cap_uids == 0 ? 16 : s->cap_uids * 2;
-	struct shared_uid *more;
-
-	if (s->n_uids == SHARED_UIDS_MAX)
-		return E_LIMIT;
-	if (s->n_uids == s->cap_uids) {
-		more = realloc(s->uids, cap * sizeof *more);
-		if (more == NULL)
-			return E_NOMEM;
-		s->uids = more;
-		s->cap_uids = cap;
-	}
-	s->uids[s->n_uids++] = (struct shared_uid){ .uid = uid, .count = 1 };
-	return OK;
-}
-
 enum status
 shared_enter_uid(struct proxy_shared *s, uint32_t uid, unsigned *count)
 {
-	struct shared_uid *u;
-	enum status st = OK;
+	enum status st;
 
 	(void)pthread_mutex_lock(&s->lock);
-	u = uid_find(s, uid);
-	if (u != NULL)
-		*count = ++u->count;
-	else if ((st = uid_add(s, uid)) == OK)
-		*count = 1;
+	st = uid_counts_enter(&s->uids, uid, count);
 	(void)pthread_mutex_unlock(&s->lock);
 	return st;
 }
@@ -140,12 +101,8 @@ shared_enter_uid(struct proxy_shared *s, uint32_t uid, unsigned *count)
 void
 shared_leave_uid(struct proxy_shared *s, uint32_t uid)
 {
-	struct shared_uid *u;
-
 	(void)pthread_mutex_lock(&s->lock);
-	u = uid_find(s, uid);
-	if (u != NULL && --u->count == 0)
-		*u = s->uids[--s->n_uids];
+	uid_counts_leave(&s->uids, uid);
 	(void)pthread_mutex_unlock(&s->lock);
 }
 

@@ -180,8 +180,6 @@ worker_on_tick(evutil_socket_t fd, short what, void *arg)
 		next = LIST_NEXT(s, link);
 		session_tick(s, now_ms, now_unix_s);
 	}
-	for (size_t i = 0; i < w->n_listeners; i++)
-		listener_resume(w->listeners[i]);
 	worker_arm_tick(w);
 }
 

@@ -12,7 +12,7 @@ esac
 echo 1..1
 # Not -n: version 14 warns of changes that -i does not make.
 # shellcheck disable=SC2044
-bad=$(for f in $(find base policy identity proxy agent tests -name '*.[ch]'); do
+bad=$(for f in $(find base loop policy identity proxy agent tests -name '*.[ch]'); do
 	"$fmt" "$f" | cmp -s - "$f" || echo "$f"
 done)
 if [ -z "$bad" ]; then echo "ok 1 - formatted"; else

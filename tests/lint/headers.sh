@@ -3,7 +3,7 @@ set -u
 cd "$SRCDIR" || exit 1
 echo 1..1
 bad=
-for h in base/*.h policy/*.h identity/*.h proxy/*.h agent/*.h; do
+for h in base/*.h loop/*.h policy/*.h identity/*.h proxy/*.h agent/*.h; do
 	[ -e "$h" ] || continue
 	printf '#include "%s"\n' "$h" |
 		${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wall -Werror -I. -I"$BUILDDIR" \

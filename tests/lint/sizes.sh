@@ -3,7 +3,7 @@
 set -u
 cd "$SRCDIR" || exit 1
 echo 1..4
-files=$(find base policy identity proxy agent tests -name '*.[ch]' | sort)
+files=$(find base loop policy identity proxy agent tests -name '*.[ch]' | sort)
 report() { # report N NAME FINDINGS
 	if [ -z "$3" ]; then echo "ok $1 - $2"; else
 		echo "not ok $1 - $2"
