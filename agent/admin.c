@@ -205,13 +205,42 @@ answer(void *ctx, struct serve_conn *conn)
 	return st;
 }
 
+static uint32_t
+uid_of(void *ctx, int fd)
+{
+	const struct admin *a = ctx;
+	struct peer_facts facts;
+
+	peer_source_lookup(a->daemon->peers, fd, &facts);
+	return facts.peer.known ? facts.peer.uid : UINT32_MAX;
+}
+
+/* Half for one user, so that another can still ask. */
+static struct serve_limits
+limits_of(const struct config *c)
+{
+	return (struct serve_limits){ c->limits.admin_connections,
+		(c->limits.admin_connections + 1) / 2 };
+}
+
+void
+admin_set_limits(struct admin *a, const struct config *config)
+{
+	const struct serve_limits limits = limits_of(config);
+
+	serve_set_limits(a->serve, &limits);
+	serve_set_request_ms(a->serve, config->timeouts.request_head_ms);
+}
+
 enum status
 admin_create(struct daemon *d, struct admin **out)
 {
 	struct admin *a = calloc(1, sizeof *a);
 	struct serve_settings s = { .base = d->base,
-		.connections_max = d->config->limits.admin_connections,
+		.request_ms = d->config->timeouts.request_head_ms,
 		.timeout_ms = TIMEOUT_MS,
+		.limits = limits_of(d->config),
+		.uid_of = uid_of,
 		.in_max_bytes = IN_MAX_BYTES,
 		.out_max_bytes = OUT_MAX_BYTES,
 		.answer = answer,
@@ -229,7 +258,7 @@ admin_create(struct daemon *d, struct admin **out)
 		if (l->role != LISTEN_ADMIN)
 			continue;
 		fd = listener_take(l, 0);
-		st = fd < 0 ? E_IO : serve_listen(a->serve, fd);
+		st = fd < 0 ? E_IO : serve_listen(a->serve, fd, l->at.name);
 	}
 	if (st != OK) {
 		admin_destroy(a);

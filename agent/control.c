@@ -384,13 +384,42 @@ gone(void *ctx, struct serve_conn *conn)
 	conn->priv = NULL;
 }
 
+static uint32_t
+uid_of(void *ctx, int fd)
+{
+	const struct control *c = ctx;
+	struct peer_facts facts;
+
+	peer_source_lookup(c->daemon->peers, fd, &facts);
+	return facts.peer.known ? facts.peer.uid : UINT32_MAX;
+}
+
+/* Half for one user, so that another can still ask. */
+static struct serve_limits
+limits_of(const struct config *c)
+{
+	return (struct serve_limits){ c->limits.control_connections,
+		(c->limits.control_connections + 1) / 2 };
+}
+
+void
+control_set_limits(struct control *c, const struct config *config)
+{
+	const struct serve_limits limits = limits_of(config);
+
+	serve_set_limits(c->serve, &limits);
+	serve_set_request_ms(c->serve, config->timeouts.request_head_ms);
+}
+
 enum status
 control_create(struct daemon *d, struct control **out)
 {
 	struct control *c = calloc(1, sizeof *c);
 	struct serve_settings s = { .base = d->base,
-		.connections_max = d->config->limits.control_connections,
+		.request_ms = d->config->timeouts.request_head_ms,
 		.timeout_ms = TIMEOUT_MS,
+		.limits = limits_of(d->config),
+		.uid_of = uid_of,
 		.in_max_bytes = IN_MAX_BYTES,
 		.out_max_bytes = OUT_MAX_BYTES,
 		.answer = answer,
@@ -410,7 +439,7 @@ control_create(struct daemon *d, struct control **out)
 		if (l->role != LISTEN_CONTROL)
 			continue;
 		fd = listener_take(l, 0);
-		st = fd < 0 ? E_IO : serve_listen(c->serve, fd);
+		st = fd < 0 ? E_IO : serve_listen(c->serve, fd, l->at.name);
 	}
 	if (st != OK) {
 		control_destroy(c);

@@ -5,10 +5,13 @@
 #include "base/status.h"
 
 struct control;
+struct config;
 struct daemon;
 
 enum status control_create(
     struct daemon *d, struct control **out) ATTR_MUST_USE;
+/** Limits and times of a new configuration, for connections from now on. */
+void control_set_limits(struct control *c, const struct config *config);
 void control_destroy(struct control *c);
 
 #endif

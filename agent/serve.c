@@ -1,8 +1,13 @@
 /* A small one-shot server: one question a connection, on the control loop. */
 #include "agent/serve.h"
 
+#include "base/metrics.h"
+#include "base/uid_counts.h"
+#include "loop/acceptor.h"
+
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -13,19 +18,21 @@ enum { LISTENERS_MAX = 32, CHUNK_BYTES = 4096 };
 struct connection {
 	struct serve_conn conn; /* first: the owner's view of it */
 	struct serve *serve;
-	struct event *event;
+	struct event event;
+	struct event deadline; /* absolute: no byte moves it */
+	uint32_t uid;
 	bool working; /* answer() said E_BUSY */
-	bool writing;
-	bool ended; /* written; the client's end is awaited */
+	bool ended;   /* written; the client's end is awaited */
 	TAILQ_ENTRY(connection) link;
 };
 
 struct serve {
 	struct serve_settings settings;
-	struct event *listeners[LISTENERS_MAX];
-	size_t n_listeners;
+	struct acceptor *acceptors[LISTENERS_MAX];
+	size_t n_acceptors;
 	TAILQ_HEAD(, connection) connections;
 	size_t n_connections;
+	struct uid_counts uids;
 };
 
 static void
@@ -37,7 +44,9 @@ connection_close(struct connection *c)
 		s->settings.gone(s->settings.ctx, &c->conn);
 	TAILQ_REMOVE(&s->connections, c, link);
 	s->n_connections--;
-	event_free(c->event);
+	uid_counts_leave(&s->uids, c->uid);
+	(void)event_del(&c->event);
+	(void)event_del(&c->deadline);
 	close(c->conn.fd);
 	buf_release(&c->conn.in);
 	buf_release(&c->conn.out);
@@ -46,18 +55,25 @@ connection_close(struct connection *c)
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 
+/* Waits for readiness; for nothing but the deadline where @what is 0. */
 static bool
 await(struct connection *c, short what)
 {
-	const struct timeval wait = {
-		.tv_sec = c->serve->settings.timeout_ms / 1000,
-		.tv_usec = (long)(c->serve->settings.timeout_ms % 1000) * 1000,
-	};
-
-	(void)event_del(c->event);
-	return event_assign(c->event, event_get_base(c->event), c->conn.fd,
+	(void)event_del(&c->event);
+	if (what == 0)
+		return true;
+	return event_assign(&c->event, c->serve->settings.base, c->conn.fd,
 	           what, on_event, c) == 0 &&
-	    event_add(c->event, &wait) == 0;
+	    event_add(&c->event, NULL) == 0;
+}
+
+static bool
+set_deadline(struct connection *c, unsigned ms)
+{
+	const struct timeval tv = { .tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	return evtimer_add(&c->deadline, &tv) == 0;
 }
 
 static void
@@ -93,11 +109,19 @@ static void
 start_writing(struct connection *c)
 {
 	c->working = false;
-	c->writing = true;
 	if (buf_status(&c->conn.out) != OK || c->conn.out.n == 0)
 		connection_close(c);
 	else
 		write_some(c);
+}
+
+static void
+answered(struct connection *c)
+{
+	if (set_deadline(c, c->serve->settings.timeout_ms))
+		start_writing(c);
+	else
+		connection_close(c);
 }
 
 static void
@@ -108,7 +132,7 @@ work(struct connection *c)
 	c->working = true; /* so that gone() balances an early reply */
 	switch (s->answer(s->ctx, &c->conn)) {
 	case OK:
-		start_writing(c);
+		answered(c);
 		break;
 	case E_PARTIAL:
 		c->working = false;
@@ -116,7 +140,8 @@ work(struct connection *c)
 			connection_close(c);
 		break;
 	case E_BUSY:
-		if (!await(c, EV_TIMEOUT))
+		if (!await(c, 0) ||
+		    !set_deadline(c, c->serve->settings.timeout_ms))
 			connection_close(c);
 		break;
 	case E_NOMEM:
@@ -152,7 +177,7 @@ read_some(struct connection *c)
 		return;
 	}
 	if (c->ended) { /* late bytes are dropped, the deadline stands */
-		if (event_add(c->event, NULL) != 0)
+		if (!await(c, EV_READ))
 			connection_close(c);
 		return;
 	}
@@ -169,53 +194,67 @@ on_event(evutil_socket_t fd, short what, void *arg)
 	struct connection *c = arg;
 
 	(void)fd;
-	if ((what & EV_TIMEOUT) != 0)
-		connection_close(c);
-	else if ((what & EV_WRITE) != 0)
+	if ((what & EV_WRITE) != 0)
 		write_some(c);
 	else
 		read_some(c);
 }
 
 static void
-connection_open(struct serve *s, int fd)
+on_deadline(evutil_socket_t fd, short what, void *arg)
 {
+	(void)fd;
+	(void)what;
+	connection_close(arg);
+}
+
+/* One user's connections must not lock the others out. */
+static enum status
+admit(struct serve *s, int fd, uint32_t *uid)
+{
+	unsigned count;
+
+	if (s->n_connections >= s->settings.limits.connections)
+		return E_LIMIT;
+	*uid = s->settings.uid_of(s->settings.ctx, fd);
+	if (uid_counts_enter(&s->uids, *uid, &count) != OK)
+		return E_LIMIT;
+	if (count <= s->settings.limits.connections_per_uid)
+		return OK;
+	uid_counts_leave(&s->uids, *uid);
+	return E_LIMIT;
+}
+
+static void
+connection_open(struct serve *s, struct connection *c)
+{
+	buf_init(&c->conn.in, s->settings.in_max_bytes);
+	/* An answer of `env` holds a value that proves who one is. */
+	buf_init_secret(&c->conn.out, s->settings.out_max_bytes);
+	(void)event_assign(
+	    &c->event, s->settings.base, c->conn.fd, EV_READ, on_event, c);
+	(void)evtimer_assign(&c->deadline, s->settings.base, on_deadline, c);
+	TAILQ_INSERT_TAIL(&s->connections, c, link);
+	s->n_connections++;
+	if (!set_deadline(c, s->settings.request_ms) || !await(c, EV_READ))
+		connection_close(c);
+}
+
+static void
+on_accepted(void *arg, int fd)
+{
+	struct serve *s = arg;
 	struct connection *c = calloc(1, sizeof *c);
 
-	if (c == NULL) {
+	if (c == NULL || admit(s, fd, &c->uid) != OK) {
+		metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
+		free(c);
 		close(fd);
 		return;
 	}
 	c->serve = s;
 	c->conn.fd = fd;
-	buf_init(&c->conn.in, s->settings.in_max_bytes);
-	/* An answer of `env` holds a value that proves who one is. */
-	buf_init_secret(&c->conn.out, s->settings.out_max_bytes);
-	c->event = event_new(s->settings.base, fd, EV_READ, on_event, c);
-	if (c->event == NULL) {
-		close(fd);
-		free(c);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&s->connections, c, link);
-	s->n_connections++;
-	if (!await(c, EV_READ))
-		connection_close(c);
-}
-
-static void
-on_accept(evutil_socket_t listener, short what, void *arg)
-{
-	struct serve *s = arg;
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	(void)what;
-	if (fd < 0)
-		return;
-	if (s->n_connections >= s->settings.connections_max)
-		close(fd);
-	else
-		connection_open(s, fd);
+	connection_open(s, c);
 }
 
 enum status
@@ -236,39 +275,50 @@ serve_destroy(struct serve *s)
 {
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i < s->n_listeners; i++) {
-		close(event_get_fd(s->listeners[i]));
-		event_free(s->listeners[i]);
-	}
+	for (size_t i = 0; i < s->n_acceptors; i++)
+		acceptor_destroy(s->acceptors[i]);
 	while (!TAILQ_EMPTY(&s->connections))
 		connection_close(TAILQ_FIRST(&s->connections));
+	uid_counts_release(&s->uids);
 	free(s);
 }
 
 enum status
-serve_listen(struct serve *s, int fd)
+serve_listen(struct serve *s, int fd, const char *name)
 {
-	struct event *ev;
+	const struct acceptor_settings settings = {
+		.base = s->settings.base,
+		.name = name,
+		.accepted = on_accepted,
+		.ctx = s,
+	};
+	enum status st;
 
-	if (s->n_listeners == LISTENERS_MAX) {
+	if (s->n_acceptors == LISTENERS_MAX) {
 		close(fd);
 		return E_LIMIT;
 	}
-	ev =
-	    event_new(s->settings.base, fd, EV_READ | EV_PERSIST, on_accept, s);
-	if (ev == NULL || event_add(ev, NULL) != 0) {
-		if (ev != NULL)
-			event_free(ev);
-		close(fd);
-		return E_NOMEM;
-	}
-	s->listeners[s->n_listeners++] = ev;
-	return OK;
+	st = acceptor_create(&settings, fd, &s->acceptors[s->n_acceptors]);
+	if (st == OK)
+		s->n_acceptors++;
+	return st;
+}
+
+void
+serve_set_limits(struct serve *s, const struct serve_limits *limits)
+{
+	s->settings.limits = *limits;
+}
+
+void
+serve_set_request_ms(struct serve *s, unsigned request_ms)
+{
+	s->settings.request_ms = request_ms;
 }
 
 void
 serve_reply(struct serve *s, struct serve_conn *conn)
 {
 	(void)s;
-	start_writing((struct connection *)conn);
+	answered((struct connection *)conn);
 }

@@ -15,11 +15,19 @@ struct serve_conn {
 	void *priv; /**< the owner's, while it works on an answer */
 };
 
+struct serve_limits {
+	unsigned connections;         /**< in total */
+	unsigned connections_per_uid; /**< all unknown ones are as one uid */
+};
+
 struct serve_settings {
 	struct event_base *base; /**< kept */
-	unsigned connections_max;
-	unsigned timeout_ms; /**< from accept to the last byte */
+	unsigned request_ms;     /**< from accept to the request's last byte */
+	unsigned timeout_ms;     /**< from then to the answer's last byte */
+	struct serve_limits limits;
 	size_t in_max_bytes, out_max_bytes;
+	/** Whose connection it is; UINT32_MAX where that is not known. */
+	uint32_t (*uid_of)(void *ctx, int fd);
 	/**
 	 * Looks at conn->in. E_PARTIAL: more is needed. OK: conn->out holds
 	 * the answer. E_BUSY: serve_reply() will be called. Else it is closed.
@@ -34,8 +42,13 @@ enum status serve_create(
     const struct serve_settings *settings, struct serve **out) ATTR_MUST_USE;
 /** Closes listeners and connections; NULL-safe. */
 void serve_destroy(struct serve *s);
-/** Takes the listening socket @fd. */
-enum status serve_listen(struct serve *s, int fd) ATTR_MUST_USE;
+/** Takes the listening socket @fd, also on failure. @name is for the log. */
+enum status serve_listen(
+    struct serve *s, int fd, const char *name) ATTR_MUST_USE;
+/** For connections from now on. */
+void serve_set_limits(struct serve *s, const struct serve_limits *limits);
+/** The same of the time for a request (serve_settings). */
+void serve_set_request_ms(struct serve *s, unsigned request_ms);
 /** Sends conn->out and closes. */
 void serve_reply(struct serve *s, struct serve_conn *conn);
 
