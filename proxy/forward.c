@@ -35,6 +35,8 @@ forward_close(struct forward *f, enum close_reason why)
 	f->progress = false;
 	forward_broker_cancel(f);
 	forward_exchange_record(f, why);
+	refusal_cancel(f->refusal);
+	f->refusal = NULL;
 	lingering_destroy(f->last);
 	f->last = NULL;
 	forward_side_close(&f->client);

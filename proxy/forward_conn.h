@@ -14,6 +14,7 @@
 #include "proxy/forward_head.h"
 #include "proxy/forward_side.h"
 #include "proxy/linger.h"
+#include "proxy/refusal.h"
 #include "proxy/worker.h"
 
 enum forward_state {
@@ -21,6 +22,7 @@ enum forward_state {
 	FORWARD_ASKING,   /**< request.c works */
 	FORWARD_EXCHANGE, /**< bytes move */
 	FORWARD_BROKER,   /**< the broker works */
+	FORWARD_REFUSING, /**< refusal.c works */
 	FORWARD_LAST,     /**< linger.c has the socket */
 	FORWARD_OVER,
 };
@@ -76,6 +78,7 @@ struct forward {
 	uint64_t idle_generation;
 	struct proxy_broker_ask ask;
 	bool asking_broker;
+	struct refusal *refusal;
 	struct lingering *last;
 	struct event wake, timer;
 	int64_t deadline_ms; /**< INT64_MAX: none */

@@ -5,6 +5,15 @@
 
 static const struct addr metadata_address = { ADDR_V4, { 169, 254, 169, 254 } };
 
+static void
+forward_on_refused(void *arg, struct buf *answer)
+{
+	struct forward *f = arg;
+
+	f->refusal = NULL;
+	forward_say_last(f, answer);
+}
+
 void
 forward_refuse(struct forward *f, const struct forward_fault *fault,
     const struct forward_request *r)
@@ -16,7 +25,6 @@ forward_refuse(struct forward *f, const struct forward_fault *fault,
 		.code = fault->code,
 		.detail = fault->detail,
 		.status = fault->status };
-	struct buf out;
 
 	if (r != NULL)
 		what.method = r->http.method;
@@ -24,9 +32,12 @@ forward_refuse(struct forward *f, const struct forward_fault *fault,
 		what.host = r->uri.authority.host.name;
 		what.port = r->uri.authority.port;
 	}
-	buf_init(&out, FORWARD_DENIAL_BYTES);
-	request_refuse(&what, &out);
-	forward_say_last(f, &out);
+	f->state = FORWARD_REFUSING;
+	f->progress = false;
+	forward_deadline(f, 0);
+	f->refusal = refusal_start(&what, forward_on_refused, f);
+	if (f->refusal == NULL)
+		forward_end(f, CLOSE_ERROR);
 }
 
 /* The denial that request.c has judged and recorded. */

@@ -2,6 +2,7 @@
 #include "proxy/request_inside.h"
 
 #include "base/metrics.h"
+#include "proxy/close.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,37 +14,6 @@ static int64_t
 request_now(const struct request *r)
 {
 	return clock_boot_ms(worker_clock(r->worker));
-}
-
-struct policy_request
-request_question(const struct request *r)
-{
-	struct policy_request q = { .host = &r->host,
-		.port = r->port,
-		.plaintext = r->plaintext,
-		.peer = r->peer,
-		.now_unix_s = clock_unix_s(worker_clock(r->worker)) };
-
-	/* A tunnel's own method and path are not to be seen. */
-	if (r->protocol == REQUEST_FORWARD) {
-		q.method = slice_of(r->method);
-		q.path = slice_of(r->path);
-	}
-	return q;
-}
-
-struct policy_answer
-request_facts(const struct request *r)
-{
-	struct policy_answer a = { .failure = REASON_NONE };
-
-	if (r->answer != NULL)
-		return r->answer->facts;
-	if (r->host.kind == HOST_IP) {
-		a.addresses = &r->host.addr;
-		a.n_addresses = 1;
-	}
-	return a;
 }
 
 /* The owner hears of it from the loop, with nothing of ours on the stack. */
@@ -62,7 +32,59 @@ request_set_denied(struct request *r, enum reason code)
 	if (r->fd >= 0)
 		(void)close(r->fd);
 	r->fd = -1;
-	request_refused(r);
+	request_name_refusal(r);
+}
+
+static void
+request_on_closed(struct proxy_wait *w, enum status st)
+{
+	void *at = (char *)w - offsetof(struct request, audit_wait);
+	struct request *r = at;
+
+	r->audit_waits = false;
+	if (st != OK) {
+		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
+		request_set_denied(r, REASON_AUDIT_UNAVAILABLE);
+	}
+	request_tell(r, REQUEST_DENIED);
+}
+
+/* Contract 6: no record, no bytes; a refusal's are no other. */
+static void
+request_close(struct request *r, const struct request_end *end)
+{
+	r->audit_wait.done = request_on_closed;
+	r->ms.total = request_now(r) - r->start_ms;
+	if (r->code != REASON_AUDIT_UNAVAILABLE &&
+	    request_record(r, RECORD_REQUEST, end, &r->audit_wait) == OK) {
+		r->audit_waits = true;
+		r->closed = true;
+		return;
+	}
+	/* What can be written of this one is, without being waited for. */
+	if (r->code != REASON_AUDIT_UNAVAILABLE)
+		request_set_denied(r, REASON_AUDIT_UNAVAILABLE);
+	request_tell(r, REQUEST_DENIED);
+}
+
+static void
+request_fail(struct request *r, enum reason code)
+{
+	struct request_end end = { .close = close_word(CLOSE_DENIED) };
+
+	request_set_denied(r, code);
+	if (r->protocol != REQUEST_SOCKS5)
+		end.status = reason_info(code)->status;
+	request_close(r, &end);
+}
+
+void
+request_record_refusal(struct request *r, const struct request_end *end,
+    void (*done)(void *arg, enum request_outcome outcome), void *arg)
+{
+	r->done = done;
+	r->arg = arg;
+	request_close(r, end);
 }
 
 /* While we waited a reload may have come: it has the last word. */
@@ -76,22 +98,17 @@ request_on_turn(evutil_socket_t fd, short what, void *arg)
 	if (r->outcome == REQUEST_READY) {
 		r->ready = true;
 		if (r->snapshot != worker_snapshot(r->worker) &&
-		    !request_still_allowed(r))
-			request_set_denied(r, r->code);
-	}
-	if (r->outcome == REQUEST_READY) {
+		    !request_still_allowed(r)) {
+			request_fail(r, r->code);
+			return;
+		}
 		metric_add(METRIC_REQUESTS_ALLOWED_TOTAL, 1);
 		if (r->verdict.would_deny)
 			metric_add(METRIC_REQUESTS_WOULD_DENY_TOTAL, 1);
+	} else {
+		request_count_refusal(r);
 	}
 	r->done(r->arg, r->outcome);
-}
-
-static void
-request_fail(struct request *r, enum reason code)
-{
-	request_set_denied(r, code);
-	request_tell(r, REQUEST_DENIED);
 }
 
 /* False when the verdict so far denies; then the owner will be told. */
@@ -244,8 +261,8 @@ request_judge_name(struct request *r)
 		request_fail(r, REASON_LIMIT_REACHED);
 }
 
-static char *
-copy_text(struct slice s)
+char *
+request_copy_text(struct slice s)
 {
 	char *out = malloc(s.n + 1);
 
@@ -281,8 +298,8 @@ request_init(struct request *r, const struct request_params *params)
 	r->port = params->port;
 	r->plaintext = params->plaintext;
 	r->local = params->local;
-	r->method = copy_text(params->method);
-	r->path = copy_text(params->path);
+	r->method = request_copy_text(params->method);
+	r->path = request_copy_text(params->path);
 	r->verdict.effect = POLICY_DENY;
 	r->fd = -1;
 	r->hello = POLICY_HELLO_NOT_TLS;
@@ -356,24 +373,6 @@ request_generation(const struct request *r)
 	return r->snapshot->generation;
 }
 
-enum reason
-request_judge_hello(
-    struct request *r, enum policy_hello hello, struct slice sni)
-{
-	struct policy_request q = request_question(r);
-
-	r->hello_seen = true;
-	r->hello = hello;
-	r->sni = copy_text(sni);
-	r->sni_n = r->sni == NULL ? 0 : sni.n;
-	policy_decide_hello(r->snapshot->policy, &q, hello, sni, &r->verdict);
-	if (r->verdict.effect == POLICY_ALLOW && r->sni != NULL)
-		return REASON_NONE;
-	r->code = r->sni == NULL ? REASON_LIMIT_REACHED : r->verdict.code;
-	request_refused(r);
-	return r->code;
-}
-
 void
 request_set_code(struct request *r, enum reason code)
 {
@@ -385,49 +384,6 @@ request_note_first_byte(struct request *r)
 {
 	if (r->ms.first < 0)
 		r->ms.first = request_now(r) - r->start_ms;
-}
-
-/* All its questions again, in the words of the new policy. */
-static void
-request_judge_again(const struct request *r, const struct proxy_snapshot *s,
-    struct policy_verdict *v)
-{
-	struct policy_request q = request_question(r);
-	struct policy_answer facts = request_facts(r);
-	const struct slice sni = { .p = r->sni, .n = r->sni_n };
-
-	policy_decide_name(s->policy, &q, v);
-	if (r->local)
-		return;
-	if (v->effect == POLICY_ALLOW)
-		policy_decide_route(s->policy, &q, &facts, &s->self, v);
-	/* A flight that nobody looked at counts as no TLS. */
-	if (v->effect == POLICY_ALLOW && !v->sni_any &&
-	    r->protocol != REQUEST_FORWARD &&
-	    (r->hello_seen || r->verdict.sni_any))
-		policy_decide_hello(s->policy, &q, r->hello, sni, v);
-}
-
-bool
-request_still_allowed(struct request *r)
-{
-	struct proxy_snapshot *s = worker_snapshot(r->worker);
-	struct policy_verdict v = { .effect = POLICY_DENY };
-
-	/* What is still being judged hears of it at its end. */
-	if (!r->ready || r->outcome == REQUEST_DENIED)
-		return r->outcome != REQUEST_DENIED;
-	request_judge_again(r, s, &v);
-	/* The verdict borrows from its policy: both change together. */
-	r->verdict = v;
-	if (s != r->snapshot) {
-		proxy_snapshot_unref(r->snapshot);
-		r->snapshot = proxy_snapshot_ref(s);
-	}
-	if (v.effect == POLICY_ALLOW)
-		return true;
-	r->code = v.code;
-	return false;
 }
 
 void
@@ -447,7 +403,7 @@ request_finish(struct request *r, const struct request_end *end)
 	if (r->fd >= 0)
 		(void)close(r->fd);
 	r->ms.total = request_now(r) - r->start_ms;
-	if (request_record(r, RECORD_REQUEST, end, NULL) != OK)
+	if (!r->closed && request_record(r, RECORD_REQUEST, end, NULL) != OK)
 		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
 	metric_add(METRIC_BYTES_UP_TOTAL, (int64_t)end->bytes_up);
 	metric_add(METRIC_BYTES_DOWN_TOTAL, (int64_t)end->bytes_down);

@@ -32,7 +32,7 @@ struct request_params {
 
 enum request_outcome {
 	REQUEST_READY,  /**< allowed, recorded, connected (unless local) */
-	REQUEST_DENIED, /**< request_code() says why; nothing was sent */
+	REQUEST_DENIED, /**< request_code() says why, its record is written */
 };
 
 /**
@@ -52,33 +52,6 @@ uint64_t request_generation(const struct request *r);
 /** Judges the first flight of a tunnel and notes the SNI for the record. */
 enum reason request_judge_hello(
     struct request *r, enum policy_hello hello, struct slice sni);
-/** Another verdict after READY (SNI_*, UPSTREAM_*): for the final record. */
-void request_set_code(struct request *r, enum reason code);
-/** Milliseconds to the first upstream byte are measured when this is called. */
-void request_note_first_byte(struct request *r);
-
-/** A denial that did not come from a request of ours: malformed, limits. */
-struct request_refusal {
-	struct proxy_worker *worker;
-	enum request_protocol protocol;
-	const struct peer *peer; /**< NULL: unknown */
-	const char *listener;
-	enum reason code;
-	const char *detail; /**< static clause that says more, or NULL */
-	int status;         /**< overrides the table's status; 0: the table's */
-	struct slice method;
-	const char *host; /**< canonical, or NULL */
-	uint16_t port;
-};
-
-/** Writes its one record and renders the answer; for bad input. */
-void request_refuse(const struct request_refusal *refusal, struct buf *out);
-
-/**
- * Renders the denial (contract 5: status line with code and id, Proxy-Status,
- * problem+json, Connection: close). Without the body for HEAD.
- */
-void request_render_denial(struct request *r, struct buf *out);
 
 struct request_end {
 	int status; /**< HTTP status that the client got; 0: none */
@@ -86,7 +59,25 @@ struct request_end {
 	const char *close; /**< static word of the schema's list */
 };
 
-/** Writes the `request` record, cancels what runs, frees @r. */
+/**
+ * After a hello that was refused: hands over the final record, and done()
+ * comes from the loop when it stands (request_code() says AUDIT_UNAVAILABLE
+ * where it could not be written). request_finish() then only frees.
+ */
+void request_record_refusal(struct request *r, const struct request_end *end,
+    void (*done)(void *arg, enum request_outcome outcome), void *arg);
+/** Another verdict after READY (SNI_*, UPSTREAM_*): for the final record. */
+void request_set_code(struct request *r, enum reason code);
+/** Milliseconds to the first upstream byte are measured when this is called. */
+void request_note_first_byte(struct request *r);
+
+/**
+ * Renders the denial (contract 5: status line with code and id, Proxy-Status,
+ * problem+json, Connection: close). Without the body for HEAD.
+ */
+void request_render_denial(struct request *r, struct buf *out);
+
+/** Writes the `request` record unless it stands, cancels, frees @r. */
 void request_finish(struct request *r, const struct request_end *end);
 
 /**

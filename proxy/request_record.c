@@ -7,9 +7,9 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-enum { WORKLOAD_NAMES_MAX = 16, KEY_TEXT_BYTES = 65536 };
+enum { KEY_TEXT_BYTES = 65536 };
 
-static const char *const protocols[] = {
+const char *const request_protocols[] = {
 	[REQUEST_CONNECT] = "connect",
 	[REQUEST_FORWARD] = "forward",
 	[REQUEST_SOCKS5] = "socks5",
@@ -33,7 +33,7 @@ mode_text(const struct proxy_snapshot *s)
 	return policy_mode(s->policy) == POLICY_REPORT ? "report" : "enforce";
 }
 
-static void
+void
 record_put_policy(struct record *rec, const struct proxy_snapshot *s)
 {
 	rec->mode = mode_text(s);
@@ -47,7 +47,7 @@ record_put_question(struct record *rec, const struct request *r)
 	rec->id = r->id;
 	rec->peer = r->peer;
 	rec->listener = r->listener;
-	rec->protocol = protocols[r->protocol];
+	rec->protocol = request_protocols[r->protocol];
 	rec->method = slice_of(r->method);
 	rec->path = slice_of(r->path);
 	rec->host = r->host.name;
@@ -111,16 +111,16 @@ record_put_all(
 }
 
 /* policy_workload_names() gives the true number, which may be more. */
-static size_t
-workload_names(const struct proxy_snapshot *s, const struct peer *peer,
-    const char *names[WORKLOAD_NAMES_MAX])
+size_t
+record_workload_names(const struct proxy_snapshot *s, const struct peer *peer,
+    const char *names[RECORD_WORKLOADS_MAX])
 {
 	size_t n;
 
 	if (peer == NULL || !peer->known)
 		return 0;
-	n = policy_workload_names(s->policy, peer, names, WORKLOAD_NAMES_MAX);
-	return n < WORKLOAD_NAMES_MAX ? n : WORKLOAD_NAMES_MAX;
+	n = policy_workload_names(s->policy, peer, names, RECORD_WORKLOADS_MAX);
+	return n < RECORD_WORKLOADS_MAX ? n : RECORD_WORKLOADS_MAX;
 }
 
 enum status
@@ -128,27 +128,18 @@ request_record(struct request *r, enum record_event event,
     const struct request_end *end, struct proxy_wait *wait)
 {
 	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
-	const char *names[WORKLOAD_NAMES_MAX];
+	const char *names[RECORD_WORKLOADS_MAX];
 	struct record rec;
 
 	record_init(&rec, event);
 	record_put_all(&rec, r, end);
 	rec.workload_names = names;
-	rec.n_workload_names = workload_names(r->snapshot, r->peer, names);
+	rec.n_workload_names =
+	    record_workload_names(r->snapshot, r->peer, names);
 	return audit->submit(audit->ctx, &rec, wait);
 }
 
-/* What makes two refusals equal, in front of the 10 s memory of ids. */
-struct refusal_key {
-	enum request_protocol protocol;
-	const struct peer *peer;
-	enum reason code;
-	struct slice method, path;
-	const char *host;
-	uint16_t port;
-};
-
-static void
+void
 refusal_id(struct proxy_worker *w, const struct refusal_key *k,
     char id[RECORD_ID_BYTES])
 {
@@ -177,7 +168,7 @@ refusal_id(struct proxy_worker *w, const struct refusal_key *k,
 }
 
 void
-request_refused(struct request *r)
+request_name_refusal(struct request *r)
 {
 	const struct refusal_key key = { .protocol = r->protocol,
 		.peer = r->peer,
@@ -190,12 +181,22 @@ request_refused(struct request *r)
 	/* Its `open` record has the id already. */
 	if (!r->opened)
 		refusal_id(r->worker, &key, r->id);
-	if (!request_is_refused(r))
-		return;
+}
+
+void
+refusal_count(enum reason code)
+{
 	metric_add(METRIC_REQUESTS_DENIED_TOTAL, 1);
-	metric_deny(r->code);
-	if (r->code == REASON_LIMIT_REACHED)
+	metric_deny(code);
+	if (code == REASON_LIMIT_REACHED)
 		metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
+}
+
+void
+request_count_refusal(const struct request *r)
+{
+	if (request_is_refused(r))
+		refusal_count(r->code);
 }
 
 static void
@@ -217,14 +218,15 @@ note_denial(struct request *r, const struct policy_explanation *why)
 {
 	const struct proxy_denial_port *port =
 	    &worker_ports(r->worker)->denials;
-	const char *names[WORKLOAD_NAMES_MAX];
+	const char *names[RECORD_WORKLOADS_MAX];
 	struct proxy_denial d = { .explanation = why };
 	struct record rec;
 
 	record_init(&rec, RECORD_REQUEST);
 	record_put_all(&rec, r, NULL);
 	rec.workload_names = names;
-	rec.n_workload_names = workload_names(r->snapshot, r->peer, names);
+	rec.n_workload_names =
+	    record_workload_names(r->snapshot, r->peer, names);
 	memcpy(d.id, r->id, sizeof d.id);
 	d.record = &rec;
 	r->noted = true;
@@ -259,78 +261,4 @@ request_render_denial(struct request *r, struct buf *out)
 	denial_render(&d, out);
 	if (!r->noted)
 		note_denial(r, &why);
-}
-
-static void
-refuse_record(const struct request_refusal *refusal,
-    const struct proxy_snapshot *s, const char *id, struct record *rec)
-{
-	record_init(rec, RECORD_REQUEST);
-	rec->verdict = RECORD_DENY;
-	rec->code = refusal->code;
-	rec->id = id;
-	rec->peer = refusal->peer;
-	rec->listener = refusal->listener;
-	rec->protocol = protocols[refusal->protocol];
-	rec->method = refusal->method;
-	rec->host = refusal->host;
-	rec->port = refusal->port;
-	if (refusal->protocol != REQUEST_SOCKS5)
-		rec->status = refusal->status != 0
-		    ? refusal->status
-		    : reason_info(refusal->code)->status;
-	rec->close = "denied";
-	rec->ms.total = 0;
-	record_put_policy(rec, s);
-}
-
-static void
-refuse_write(const struct request_refusal *refusal, const char *id)
-{
-	const struct proxy_ports *ports = worker_ports(refusal->worker);
-	const struct proxy_snapshot *s = worker_snapshot(refusal->worker);
-	const char *names[WORKLOAD_NAMES_MAX];
-	struct policy_explanation why;
-	struct proxy_denial d = { .explanation = &why };
-	struct record rec;
-
-	memset(&why, 0, sizeof why);
-	refuse_record(refusal, s, id, &rec);
-	rec.workload_names = names;
-	rec.n_workload_names = workload_names(s, refusal->peer, names);
-	if (ports->audit.submit(ports->audit.ctx, &rec, NULL) != OK)
-		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
-	memcpy(d.id, id, sizeof d.id);
-	d.record = &rec;
-	ports->denials.note(ports->denials.ctx, &d);
-	metric_add(METRIC_REQUESTS_DENIED_TOTAL, 1);
-	metric_deny(refusal->code);
-	if (refusal->code == REASON_LIMIT_REACHED)
-		metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
-}
-
-void
-request_refuse(const struct request_refusal *refusal, struct buf *out)
-{
-	const struct refusal_key key = { .protocol = refusal->protocol,
-		.peer = refusal->peer,
-		.code = refusal->code,
-		.method = refusal->method,
-		.host = refusal->host,
-		.port = refusal->port };
-	char id[RECORD_ID_BYTES];
-	struct denial d = { .code = refusal->code,
-		.status = refusal->status,
-		.id = id,
-		.name = worker_snapshot(refusal->worker)->name,
-		.detail = refusal->detail,
-		.host = refusal->host,
-		.port = refusal->port,
-		.peer = refusal->peer,
-		.no_body = slice_is(refusal->method, "HEAD") };
-
-	refusal_id(refusal->worker, &key, id);
-	refuse_write(refusal, id);
-	if (out != NULL)
-		denial_render(&d, out);
 }

@@ -21,16 +21,17 @@ enum {
 
 /* What may follow what; SESSION_ENDED may follow all. */
 static const unsigned moves[SESSION_STATES] = {
-	[SESSION_PEER] = 1U << SESSION_FIRST | 1U << SESSION_LAST,
-	[SESSION_FIRST] =
-	    1U << SESSION_HTTP | 1U << SESSION_GREETING | 1U << SESSION_LAST,
-	[SESSION_HTTP] =
-	    1U << SESSION_ASKING | 1U << SESSION_FORWARD | 1U << SESSION_LAST,
-	[SESSION_GREETING] =
-	    1U << SESSION_PASSWORD | 1U << SESSION_SOCKS | 1U << SESSION_LAST,
-	[SESSION_PASSWORD] = 1U << SESSION_SOCKS | 1U << SESSION_LAST,
-	[SESSION_SOCKS] = 1U << SESSION_ASKING | 1U << SESSION_LAST,
+	[SESSION_PEER] = 1U << SESSION_FIRST,
+	[SESSION_FIRST] = 1U << SESSION_HTTP | 1U << SESSION_GREETING |
+	    1U << SESSION_REFUSING,
+	[SESSION_HTTP] = 1U << SESSION_ASKING | 1U << SESSION_FORWARD |
+	    1U << SESSION_REFUSING,
+	[SESSION_GREETING] = 1U << SESSION_PASSWORD | 1U << SESSION_SOCKS |
+	    1U << SESSION_REFUSING,
+	[SESSION_PASSWORD] = 1U << SESSION_SOCKS | 1U << SESSION_REFUSING,
+	[SESSION_SOCKS] = 1U << SESSION_ASKING | 1U << SESSION_REFUSING,
 	[SESSION_ASKING] = 1U << SESSION_TUNNEL | 1U << SESSION_LAST,
+	[SESSION_REFUSING] = 1U << SESSION_LAST,
 };
 
 void
@@ -81,6 +82,7 @@ session_end(struct session *s, enum close_reason why)
 		ports->userdb.cancel(ports->userdb.ctx, &s->userdb);
 	if (s->request != NULL)
 		request_finish(s->request, &end);
+	refusal_cancel(s->refusal);
 	tunnel_destroy(s->tunnel, why);
 	if (s->forward != NULL)
 		forward_destroy(s->forward);
@@ -121,9 +123,17 @@ session_say_last(struct session *s, struct buf *last)
 		session_end(s, CLOSE_ERROR);
 }
 
-void
-session_refuse(
-    struct session *s, const struct request_refusal *what, struct buf *out)
+static void
+session_on_refused(void *arg, struct buf *answer)
+{
+	struct session *s = arg;
+
+	s->refusal = NULL;
+	session_say_last(s, answer);
+}
+
+static struct request_refusal
+session_refusal(struct session *s, const struct request_refusal *what)
 {
 	struct request_refusal r = *what;
 
@@ -131,7 +141,20 @@ session_refuse(
 	r.protocol = s->protocol;
 	r.peer = &s->peer;
 	r.listener = s->listener;
-	request_refuse(&r, out);
+	return r;
+}
+
+void
+session_refuse(struct session *s, const struct request_refusal *what)
+{
+	const struct request_refusal r = session_refusal(s, what);
+
+	session_move(s, SESSION_REFUSING);
+	(void)event_del(&s->readable);
+	s->deadline_ms = INT64_MAX;
+	s->refusal = refusal_start(&r, session_on_refused, s);
+	if (s->refusal == NULL)
+		session_end(s, CLOSE_ERROR);
 }
 
 static void
@@ -237,13 +260,10 @@ is_tchar(char c)
 static void
 session_refuse_first(struct session *s)
 {
-	struct request_refusal what = { .code = REASON_BAD_REQUEST,
+	const struct request_refusal what = { .code = REASON_BAD_REQUEST,
 		.detail = "this port speaks HTTP/1.1 and SOCKS5" };
-	struct buf out;
 
-	buf_init(&out, EARLY_BYTES_MAX);
-	session_refuse(s, &what, &out);
-	session_say_last(s, &out);
+	session_refuse(s, &what);
 }
 
 static void
@@ -303,7 +323,8 @@ session_admit(struct session *s)
 	s->over_limit = s->over_limit || count > limits->connections_per_uid;
 	if (count > limits->connections_per_uid &&
 	    count - limits->connections_per_uid > UID_CONNECTIONS_OVER) {
-		session_refuse(s, &what, NULL);
+		what = session_refusal(s, &what);
+		refusal_note(&what);
 		session_end(s, CLOSE_LIMIT);
 		return false;
 	}
@@ -420,18 +441,15 @@ session_start(struct proxy_worker *w, int fd, const char *listener)
 static void
 session_time_out(struct session *s)
 {
-	struct request_refusal what = { .code = REASON_BAD_REQUEST,
+	const struct request_refusal what = { .code = REASON_BAD_REQUEST,
 		.status = 408,
 		.detail = "the head did not come in time" };
-	struct buf out;
 
 	if (s->state != SESSION_HTTP) {
 		session_end(s, CLOSE_HEAD);
 		return;
 	}
-	buf_init(&out, EARLY_BYTES_MAX);
-	session_refuse(s, &what, &out);
-	session_say_last(s, &out);
+	session_refuse(s, &what);
 }
 
 void

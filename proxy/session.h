@@ -5,7 +5,7 @@
 #include "base/http1.h"
 #include "proxy/close.h"
 #include "proxy/linger.h"
-#include "proxy/request.h"
+#include "proxy/refusal.h"
 #include "proxy/tunnel.h"
 #include "proxy/worker.h"
 
@@ -21,6 +21,7 @@ enum session_state {
 	SESSION_PASSWORD, /**< SOCKS5: RFC 1929 */
 	SESSION_SOCKS,    /**< SOCKS5: the request */
 	SESSION_ASKING,   /**< request.c works */
+	SESSION_REFUSING, /**< refusal.c works */
 	SESSION_TUNNEL,   /**< tunnel.c owns the socket */
 	SESSION_FORWARD,  /**< forward.c owns the socket */
 	SESSION_LAST,     /**< linger.c owns the socket */
@@ -45,6 +46,7 @@ struct session {
 	size_t scanned;
 	enum request_protocol protocol;
 	struct request *request;
+	struct refusal *refusal;
 	struct tunnel *tunnel;
 	struct forward *forward;
 	struct lingering *last;
@@ -67,9 +69,8 @@ void session_drain(struct session *s);
 void session_move(struct session *s, enum session_state to);
 /** Writes @last (released) and closes. */
 void session_say_last(struct session *s, struct buf *last);
-/** Refuses what is malformed, with its record. */
-void session_refuse(
-    struct session *s, const struct request_refusal *what, struct buf *out);
+/** Refuses what is malformed: its record, then the answer, then the end. */
+void session_refuse(struct session *s, const struct request_refusal *what);
 /** Judges @host:@port; session_answered() follows. */
 void session_ask(struct session *s, const struct host *host, uint16_t port);
 /** A head may be whole. */

@@ -4,18 +4,6 @@
 
 #include "base/uri.h"
 
-enum { ANSWER_BYTES_MAX = 16384 };
-
-static void
-http_refuse(struct session *s, const struct request_refusal *what)
-{
-	struct buf out;
-
-	buf_init(&out, ANSWER_BYTES_MAX);
-	session_refuse(s, what, &out);
-	session_say_last(s, &out);
-}
-
 static void
 http_refuse_detail(struct session *s, enum reason code, int status,
     struct slice method, const char *detail)
@@ -25,7 +13,7 @@ http_refuse_detail(struct session *s, enum reason code, int status,
 		.method = method,
 		.detail = detail };
 
-	http_refuse(s, &what);
+	session_refuse(s, &what);
 }
 
 /* RFC 9112 3.2: once, and well-formed; what it says is ignored (3.2.2). */
@@ -78,7 +66,7 @@ http_connect(struct session *s, const struct http1_request *r, size_t head)
 			.method = r->method,
 			.host = to.host.name,
 			.port = to.port };
-		http_refuse(s, &what);
+		session_refuse(s, &what);
 		return;
 	}
 	/* What came behind the head belongs to the tunnel. */

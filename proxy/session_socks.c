@@ -8,36 +8,30 @@
 enum { REPLY_BYTES_MAX = 16 };
 
 static void
-socks_say_last(struct session *s, const void *bytes, size_t n)
-{
-	struct buf out;
-
-	buf_init(&out, REPLY_BYTES_MAX);
-	buf_put(&out, bytes, n);
-	session_say_last(s, &out);
-}
-
-static void
 socks_refuse(
     struct session *s, enum socks5_reply reply, struct request_refusal what)
 {
-	struct buf out;
+	struct buf said, unrecorded;
 
-	session_refuse(s, &what, NULL);
-	buf_init(&out, REPLY_BYTES_MAX);
-	socks5_put_reply(&out, reply);
-	session_say_last(s, &out);
+	buf_init(&said, REPLY_BYTES_MAX);
+	buf_init(&unrecorded, REPLY_BYTES_MAX);
+	socks5_put_reply(&said, reply);
+	socks5_put_reply(&unrecorded, SOCKS5_FAILED);
+	what.reply = buf_slice(&said);
+	what.reply_unrecorded = buf_slice(&unrecorded);
+	session_refuse(s, &what);
+	buf_release(&said);
+	buf_release(&unrecorded);
 }
 
 /* What is no SOCKS5 gets no reply that it would not understand. */
 static void
 socks_refuse_bytes(struct session *s)
 {
-	struct request_refusal what = { .code = REASON_BAD_REQUEST,
+	const struct request_refusal what = { .code = REASON_BAD_REQUEST,
 		.detail = "broken SOCKS5" };
 
-	session_refuse(s, &what, NULL);
-	socks_say_last(s, "", 0);
+	session_refuse(s, &what);
 }
 
 /* Two bytes onto a socket that has carried nothing else. */
@@ -53,9 +47,10 @@ socks_send2(struct session *s, uint8_t a, uint8_t b)
 static enum status
 socks_greeting(struct session *s)
 {
-	const uint8_t refused[2] = { SOCKS5_VERSION, SOCKS5_METHOD_REFUSED };
-	struct request_refusal what = { .code = REASON_BAD_REQUEST,
-		.detail = "no SOCKS5 method that is offered here" };
+	const char refused[2] = { SOCKS5_VERSION, (char)SOCKS5_METHOD_REFUSED };
+	const struct request_refusal what = { .code = REASON_BAD_REQUEST,
+		.detail = "no SOCKS5 method that is offered here",
+		.reply = { .p = refused, .n = sizeof refused } };
 	uint8_t method = SOCKS5_METHOD_REFUSED;
 	size_t used = 0;
 	enum status st =
@@ -64,8 +59,7 @@ socks_greeting(struct session *s)
 	if (st != OK)
 		return st;
 	if (method == SOCKS5_METHOD_REFUSED) {
-		session_refuse(s, &what, NULL);
-		socks_say_last(s, refused, sizeof refused);
+		session_refuse(s, &what);
 		return E_CLOSED;
 	}
 	buf_consume(&s->in, used);

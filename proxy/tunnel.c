@@ -15,7 +15,8 @@
 enum tunnel_stage {
 	TUNNEL_HELLO, /* nothing has gone to the destination yet */
 	TUNNEL_RELAY,
-	TUNNEL_LAST, /* an alert is on its way; the record is written */
+	TUNNEL_REFUSED, /* its record is being written */
+	TUNNEL_LAST,    /* an alert is on its way; the record is written */
 	TUNNEL_OVER,
 };
 
@@ -30,6 +31,7 @@ struct tunnel {
 	struct event hello_readable;
 	struct buf hello;
 	struct hello_scan scan;
+	bool is_tls; /* of the hello that was refused */
 	struct lingering *last;
 	void (*done)(void *arg);
 	void *arg;
@@ -119,16 +121,19 @@ tunnel_on_said(void *arg)
 	tunnel_over(t, CLOSE_DENIED);
 }
 
-/* The first flight was refused: an alert where it is understood. */
+/* The refusal is recorded: an alert where it is understood. */
 static void
-tunnel_refuse(struct tunnel *t, enum reason code, bool is_tls)
+tunnel_on_refused(void *arg, enum request_outcome outcome)
 {
+	struct tunnel *t = arg;
 	uint8_t alert[HELLO_ALERT_BYTES];
+	enum reason code = request_code(t->request);
 	struct buf last;
 	int fd = t->client_fd;
 
+	(void)outcome;
 	buf_init(&last, sizeof alert);
-	if (is_tls) {
+	if (t->is_tls && code != REASON_AUDIT_UNAVAILABLE) {
 		hello_alert(code, alert);
 		buf_put(&last, alert, sizeof alert);
 	}
@@ -138,6 +143,22 @@ tunnel_refuse(struct tunnel *t, enum reason code, bool is_tls)
 	t->last = lingering_start(t->worker, fd, &last, tunnel_on_said, t);
 	if (t->last == NULL)
 		tunnel_over(t, CLOSE_DENIED);
+}
+
+/* Nothing has passed, and nothing does any more. */
+static void
+tunnel_refuse(struct tunnel *t, bool is_tls)
+{
+	const struct request_end end = { .status = t->status,
+		.close = close_word(CLOSE_DENIED) };
+
+	t->stage = TUNNEL_REFUSED;
+	t->is_tls = is_tls;
+	t->deadline_ms = INT64_MAX;
+	(void)event_del(&t->hello_readable);
+	relay_stop(&t->relay);
+	close_fd(&t->upstream_fd);
+	request_record_refusal(t->request, &end, tunnel_on_refused, t);
 }
 
 /* The hello and what came with it go first. E_NOMEM. */
@@ -163,7 +184,7 @@ tunnel_check_hello(struct tunnel *t)
 	code = request_judge_hello(t->request, hello.kind,
 	    (struct slice){ .p = hello.sni, .n = hello.sni_n });
 	if (code != REASON_NONE)
-		tunnel_refuse(t, code, hello.is_tls);
+		tunnel_refuse(t, hello.is_tls);
 	else if (tunnel_relay(t) != OK)
 		tunnel_over(t, CLOSE_ERROR);
 }
@@ -278,7 +299,8 @@ tunnel_destroy(struct tunnel *t, enum close_reason why)
 void
 tunnel_rejudge(struct tunnel *t)
 {
-	if (t->request != NULL && !request_still_allowed(t->request))
+	if (t->request != NULL && t->stage != TUNNEL_REFUSED &&
+	    !request_still_allowed(t->request))
 		tunnel_over(t, CLOSE_POLICY);
 }
 
@@ -287,7 +309,7 @@ tunnel_tick(struct tunnel *t, int64_t now_ms, int64_t now_unix_s)
 {
 	int64_t expires;
 
-	if (t->request == NULL)
+	if (t->request == NULL || t->stage == TUNNEL_REFUSED)
 		return;
 	expires = request_verdict(t->request)->expires_unix_s;
 	if (expires != 0 && now_unix_s >= expires &&

@@ -63,7 +63,7 @@ audit_later(struct later *l)
 	struct proxy_wait **slot = l->arg;
 
 	if (*slot != NULL)
-		(*slot)->done(*slot, OK);
+		(*slot)->done(*slot, fake.audit_fails ? E_IO : OK);
 	free(slot);
 }
 
@@ -94,14 +94,14 @@ audit_submit(void *ctx, const struct record *rec, struct proxy_wait *wait)
 	keep_text(r->sni, rec->sni);
 	if (wait == NULL)
 		return OK;
+	wait->priv = NULL;
+	if (fake.audit_stuck)
+		return OK;
 	slot = fake_alloc(sizeof(struct proxy_wait *));
 	assert_non_null(slot);
 	*slot = wait;
 	wait->priv = slot;
-	if (fake.audit_stuck)
-		free(slot);
-	else
-		(void)later_new(audit_later, slot);
+	(void)later_new(audit_later, slot);
 	return OK;
 }
 
@@ -111,7 +111,7 @@ audit_cancel(void *ctx, struct proxy_wait *wait)
 	struct proxy_wait **slot = wait->priv;
 
 	(void)ctx;
-	if (!fake.audit_stuck)
+	if (slot != NULL)
 		*slot = NULL;
 }
 

@@ -34,6 +34,7 @@ struct fakes {
 	int64_t expires_unix_s;
 	/* the others */
 	bool peer_unknown, audit_sick, audit_stuck, userdb_later;
+	bool audit_fails;      /**< records are taken, and then not written */
 	void (*on_dial)(void); /**< called from dial_start() */
 	enum reason dial_code; /**< NONE: a connected pair */
 	int upstream;          /**< our end of the dialled pair, or -1 */

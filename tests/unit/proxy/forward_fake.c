@@ -3,6 +3,8 @@
 
 #include "tests/unit/proxy/forward_fake.h"
 
+#include "proxy/refusal.h"
+
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -238,9 +240,40 @@ log_end(const struct fake_end *end)
 	fake.ended[fake.n_ended++] = *end;
 }
 
-void
-request_refuse(const struct request_refusal *refusal, struct buf *out)
+struct refusal {
+	void (*done)(void *arg, struct buf *answer);
+	void *arg;
+	struct event turn;
+	struct buf answer;
+};
+
+static void
+refusal_on_turn(evutil_socket_t fd, short what, void *arg)
 {
+	struct refusal *r = arg;
+	struct buf answer = r->answer;
+
+	(void)fd;
+	(void)what;
+	r->done(r->arg, &answer);
+	free(r);
+}
+
+void
+refusal_cancel(struct refusal *r)
+{
+	if (r == NULL)
+		return;
+	(void)event_del(&r->turn);
+	buf_release(&r->answer);
+	free(r);
+}
+
+struct refusal *
+refusal_start(const struct request_refusal *refusal,
+    void (*done)(void *arg, struct buf *answer), void *arg)
+{
+	struct refusal *r = calloc(1, sizeof *r);
 	struct fake_end end = { .code = refusal->code,
 		.status = refusal->status };
 
@@ -249,7 +282,14 @@ request_refuse(const struct request_refusal *refusal, struct buf *out)
 		(void)snprintf(
 		    end.host, sizeof end.host, "%.60s", refusal->host);
 	log_end(&end);
-	render(refusal->code, refusal->status, out);
+	assert_non_null(r);
+	r->done = done;
+	r->arg = arg;
+	buf_init(&r->answer, 1024);
+	render(refusal->code, refusal->status, &r->answer);
+	(void)evtimer_assign(&r->turn, fake.base, refusal_on_turn, r);
+	event_active(&r->turn, EV_TIMEOUT, 1);
+	return r;
 }
 
 void

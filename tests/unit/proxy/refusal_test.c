@@ -1,0 +1,163 @@
+/* No record, no bytes: a refusal waits for its record as an answer does. */
+#include "tests/unit/proxy/connect_steps.h"
+
+#define UNAVAILABLE "HTTP/1.1 503 Denied AUDIT_UNAVAILABLE id="
+#define GREETING    "\5\1\0"
+#define ASK         "\5\1\0\3\6a.test\1\xbb"
+
+static void
+assert_silent(int fd)
+{
+	char got[256];
+
+	assert_int_equal(fake_hear(fd, got, sizeof got), 0);
+}
+
+static void
+ask_by_socks(int fd)
+{
+	char got[64];
+
+	fake_say(fd, GREETING, 3);
+	assert_int_equal(fake_hear(fd, got, sizeof got), 2);
+	fake_say(fd, ASK, sizeof ASK - 1);
+}
+
+static void
+nothing_is_said_before_the_record_is_written(void **state)
+{
+	int denied = fake_client(), bad = fake_client(), socks = fake_client();
+
+	(void)state;
+	fake.audit_stuck = true;
+	fake.name_code = REASON_HOST_NOT_ALLOWED;
+	say(denied, CONNECT);
+	assert_silent(denied);
+	say(bad, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_silent(bad);
+	ask_by_socks(socks);
+	assert_silent(socks);
+	assert_int_equal(fake.n_records, 3);
+	(void)close(denied);
+	(void)close(bad);
+	(void)close(socks);
+}
+
+static void
+the_end_of_the_worker_forgets_refusals_that_wait(void **state)
+{
+	int denied = fake_client(), bad = fake_client();
+
+	(void)state;
+	fake.name_code = REASON_HOST_NOT_ALLOWED;
+	fake.audit_stuck = true;
+	say(denied, CONNECT);
+	say(bad, "?\r\n\r\n");
+	proxy_worker_destroy(fake.worker);
+	fake.worker = NULL;
+	(void)close(denied);
+	(void)close(bad);
+}
+
+static void
+a_refusal_without_a_record_is_another_refusal(void **state)
+{
+	static const char *const heads[] = { CONNECT,
+		"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"CONNECT a.test HTTP/1.1\r\nHost: a\r\n\r\n", "\x16\x03\x01" };
+
+	(void)state;
+	fake.name_code = REASON_HOST_NOT_ALLOWED;
+	for (int sick = 0; sick < 2; sick++) {
+		fake.audit_fails = sick == 0;
+		fake.audit_sick = sick == 1;
+		for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+			int fd = fake_client();
+
+			say(fd, heads[i]);
+			assert_starts(fd, UNAVAILABLE);
+			(void)close(fd);
+		}
+	}
+}
+
+static void
+socks_says_a_general_failure_without_a_record(void **state)
+{
+	static const char asks_to_bind[] = "\5\2\0\3\6a.test\1\xbb";
+	int fd = fake_client();
+	char got[64];
+
+	(void)state;
+	fake.name_code = REASON_HOST_NOT_ALLOWED;
+	fake.audit_fails = true;
+	ask_by_socks(fd);
+	assert_int_equal(fake_hear(fd, got, sizeof got), 10);
+	assert_int_equal(got[1], 1);
+	(void)close(fd);
+	fd = fake_client();
+	fake_say(fd, GREETING, 3);
+	(void)fake_hear(fd, got, sizeof got);
+	fake_say(fd, asks_to_bind, sizeof asks_to_bind - 1);
+	assert_int_equal(fake_hear(fd, got, sizeof got), 10);
+	assert_int_equal(got[1], 1);
+	(void)close(fd);
+	/* A greeting has no word for it. */
+	fd = fake_client();
+	fake_say(fd, "\5\1\7", 3);
+	assert_int_equal(fake_hear(fd, got, sizeof got), -1);
+	(void)close(fd);
+}
+
+static void
+a_hello_that_is_refused_without_a_record_gets_no_alert(void **state)
+{
+	int fd = fake_client();
+	char got[64];
+
+	(void)state;
+	say(fd, CONNECT);
+	assert_starts(fd, "HTTP/1.1 200 ");
+	fake.audit_stuck = true;
+	say_hello(fd, SLICE("b.test"));
+	assert_silent(fd);
+	assert_int_equal(fake.n_records, 2);
+	assert_int_equal(last_record()->code, REASON_SNI_MISMATCH);
+	(void)close(fd);
+	(void)close(fake.upstream);
+	fake.audit_stuck = false;
+	fd = fake_client();
+	say(fd, CONNECT);
+	assert_starts(fd, "HTTP/1.1 200 ");
+	fake.audit_fails = true;
+	say_hello(fd, SLICE("b.test"));
+	assert_int_equal(fake_hear(fd, got, sizeof got), -1);
+	(void)close(fd);
+}
+
+static void
+a_fault_of_the_way_is_recorded_first_too(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	fake.audit_fails = true;
+	fake.dial_code = REASON_CONNECT_REFUSED;
+	say(fd, CONNECT);
+	assert_starts(fd, UNAVAILABLE);
+	(void)close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(nothing_is_said_before_the_record_is_written),
+		T(the_end_of_the_worker_forgets_refusals_that_wait),
+		T(a_refusal_without_a_record_is_another_refusal),
+		T(socks_says_a_general_failure_without_a_record),
+		T(a_hello_that_is_refused_without_a_record_gets_no_alert),
+		T(a_fault_of_the_way_is_recorded_first_too),
+	};
+	return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);
+}
