@@ -20,6 +20,7 @@
 	X(TOKENS_REFUSED_TOTAL, "tokens_refused_total", "counter", "Token requests refused") \
 	X(TOKEN_FETCHES_TOTAL, "token_fetches_total", "counter", "Token requests sent upstream") \
 	X(TOKEN_FETCH_ERRORS_TOTAL, "token_fetch_errors_total", "counter", "Token requests that failed upstream") \
+	X(TOKENS_EVICTED_TOTAL, "tokens_evicted_total", "counter", "Cached tokens let go for another of the same user") \
 	X(AUDIT_RECORDS_TOTAL, "audit_records_total", "counter", "Audit records written") \
 	X(AUDIT_ERRORS_TOTAL, "audit_errors_total", "counter", "Audit writes that failed") \
 	X(AUDIT_LOST_ENDS_TOTAL, "audit_lost_ends_total", "counter", "Final records that could not be written") \

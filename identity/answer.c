@@ -292,6 +292,8 @@ fetch_token(struct answer *a)
 
 	a->wait.done = on_token;
 	a->wait.priv = a;
+	a->wait.uid = a->peer->uid;
+	a->wait.grant = a->grant.grant;
 	a->wait.revoked =
 	    a->request.revoked[0] != '\0' ? a->request.revoked : NULL;
 	st = cache_ask(a->id->cache, a->grant.identity,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "identity/budget.h"
+#include "identity/claims.h"
 #include "identity/entry.h"
 
 #include <stdio.h>
@@ -30,8 +31,8 @@ cache_create(const struct clock *clock, const struct cache_ports *ports,
 	return OK;
 }
 
-static void
-entry_ground(struct cache *c, struct cache_entry *e)
+void
+cache_ground(struct cache *c, struct cache_entry *e)
 {
 	if (!e->flying)
 		return;
@@ -44,9 +45,21 @@ entry_free(struct cache *c, struct cache_entry *e)
 {
 	if (e->flying)
 		c->ports.fetch_cancel(c->ports.ctx, &e->flight);
-	entry_ground(c, e);
+	cache_ground(c, e);
+	claims_drop_all(c, e);
 	entry_destroy(e);
 	c->n_entries--;
+}
+
+void
+cache_remove(struct cache *c, struct cache_entry *e)
+{
+	struct cache_entry **at = &c->entries;
+
+	while (*at != e)
+		at = &(*at)->next;
+	*at = e->next;
+	entry_free(c, e);
 }
 
 void
@@ -54,11 +67,8 @@ cache_destroy(struct cache *c)
 {
 	if (c == NULL)
 		return;
-	while (c->entries != NULL) {
-		struct cache_entry *e = c->entries;
-		c->entries = e->next;
-		entry_free(c, e);
-	}
+	while (c->entries != NULL)
+		cache_remove(c, c->entries);
 	free(c->slots);
 	free(c);
 }
@@ -142,6 +152,7 @@ entry_fly(struct cache *c, struct cache_entry *e)
 	bool bypass = schedule_wants_bypass(&e->schedule, now_ms);
 	enum status st;
 
+	claims_charge(c, e);
 	e->flying = true;
 	e->flight = (struct cache_flight){ .cache = c, .entry = e };
 	metric_add(METRIC_TOKEN_FETCHES_TOTAL, 1);
@@ -152,13 +163,21 @@ entry_fly(struct cache *c, struct cache_entry *e)
 			schedule_bypassed(&e->schedule, now_ms);
 		return;
 	}
-	entry_ground(c, e);
+	cache_ground(c, e);
 	entry_fail(c, e,
 	    &(struct schedule_fault){ .http_status = 0, .retry_after_ms = -1 },
 	    status_text(st));
 }
 
-/* Of all that is due, what has been due longest. */
+/* Users take turns; of one user's keys, what has been due longest. */
+static bool
+is_sooner(const struct cache_entry *a, const struct cache_entry *b)
+{
+	uint64_t x = claims_turn(a), y = claims_turn(b);
+
+	return x < y || (x == y && a->schedule.next_ms < b->schedule.next_ms);
+}
+
 static struct cache_entry *
 pick_due(struct cache *c, bool first)
 {
@@ -170,8 +189,7 @@ pick_due(struct cache *c, bool first)
 		    schedule_next(&e->schedule, now_ms) > now_ms ||
 		    entry_is_first(c, e) != first)
 			continue;
-		if (best == NULL ||
-		    e->schedule.next_ms < best->schedule.next_ms)
+		if (best == NULL || is_sooner(e, best))
 			best = e;
 	}
 	return best;
@@ -217,8 +235,8 @@ entry_wake_ms(struct cache *c, struct cache_entry *e, int64_t now_ms)
 }
 
 /* At least once a minute, for the wall clock and for what is forgotten. */
-static void
-arm(struct cache *c)
+void
+cache_arm(struct cache *c)
 {
 	int64_t now_ms = clock_boot_ms(c->clock);
 	int64_t at = now_ms + TURN_MS;
@@ -251,6 +269,7 @@ sweep(struct cache *c)
 		struct cache_entry *e = *at;
 		if (e->held.secret != NULL && entry_left_ms(e, c->clock) <= 0)
 			entry_drop_token(e);
+		claims_expire(c, e);
 		if (entry_is_over(c, e)) {
 			*at = e->next;
 			entry_free(c, e);
@@ -269,7 +288,7 @@ cache_turn(struct cache *c)
 	for (struct cache_entry *e = c->entries; e != NULL; e = e->next)
 		collect(c, e, &ready);
 	sweep(c);
-	arm(c);
+	cache_arm(c);
 	notify(&ready);
 }
 
@@ -290,7 +309,7 @@ cache_landed(struct cache_flight *flight, const struct cache_landing *landing)
 	struct cache *c = flight->cache;
 	struct cache_entry *e = flight->entry;
 
-	entry_ground(c, e);
+	cache_ground(c, e);
 	if (landing->token != NULL)
 		cache_take(c, e, landing);
 	else
@@ -304,28 +323,57 @@ cache_landed(struct cache_flight *flight, const struct cache_landing *landing)
 	cache_turn(c);
 }
 
-static enum status
-find_entry(struct cache *c, size_t slot, struct slice resource,
-    struct cache_entry **out)
+static struct cache_entry *
+find_entry(struct cache *c, size_t slot, struct slice resource)
 {
-	struct cache_entry *e;
+	struct cache_entry *e = c->entries;
 
-	for (e = c->entries; e != NULL; e = e->next)
-		if (!e->dead && e->config == slot &&
-		    slice_is(resource, e->resource)) {
-			*out = e;
-			return OK;
-		}
-	if (c->n_entries >= CACHE_ENTRIES_MAX)
-		return E_LIMIT;
-	e = entry_create(slot, resource, clock_boot_ms(c->clock));
+	while (e != NULL &&
+	    (e->dead || e->config != slot || !slice_is(resource, e->resource)))
+		e = e->next;
+	return e;
+}
+
+static struct cache_entry *
+add_entry(struct cache *c, size_t slot, struct slice resource)
+{
+	struct cache_entry *e =
+	    entry_create(slot, resource, clock_boot_ms(c->clock));
+
 	if (e == NULL)
-		return E_NOMEM;
+		return NULL;
 	e->next = c->entries;
 	c->entries = e;
 	c->n_entries++;
-	*out = e;
-	return OK;
+	return e;
+}
+
+/* The entry of that key, held by the user who asks. */
+static enum status
+claim_entry(struct cache *c, size_t slot, struct slice resource,
+    const struct cache_wait *w, struct cache_entry **out)
+{
+	struct cache_entry *e = find_entry(c, slot, resource);
+	bool is_new = e == NULL;
+	enum status st;
+
+	if (e != NULL && claims_touch(c, e, w)) {
+		*out = e;
+		return OK;
+	}
+	st = claims_make_room(c, w, e);
+	if (st != OK)
+		return st;
+	if (is_new)
+		e = add_entry(c, slot, resource);
+	if (e == NULL)
+		return E_NOMEM;
+	st = claims_add(c, e, w);
+	if (st == OK)
+		*out = e;
+	else if (is_new)
+		cache_remove(c, e);
+	return st;
 }
 
 /*
@@ -355,7 +403,7 @@ cache_ask(struct cache *c, const char *identity, struct slice resource,
 
 	if (!cache_find_slot(c, identity, &slot))
 		return E_NOTFOUND;
-	st = find_entry(c, slot, resource, &e);
+	st = claim_entry(c, slot, resource, w, &e);
 	if (st != OK)
 		return st;
 	c->slots[slot].asked = true;
@@ -376,7 +424,7 @@ cache_ask(struct cache *c, const char *identity, struct slice resource,
 		wait_unlink(w);
 	if (st == OK && !entry_give(e, c->clock, out))
 		st = E_TIMEOUT;
-	arm(c);
+	cache_arm(c);
 	return st;
 }
 
@@ -384,73 +432,22 @@ void
 cache_warm(struct cache *c, const char *identity, struct slice resource,
     int64_t within_ms)
 {
-	struct cache_entry *e = NULL;
+	struct cache_entry *e;
 	size_t slot;
 
-	if (!cache_find_slot(c, identity, &slot) ||
-	    find_entry(c, slot, resource, &e) != OK)
+	if (!cache_find_slot(c, identity, &slot))
 		return;
+	e = find_entry(c, slot, resource);
+	if (e == NULL)
+		e = add_entry(c, slot, resource);
+	if (e == NULL)
+		return;
+	e->warm = true;
 	c->slots[slot].asked = true;
 	/* Not idle until it is asked for: readiness hangs on it. */
 	if (e->held.secret == NULL && e->used_unix_s == 0)
 		schedule_used(&e->schedule, INT64_MAX / 2);
 	e->schedule.next_ms += (int64_t)c->ports.random(c->ports.ctx) %
 	    (within_ms < 1 ? 1 : within_ms);
-	arm(c);
-}
-
-static bool
-config_eq(const struct identity_config *a, const struct identity_config *b)
-{
-	return strcmp(a->name, b->name) == 0 && a->source == b->source &&
-	    strcmp(a->endpoint, b->endpoint) == 0 &&
-	    a->selector == b->selector &&
-	    (a->selector == IDENTITY_SELECTOR_NONE ||
-	        strcmp(a->selector_value, b->selector_value) == 0);
-}
-
-/* An entry keeps its token only while its identity is the very same. */
-static void
-entry_move(struct cache *c, struct cache_entry *e,
-    const struct config_slot *slots, size_t n)
-{
-	size_t to = 0;
-
-	if (e->dead)
-		return;
-	while (to < n &&
-	    !config_eq(&slots[to].config, &c->slots[e->config].config))
-		to++;
-	if (to < n) {
-		e->config = to;
-		return;
-	}
-	e->dead = true;
-	if (e->flying)
-		c->ports.fetch_cancel(c->ports.ctx, &e->flight);
-	entry_ground(c, e);
-	entry_drop_token(e);
-}
-
-enum status
-cache_set_configs(
-    struct cache *c, const struct identity_config *configs, size_t n)
-{
-	struct config_slot *slots = calloc(n + 1, sizeof *slots);
-
-	if (slots == NULL)
-		return E_NOMEM;
-	for (size_t i = 0; i < n; i++) {
-		slots[i].config = configs[i];
-		for (size_t k = 0; k < c->n_slots; k++)
-			if (config_eq(&configs[i], &c->slots[k].config))
-				slots[i] = c->slots[k];
-	}
-	for (struct cache_entry *e = c->entries; e != NULL; e = e->next)
-		entry_move(c, e, slots, n);
-	free(c->slots);
-	c->slots = slots;
-	c->n_slots = n;
-	arm(c);
-	return OK;
+	cache_arm(c);
 }

@@ -12,6 +12,8 @@
 
 enum {
 	CACHE_ENTRIES_MAX = 1024,
+	CACHE_UID_KEYS_MAX = 128,  /**< that one user holds */
+	CACHE_GRANT_KEYS_MAX = 64, /**< that one user holds by one grant */
 	CACHE_WAIT_MS = 5000,      /**< while there is no token yet */
 	CACHE_WAIT_FRESH_MS = 900, /**< while the old one is about to end */
 };
@@ -41,6 +43,8 @@ struct cache_wait {
 	 * NULL; that one is not good enough then. Borrowed for cache_ask().
 	 */
 	const char *revoked;
+	uint32_t uid;      /**< in: who asks */
+	const char *grant; /**< in: by which grant; borrowed, may be NULL */
 	struct cache_token token;
 	/* private */
 	struct cache_wait *next, **link;
@@ -95,7 +99,9 @@ const struct identity_config *cache_config_selected(
 
 /**
  * OK and *out; E_PARTIAL: @w will be called. E_DENIED, E_TIMEOUT as above,
- * at once. E_NOTFOUND: no such identity. E_LIMIT: too many keys. E_NOMEM.
+ * at once. E_NOTFOUND: no such identity. E_NOMEM. E_LIMIT: the user waits for
+ * as many keys as one may hold; otherwise the key that this user asked for
+ * longest ago makes room.
  */
 enum status cache_ask(struct cache *c, const char *identity,
     struct slice resource, struct cache_wait *w,

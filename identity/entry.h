@@ -25,6 +25,8 @@ struct cache_entry {
 	struct cache_flight flight;
 	bool flying;
 	bool dead; /**< its identity is gone; freed in the next turn */
+	bool warm; /**< kept without anybody's asking */
+	struct claim *claims; /**< of the users that asked for it */
 	struct cache_wait *waits;
 	int64_t used_unix_s;
 	char last_error[128];
@@ -42,8 +44,17 @@ struct cache {
 	size_t n_slots;
 	struct cache_entry *entries;
 	size_t n_entries;
+	struct claim_user *users; /**< those who hold a claim */
+	uint64_t turns, uses;
 	struct budget budget;
 };
+
+/** Unlinks and frees @e, for which nobody waits. */
+void cache_remove(struct cache *c, struct cache_entry *e);
+/** @e's fetch, if there is one, is over. */
+void cache_ground(struct cache *c, struct cache_entry *e);
+/** Asks to be woken for what is due next. */
+void cache_arm(struct cache *c);
 
 /** Index of the identity of that name. */
 bool cache_find_slot(

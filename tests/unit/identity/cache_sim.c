@@ -177,9 +177,11 @@ sim_ask(struct sim *s, const char *identity, const char *resource,
 	struct cache_token t;
 	enum status st;
 
-	*w = (struct cache_wait){
-		.done = on_done, .priv = s, .revoked = s->revoked
-	};
+	*w = (struct cache_wait){ .done = on_done,
+		.priv = s,
+		.revoked = s->revoked,
+		.uid = s->uid,
+		.grant = s->grant };
 	st = cache_ask(s->cache, identity, slice_of(resource), w, &t);
 	if (st == OK)
 		sim_check(s, &t);

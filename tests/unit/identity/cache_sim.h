@@ -26,6 +26,8 @@ struct sim {
 	enum status start_status;
 	const char *token;   /**< what the source gives */
 	const char *revoked; /**< what askers say is revoked */
+	uint32_t uid;        /**< who asks */
+	const char *grant;   /**< and by which grant */
 	unsigned ok, denied, late, gone;
 	unsigned after_end; /**< served past the end of its life */
 };

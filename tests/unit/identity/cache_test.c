@@ -214,31 +214,6 @@ drops_the_tokens_of_identities_that_go(void **state)
 	sim_release(&s);
 }
 
-static void
-holds_only_so_many_keys(void **state)
-{
-	struct sim s;
-	static struct cache_wait w[CACHE_ENTRIES_MAX + 1];
-	char name[32];
-
-	(void)state;
-	sim_init(&s);
-	s.start_status = E_NOMEM;
-	for (unsigned i = 0; i <= CACHE_ENTRIES_MAX; i++) {
-		enum status st;
-		snprintf(name, sizeof name, "r%u", i);
-		st = sim_ask(&s, "host", name, &w[i]);
-		assert_true(
-		    i < CACHE_ENTRIES_MAX ? st != E_LIMIT : st == E_LIMIT);
-	}
-	sim_pass(&s, 10 * S);
-	s.start_status = OK;
-	sim_pass(&s, 3 * H);
-	assert_int_equal(sim_ask(&s, "host", "new", &w[0]), E_PARTIAL);
-	cache_cancel(s.cache, &w[0]);
-	sim_release(&s);
-}
-
 /* One answer of a source that has good and bad days. */
 static void
 month_land(struct sim *s, bool bad_day)
@@ -343,7 +318,6 @@ main(void)
 		cmocka_unit_test(
 		    renews_a_revoked_token_for_the_one_who_says_so),
 		cmocka_unit_test(drops_the_tokens_of_identities_that_go),
-		cmocka_unit_test(holds_only_so_many_keys),
 		cmocka_unit_test(holds_through_a_month_of_random_faults),
 		cmocka_unit_test(lists_what_it_holds_and_is_ready_when_reached),
 	};

@@ -3,6 +3,7 @@
 
 #include "tests/unit/identity/broker_world.h"
 
+#include "base/buf.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -207,6 +208,54 @@ withholds_a_token_whose_grant_went_while_it_was_fetched(void **state)
 	world_release(&w);
 }
 
+static void
+count_key(void *arg, const struct identity_listing *l)
+{
+	(void)l;
+	++*(unsigned *)arg;
+}
+
+/* By the proxy's door, where those who ask can take it back at once. */
+static unsigned
+keys_after(struct world *w, unsigned asked)
+{
+	char text[512];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < asked; i++) {
+		struct identity_ask ask = { .peer = &w->peer,
+			.listener = "proxy" };
+		struct buf out;
+		snprintf(text, sizeof text,
+		    "GET /metadata/identity/oauth2/token"
+		    "?api-version=2018-02-01&resource=r%u HTTP/1.1\r\n"
+		    "Host: 169.254.169.254\r\nMetadata: true\r\n\r\n",
+		    i);
+		buf_init_secret(&out, 65536);
+		ask.head = slice_of(text);
+		ask.response = &out;
+		assert_int_equal(identity_ask(w->id, &ask), E_PARTIAL);
+		identity_ask_cancel(w->id, &ask);
+		buf_release(&out);
+	}
+	identity_list(w->id, count_key, &n);
+	return n;
+}
+
+static void
+holds_each_user_to_so_many_keys_of_a_grant(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(keys_after(&w, 80), 64);
+	w.peer.uid++;
+	/* Four of the ten are there already: they are being fetched. */
+	assert_int_equal(keys_after(&w, 10), 64 + 6);
+	world_release(&w);
+}
+
 int
 main(void)
 {
@@ -217,6 +266,7 @@ main(void)
 		cmocka_unit_test(
 		    withholds_a_token_whose_grant_went_while_it_was_fetched),
 		cmocka_unit_test(outlives_clients_that_leave_at_any_moment),
+		cmocka_unit_test(holds_each_user_to_so_many_keys_of_a_grant),
 		cmocka_unit_test(refuses_bodies_and_other_methods),
 		cmocka_unit_test(uses_no_proxy_and_believes_no_garbage),
 	};
