@@ -109,8 +109,16 @@ tell(const struct record *r, const char *id, unsigned dropped)
 	if (p != NULL && p->known)
 		(void)snprintf(who, sizeof who, "uid %u (%s)", p->uid,
 		    p->user != NULL && *p->user != '\0' ? p->user : "?");
-	log_notice("denied %s id=%s: %s:%u for %s", reason_code(r->code), id,
-	    r->host != NULL ? r->host : "-", r->port, who);
+	if (r->audience != NULL && *r->audience != '\0')
+		log_notice("denied %s id=%s: a token for %s for %s",
+		    reason_code(r->code), id, r->audience, who);
+	else if (r->protocol != NULL && strcmp(r->protocol, "broker") == 0)
+		log_notice("denied %s id=%s: a request to the broker for %s",
+		    reason_code(r->code), id, who);
+	else
+		log_notice("denied %s id=%s: %s:%u for %s",
+		    reason_code(r->code), id, r->host != NULL ? r->host : "-",
+		    r->port, who);
 	if (dropped > 0)
 		log_notice(
 		    "%u denials before it are in the audit alone", dropped);

@@ -121,6 +121,16 @@ host_allowed(void *ctx, const struct peer *peer, struct slice host)
 }
 
 static void
+note_refusal(void *ctx, const struct record *rec)
+{
+	struct wiring_identity *w = ctx;
+	struct proxy_denial d = { .record = rec };
+
+	if (slice_copy(slice_of(rec->id), d.id, sizeof d.id))
+		denials_note(w->loop->denials, &d);
+}
+
+static void
 on_identity_woken(void *arg)
 {
 	struct identity_wait *wait = arg;
@@ -184,6 +194,7 @@ wiring_fill_identity(struct wiring_identity *w, struct identity_ports *out)
 		.allow_token = allow_token,
 		.policy_now = policy_now,
 		.host_allowed = host_allowed,
+		.note_refusal = note_refusal,
 		.audit_submit = wiring_identity_audit_submit,
 		.audit_cancel = wiring_identity_audit_cancel,
 		.peer_lookup = peer_lookup,

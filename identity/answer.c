@@ -1,5 +1,5 @@
 /* The steps of one token request; each refusal is recorded, then said. */
-#include "identity/answer.h"
+#include "identity/answer_inside.h"
 
 #include "base/metrics.h"
 #include "identity/room.h"
@@ -8,86 +8,14 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Never the path as sent: it may hold a capability. */
-static struct slice
-record_path(const struct answer *a)
-{
-	if (a->request.proof == ENDPOINT_PROOF_CAPABILITY)
-		return SLICE("/w/*/metadata/identity/oauth2/token");
-	switch (a->request.shape) {
-	case ENDPOINT_APP_SERVICE:
-		return SLICE("/msi/token");
-	case ENDPOINT_DATABRICKS:
-		return SLICE("/databricks/token");
-	case ENDPOINT_IMDS:
-	default:
-		return SLICE("/metadata/identity/oauth2/token");
-	}
-}
-
-static void
-fill_record(const struct answer *a, struct record *r)
-{
-	record_init(r, RECORD_TOKEN);
-	r->id = a->record_id;
-	r->peer = a->peer;
-	r->listener = a->listener;
-	r->protocol = "broker";
-	r->ms.total = clock_boot_ms(a->id->clock) - a->started_ms;
-	r->mode = a->grant.mode;
-	r->policy_generation = a->grant.policy_generation;
-	r->policy_sha256 = a->grant.policy_sha256;
-	if (!a->classified)
-		return;
-	r->method = SLICE("GET");
-	r->path = record_path(a);
-	r->rule = a->grant.grant;
-	r->audience = a->request.resource;
-	r->identity = a->grant.identity;
-	if (a->request.shape == ENDPOINT_DATABRICKS)
-		r->host = a->request.databricks.name;
-}
-
-static void
-put_error(struct answer *a, struct shape_error *e)
-{
-	e->app_service =
-	    a->classified && a->request.shape == ENDPOINT_APP_SERVICE;
-	shape_put_error(a->response, e, a->keep_alive);
-}
-
-/* What is refused leaves no byte of a token, so nobody waits for its record. */
-static void
-refuse_as(struct answer *a, struct shape_error *e, enum reason code)
-{
-	struct record r;
-
-	fill_record(a, &r);
-	r.verdict = RECORD_DENY;
-	r.code = code;
-	r.status = e->status;
-	metric_add(METRIC_TOKENS_REFUSED_TOTAL, 1);
-	metric_deny(code);
-	e->code = reason_code(code);
-	e->id = a->record_id;
-	/* The refusal stands whether or not its record can be kept. */
-	if (a->id->ports.audit_submit(a->id->ports.ctx, &r, NULL) != OK)
-		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
-	put_error(a, e);
-}
-
+/* Done, or done() comes with the record: a->st says which. */
 static void
 refuse(struct answer *a, int status, enum reason code, const char *text)
 {
-	struct shape_error e = {
-		.status = status,
-		.error = status == 400 ? "invalid_request"
-		                       : "temporarily_unavailable",
-		.description = text,
-	};
-
-	refuse_as(a, &e, code);
+	a->st = answer_refuse(a, status, code, text);
 }
+
+static void on_audited(struct identity_wait *w, enum status st);
 
 static void
 begin(struct answer *a)
@@ -96,45 +24,34 @@ begin(struct answer *a)
 	a->request = (struct endpoint_request){ .proof_value = { NULL, 0 } };
 	a->grant = (struct identity_token_answer){ .allowed = false };
 	a->wait = (struct cache_wait){ .done = NULL };
-	a->audit_wait = (struct identity_wait){ .done = NULL };
+	a->audit_wait = (struct identity_wait){ .done = on_audited };
 	a->token = (struct cache_token){ .secret = NULL };
 	a->waiting = false;
 	a->auditing = false;
 	a->classified = false;
+	a->unknown_path = false;
+	a->refused = false;
+	a->st = OK;
+	a->shown_method[0] = '\0';
+	a->shown_path[0] = '\0';
 	record_new_id(a->record_id);
 	if (a->id->ports.policy_now != NULL)
 		a->id->ports.policy_now(a->id->ports.ctx, &a->grant);
 }
 
-void
+enum status
 answer_malformed(struct answer *a, const struct http1_error *error)
 {
-	struct shape_error e = {
+	const struct endpoint_error e = {
 		.status = error->status,
 		.error = "invalid_request",
 		.description = error->detail,
+		.code = REASON_BAD_REQUEST,
 	};
 
 	begin(a);
 	a->keep_alive = false;
-	refuse_as(a, &e, REASON_BAD_REQUEST);
-}
-
-static void
-say_malformed(struct answer *a, const struct endpoint_error *error)
-{
-	struct shape_error e = {
-		.status = error->status,
-		.error = error->error,
-		.description = error->description,
-		.code = "",
-		.id = "",
-	};
-
-	if (error->code != REASON_NONE)
-		refuse_as(a, &e, error->code);
-	else
-		put_error(a, &e);
+	return answer_refuse_malformed(a, &e);
 }
 
 void
@@ -155,7 +72,9 @@ answer_give_up(struct answer *a, enum reason code)
 {
 	answer_cancel(a);
 	a->keep_alive = false;
-	refuse(a, 503, code, reason_info(code)->text);
+	/* A refusal that waits for its record says enough. */
+	if (!a->refused)
+		answer_refuse_now(a, 503, code, reason_info(code)->text);
 }
 
 /* The record is down: now, and only now, the token is put into bytes. */
@@ -173,7 +92,7 @@ respond(struct answer *a)
 	};
 
 	if (t.left_s < 1)
-		refuse(a, 503, REASON_CREDENTIAL_UNAVAILABLE,
+		answer_refuse_now(a, 503, REASON_CREDENTIAL_UNAVAILABLE,
 		    "the token ended while it was handed over");
 	else if (a->request.shape == ENDPOINT_DATABRICKS)
 		shape_put_databricks(a->response, &t, a->keep_alive);
@@ -192,12 +111,16 @@ on_audited(struct identity_wait *w, enum status st)
 	    offsetof(struct answer, audit_wait));
 
 	a->auditing = false;
-	if (st == OK) {
+	if (a->refused) {
+		/* It stands whether or not its record could be kept. */
+		if (st != OK)
+			metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
+	} else if (st == OK) {
 		respond(a);
 	} else {
 		secret_unref(a->token.secret);
 		a->token.secret = NULL;
-		refuse(a, 503, REASON_AUDIT_UNAVAILABLE,
+		answer_refuse_now(a, 503, REASON_AUDIT_UNAVAILABLE,
 		    reason_info(REASON_AUDIT_UNAVAILABLE)->text);
 	}
 	a->done(a);
@@ -210,13 +133,12 @@ record_token(struct answer *a)
 	struct record r;
 	enum status st;
 
-	fill_record(a, &r);
+	answer_fill_record(a, &r);
 	secret_id(a->token.secret, token_id);
 	r.verdict = RECORD_ALLOW;
 	r.token_id = token_id;
 	r.status = 200;
 	a->given_ms = clock_boot_ms(a->id->clock);
-	a->audit_wait.done = on_audited;
 	st = a->id->ports.audit_submit(a->id->ports.ctx, &r, &a->audit_wait);
 	if (st == OK) {
 		a->auditing = true;
@@ -224,7 +146,7 @@ record_token(struct answer *a)
 	}
 	secret_unref(a->token.secret);
 	a->token.secret = NULL;
-	refuse(a, 503, REASON_AUDIT_UNAVAILABLE,
+	answer_refuse_now(a, 503, REASON_AUDIT_UNAVAILABLE,
 	    reason_info(REASON_AUDIT_UNAVAILABLE)->text);
 	return OK;
 }
@@ -241,7 +163,7 @@ no_token(struct answer *a, enum status st)
 	else
 		refuse(a, 503, REASON_CREDENTIAL_UNAVAILABLE,
 		    "the identity service has not answered yet");
-	return OK;
+	return a->st;
 }
 
 static bool grant(struct answer *a);
@@ -277,6 +199,7 @@ on_token(struct cache_wait *w, enum status st)
 		} else {
 			secret_unref(a->token.secret);
 			a->token.secret = NULL;
+			st = a->st;
 		}
 	} else {
 		st = no_token(a, st);
@@ -398,7 +321,18 @@ decide(struct answer *a)
 	} else if (grant(a)) {
 		return fetch_token(a);
 	}
-	return OK;
+	return a->st;
+}
+
+static enum status
+say_malformed(struct answer *a, const struct http1_request *r,
+    const struct endpoint_error *error)
+{
+	answer_note_head(a, r);
+	a->unknown_path = error->status == 404;
+	if (!a->unknown_path)
+		a->shown_path[0] = '\0'; /* the endpoint's own will do */
+	return answer_refuse_malformed(a, error);
 }
 
 enum status
@@ -411,23 +345,18 @@ answer_start(
 	struct http1_request r;
 
 	if (http1_parse_request(head, &r, &bad) != OK ||
-	    http1_request_framing(&r, &framing, &bad) != OK) {
-		answer_malformed(a, &bad);
-		return OK;
-	}
-	begin(a);
+	    http1_request_framing(&r, &framing, &bad) != OK)
+		return answer_malformed(a, &bad);
 	if (framing.body == HTTP1_BODY_CHUNKED || framing.length > 0) {
 		bad = (struct http1_error){ 400, "a body is not expected" };
-		answer_malformed(a, &bad);
-		return OK;
+		return answer_malformed(a, &bad);
 	}
+	begin(a);
 	/* The answer to HEAD is refused with a body, which ends the framing. */
 	a->keep_alive = framing.keep_alive && !slice_is(r.method, "HEAD");
 	a->classified = true;
-	if (endpoint_classify(&r, at, &a->request, &error) != OK) {
-		say_malformed(a, &error);
-		return OK;
-	}
+	if (endpoint_classify(&r, at, &a->request, &error) != OK)
+		return say_malformed(a, &r, &error);
 	if (!a->id->draining)
 		return decide(a);
 	answer_give_up(a, REASON_NOT_READY);

@@ -1,7 +1,8 @@
 /* One token request, from its head to the bytes of its response.
  *
  * classify -> prove -> allow_token -> cache -> `token` record -> response.
- * The record is written before a byte of the token is composed. */
+ * The record is written before a byte of the token is composed, and before a
+ * refusal goes out. */
 #ifndef IDENTITY_ANSWER_H
 #define IDENTITY_ANSWER_H
 
@@ -21,7 +22,11 @@ struct answer {
 	bool keep_alive; /**< what the response says */
 	/* private */
 	bool classified; /**< the request's shape is known */
+	bool unknown_path;
 	bool waiting, auditing;
+	bool refused;   /**< the response is a refusal, and complete */
+	enum status st; /**< of the last refusal: OK or E_PARTIAL */
+	char shown_method[32], shown_path[256]; /**< of a refused head */
 	struct endpoint_request request;
 	struct identity_token_answer grant;
 	char record_id[RECORD_ID_BYTES];
@@ -37,8 +42,9 @@ struct answer {
  */
 enum status answer_start(struct answer *a, struct slice head,
     const struct endpoint_listener *at) ATTR_MUST_USE;
-/** A head that could not be read: the response is complete. */
-void answer_malformed(struct answer *a, const struct http1_error *error);
+/** A head that could not be read: as answer_start(). */
+enum status answer_malformed(
+    struct answer *a, const struct http1_error *error) ATTR_MUST_USE;
 /** Whatever it waits for, the response is a 503 with @code now. */
 void answer_give_up(struct answer *a, enum reason code);
 /** No done() after this; wipes what it holds. */

@@ -204,7 +204,12 @@ conn_refuse(struct conn *c, const struct http1_error *error)
 {
 	event_del(c->readable);
 	answer_prepare(c);
-	answer_malformed(&c->answer, error);
+	event_del(c->timer);
+	if (answer_malformed(&c->answer, error) == E_PARTIAL) {
+		c->state = CONN_ANSWERING;
+		conn_deadline(c, ANSWER_MS);
+		return false;
+	}
 	return conn_send(c);
 }
 

@@ -14,7 +14,7 @@ refuse(struct endpoint_error *error, int status, const char *description)
 		.status = status,
 		.error = status == 404 ? "not_found" : "invalid_request",
 		.description = description,
-		.code = status == 400 ? REASON_BAD_REQUEST : REASON_NONE,
+		.code = REASON_BAD_REQUEST,
 	};
 	return E_INVALID;
 }

@@ -43,7 +43,7 @@ struct endpoint_error {
 	int status;
 	const char *error; /**< "invalid_request", "not_found" */
 	const char *description;
-	enum reason code; /**< REASON_NONE: not worth a record (404, 405) */
+	enum reason code; /**< for the record */
 };
 
 /** The audience of every Databricks workspace, in all clouds. */

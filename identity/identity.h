@@ -77,6 +77,11 @@ struct identity_ports {
 	    void *ctx, const struct record *rec, struct identity_wait *wait);
 	void (*audit_cancel)(void *ctx, struct identity_wait *wait);
 	/**
+	 * For people: a refusal, as it is recorded. Equal ones within ten
+	 * seconds have one id. NULL: nobody is told.
+	 */
+	void (*note_refusal)(void *ctx, const struct record *rec);
+	/**
 	 * Whose connection @fd is. OK: *out is valid until the connection is
 	 * closed with peer_release(); E_PARTIAL: done() comes, then ask again.
 	 */

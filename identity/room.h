@@ -6,6 +6,7 @@
 #include "identity/cache.h"
 #include "identity/fetch.h"
 #include "identity/header.h"
+#include "identity/refusals.h"
 
 struct broker;
 
@@ -21,6 +22,7 @@ struct identity {
 	struct fetcher *fetcher;
 	struct event *timer;
 	struct broker *broker;
+	struct refusals refusals;
 	struct door_ask *asks; /**< of the proxy's port */
 };
 

@@ -147,6 +147,28 @@ def test_platform_metadata_is_404_and_unknown_paths_too(agent):
     assert broker(agent, "", "Metadata: true", path="/else")[0] == 404
 
 
+def test_a_refusal_before_any_grant_is_recorded_told_once_and_explained(agent):
+    told = agent.journal().count("a request to the broker")
+    before = len(agent.records())
+    for _ in range(3):
+        status, body = broker(agent, "", "Metadata: true", path="/w/else")
+        assert status == 404
+    news = [r for r in agent.records()[before:] if r["protocol"] == "broker"]
+    assert [r["event"] for r in news] == ["request"] * 3
+    assert {(r["code"], r["verdict"], r["path"]) for r in news} == {
+        ("BAD_REQUEST", "deny", "/w/else")
+    }
+    assert news[0]["workload"]["user"] == "alice"
+    ids = {r["id"] for r in news}
+    assert len(ids) == 1 and ids.pop() in body
+    assert agent.journal().count("a request to the broker") == told + 1
+    why = agent.cli("why", news[0]["id"])
+    assert why.code == 1 and "BAD_REQUEST" in why.out, why
+    assert broker(agent, "", method="POST")[0] == 405
+    last = agent.records()[-1]
+    assert (last["event"], last["method"]) == ("token", "POST")
+
+
 def test_the_proxy_port_answers_the_metadata_address_itself(agent):
     url = f"http://{names.IMDS}/metadata/identity/oauth2/token"
     head = (

@@ -75,6 +75,11 @@ audit_submit(void *ctx, const struct record *rec, struct identity_wait *wait)
 	w->records++;
 	w->record_mode = rec->mode;
 	w->record_generation = rec->policy_generation;
+	w->last.event = rec->event;
+	assert_true(
+	    slice_copy(slice_of(rec->id), w->last.id, sizeof w->last.id) &&
+	    slice_copy(rec->method, w->last.method, sizeof w->last.method) &&
+	    slice_copy(rec->path, w->last.path, sizeof w->last.path));
 	snprintf(w->records_text + n, sizeof w->records_text - n,
 	    "%s %s %s %d;", rec->verdict == RECORD_ALLOW ? "allow" : "deny",
 	    reason_code(rec->code), rec->identity == NULL ? "" : rec->identity,
@@ -90,6 +95,15 @@ audit_submit(void *ctx, const struct record *rec, struct identity_wait *wait)
 			event_add(w->audit_event, &at_once);
 	}
 	return OK;
+}
+
+static void
+note_refusal(void *ctx, const struct record *rec)
+{
+	struct world *w = ctx;
+
+	assert_int_equal(rec->verdict, RECORD_DENY);
+	w->noted++;
 }
 
 static void
@@ -253,6 +267,7 @@ world_init(struct world *w)
 		.idle_ms = 1000,
 		.ports = { .allow_token = allow_token,
 		    .policy_now = policy_now,
+		    .note_refusal = note_refusal,
 		    .audit_submit = audit_submit,
 		    .audit_cancel = audit_cancel,
 		    .peer_lookup = peer_lookup,

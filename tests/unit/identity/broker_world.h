@@ -37,6 +37,13 @@ struct world {
 	const char *record_mode; /**< of the last one, as is the next */
 	uint64_t record_generation;
 	char records_text[WORLD_TEXT_BYTES]; /**< code and verdict of each */
+
+	struct { /* of the last record */
+		enum record_event event;
+		char id[RECORD_ID_BYTES], method[32], path[256];
+	} last;
+
+	unsigned noted; /**< refusals told to people */
 	char asked_identity[64];
 };
 
