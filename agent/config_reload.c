@@ -54,15 +54,6 @@ config_restart_keys(const struct config *old, const struct config *new,
 	add_name(out, out_bytes,
 	    strcmp(old->cgroup_root, new->cgroup_root) != 0, "cgroup_root");
 	add_name(out, out_bytes,
-	    old->limits.broker_connections != new->limits.broker_connections ||
-	        old->limits.control_connections !=
-	            new->limits.control_connections ||
-	        old->limits.admin_connections != new->limits.admin_connections,
-	    "limits of broker, control and admin");
-	add_name(out, out_bytes,
-	    old->timeouts.broker_idle_ms != new->timeouts.broker_idle_ms,
-	    "timeouts.broker_idle_ms");
-	add_name(out, out_bytes,
 	    old->limits.secret_bytes != new->limits.secret_bytes,
 	    "limits.secret_bytes");
 }
@@ -77,10 +68,6 @@ config_keep_fixed(struct config *new, const struct config *old)
 	new->workers = old->workers;
 	new->audit = old->audit;
 	new->limits.secret_bytes = old->limits.secret_bytes;
-	new->limits.broker_connections = old->limits.broker_connections;
-	new->limits.control_connections = old->limits.control_connections;
-	new->limits.admin_connections = old->limits.admin_connections;
-	new->timeouts.broker_idle_ms = old->timeouts.broker_idle_ms;
 	memcpy(new->state_dir, old->state_dir, sizeof new->state_dir);
 	memcpy(new->runtime_dir, old->runtime_dir, sizeof new->runtime_dir);
 	memcpy(new->cgroup_root, old->cgroup_root, sizeof new->cgroup_root);

@@ -33,7 +33,6 @@ struct daemon {
 	struct denials *denials;
 	struct proxy_shared *shared;
 	struct peer_source *peers;
-	bool peers_exes;
 	struct broker_desk *desk;
 	struct wiring wiring; /**< of the control loop */
 	struct wiring_identity wiring_identity;
@@ -70,6 +69,8 @@ enum status daemon_load(struct daemon *d, struct config **config,
     struct policy **policy) ATTR_MUST_USE;
 /** SIGHUP: takes effect whole, or the last good state stays. */
 enum status daemon_reload(struct daemon *d);
+/** What the broker is to keep to by @c. */
+struct identity_limits daemon_identity_limits(const struct config *c);
 /** A record of our own (start, reload, stop); @extra is JSON members. */
 void daemon_record(
     struct daemon *d, enum record_event event, struct slice extra);
@@ -83,8 +84,8 @@ void daemon_record(
 enum status daemon_judge(const struct daemon *d, const struct config *c,
     const struct policy *p, struct status_detail *detail) ATTR_MUST_USE;
 /** The control loop's look-up of peers, with programs where @p needs them. */
-enum status daemon_set_peers(
-    struct daemon *d, const struct policy *p) ATTR_MUST_USE;
+enum status daemon_make_peers(const struct config *c, const struct policy *p,
+    struct peer_source **out) ATTR_MUST_USE;
 
 /* daemon_parts.c: what is made at start, in order, and unmade. */
 enum status daemon_make(

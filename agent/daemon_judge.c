@@ -87,20 +87,8 @@ daemon_judge(const struct daemon *d, const struct config *c,
 }
 
 enum status
-daemon_set_peers(struct daemon *d, const struct policy *p)
+daemon_make_peers(
+    const struct config *c, const struct policy *p, struct peer_source **out)
 {
-	struct peer_source *fresh;
-	bool exes = policy_uses_exes(p);
-	enum status st;
-
-	if (d->peers != NULL && d->peers_exes == exes)
-		return OK;
-	st = peer_source_create(d->config->cgroup_root, exes, &fresh);
-	if (st != OK)
-		return st;
-	peer_source_destroy(d->peers);
-	d->peers = fresh;
-	d->peers_exes = exes;
-	d->wiring_identity.peers = fresh;
-	return OK;
+	return peer_source_create(c->cgroup_root, policy_uses_exes(p), out);
 }

@@ -1,11 +1,12 @@
 /* Loads configuration and policy, at start and on SIGHUP. */
+#include "agent/admin.h"
+#include "agent/control.h"
 #include "agent/daemon.h"
-
 #include "agent/snapshot.h"
-
 #include "base/jsonw.h"
 #include "base/metrics.h"
 
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,65 +108,120 @@ notify_reloading(void)
 	        (unsigned long long)now.tv_nsec / 1000U);
 }
 
-/* All that can fail is done; from here on the new generation rules. */
-static void
-publish(struct daemon *d, struct proxy_snapshot *s)
+struct identity_limits
+daemon_identity_limits(const struct config *c)
 {
+	return (struct identity_limits){
+		.connections = c->limits.broker_connections,
+		.connections_per_uid = c->limits.connections_per_uid,
+		.head_ms = c->timeouts.request_head_ms,
+		.idle_ms = c->timeouts.broker_idle_ms,
+	};
+}
+
+/* A new generation, made ready beside the one in force. */
+struct change {
+	struct proxy_snapshot *snapshot;
+	struct peer_source *peers; /* NULL: those there are will do */
+	struct worker_change *workers[DAEMON_WORKERS_MAX];
+};
+
+static enum status
+prepare(struct daemon *d, struct config *c, struct policy *p,
+    struct change *change, struct status_detail *detail)
+{
+	enum status st = daemon_judge(d, c, p, detail);
+
+	if (st == OK)
+		st = snapshot_build(
+		    c, p, &d->listeners, d->generation + 1, &change->snapshot);
+	if (st == OK &&
+	    policy_uses_exes(p) != policy_uses_exes(d->snapshot->policy))
+		st = daemon_make_peers(c, p, &change->peers);
+	for (size_t i = 0; i < d->n_workers && st == OK; i++)
+		st = worker_prepare(d->workers[i], d->snapshot,
+		    change->snapshot, &change->workers[i]);
+	/* The last that can fail, and it takes effect whole or not at all. */
+	if (st == OK)
+		st = identity_set_configs(
+		    d->identity, c->identities, c->n_identities);
+	return st;
+}
+
+static void
+abandon(struct change *change)
+{
+	for (size_t i = 0; i < DAEMON_WORKERS_MAX; i++)
+		worker_abandon(change->workers[i]);
+	peer_source_destroy(change->peers);
+	proxy_snapshot_unref(change->snapshot);
+}
+
+/* Nothing here can fail: from now on the new generation rules. */
+static void
+commit(struct daemon *d, const struct config *c, struct change *change)
+{
+	const struct identity_limits limits = daemon_identity_limits(c);
+
 	for (size_t i = 0; i < d->n_workers; i++)
-		if (worker_set_snapshot(d->workers[i], s) != OK)
-			log_error("worker %zu could not be told of "
-			          "generation %llu",
-			    i, (unsigned long long)s->generation);
-	if (d->snapshot != NULL)
-		proxy_snapshot_unref(d->snapshot);
-	d->snapshot = s;
-	d->wiring_identity.snapshot = s;
+		worker_commit(change->workers[i]);
+	proxy_snapshot_unref(d->snapshot);
+	d->snapshot = change->snapshot;
+	d->generation = change->snapshot->generation;
+	if (change->peers != NULL) {
+		peer_source_destroy(d->peers);
+		d->peers = change->peers;
+	}
+	d->wiring_identity.snapshot = d->snapshot;
 	d->wiring_identity.peers = d->peers;
-	d->generation = s->generation;
+	identity_set_limits(d->identity, &limits);
+	control_set_limits(d->control, c);
+	admin_set_limits(d->admin, c);
 }
 
 static enum status
 apply(struct daemon *d, struct config *c, struct policy *p)
 {
-	struct proxy_snapshot *s = NULL;
+	struct change change = { .snapshot = NULL };
 	struct status_detail detail = { "" };
-	enum status st = daemon_judge(d, c, p, &detail);
+	enum status st = prepare(d, c, p, &change, &detail);
 
-	if (st == OK)
-		st = snapshot_build(c, p, &d->listeners, d->generation + 1, &s);
-	if (st == OK)
-		st = daemon_set_peers(d, p);
-	if (st == OK)
-		st = identity_set_configs(
-		    d->identity, c->identities, c->n_identities);
-	if (st != OK) {
-		if (s != NULL)
-			proxy_snapshot_unref(s);
-		(void)snprintf(d->reload.message, sizeof d->reload.message,
-		    "%.500s",
-		    detail.text[0] != '\0' ? detail.text : status_text(st));
-		log_error("%s", d->reload.message);
-		return st;
+	if (st == OK) {
+		commit(d, c, &change);
+		return OK;
 	}
-	publish(d, s);
-	return OK;
+	abandon(&change);
+	(void)snprintf(d->reload.message, sizeof d->reload.message, "%.500s",
+	    detail.text[0] != '\0' ? detail.text : status_text(st));
+	log_error("%s", d->reload.message);
+	return st;
+}
+
+/* What only a restart may change stays, and is named. */
+static void
+keep_fixed(struct daemon *d, struct config *c)
+{
+	char keys[256];
+
+	config_restart_keys(d->config, c, keys, sizeof keys);
+	config_keep_fixed(c, d->config);
+	if (keys[0] == '\0')
+		return;
+	(void)snprintf(d->reload.message, sizeof d->reload.message,
+	    "changed, but needs a restart: %s", keys);
+	log_warning("%s: %s", d->config_path, d->reload.message);
 }
 
 static void
 take_config(struct daemon *d, struct config *c)
 {
-	char keys[256];
+	struct timeval soon = { 0 };
 
-	config_restart_keys(d->config, c, keys, sizeof keys);
-	if (keys[0] != '\0') {
-		(void)snprintf(d->reload.message, sizeof d->reload.message,
-		    "changed, but needs a restart: %s", keys);
-		log_warning("%s: %s", d->config_path, d->reload.message);
-	}
-	config_keep_fixed(c, d->config);
 	config_destroy(d->config);
 	d->config = c;
 	log_set_level(c->log_level);
+	if (event_add(d->ca_check, &soon) != 0)
+		log_error("the CA file could not be read again");
 }
 
 enum status
@@ -179,6 +235,7 @@ daemon_reload(struct daemon *d)
 	audit_log_reopen(d->audit);
 	st = daemon_load(d, &c, &p);
 	if (st == OK) {
+		keep_fixed(d, c);
 		st = apply(d, c, p);
 		policy_unref(p);
 		if (st == OK)

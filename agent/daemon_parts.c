@@ -83,10 +83,7 @@ make_identity(struct daemon *d)
 	struct identity_settings s = { .base = d->base,
 		.clock = d->clock,
 		.broker_key = d->broker_key,
-		.connections_max = d->config->limits.broker_connections,
-		.connections_per_uid = d->config->limits.connections_per_uid,
-		.head_ms = d->config->timeouts.request_head_ms,
-		.idle_ms = d->config->timeouts.broker_idle_ms };
+		.limits = daemon_identity_limits(d->config) };
 	enum status st;
 
 	d->wiring_identity.loop = &d->wiring;
@@ -159,7 +156,7 @@ make_loop_parts(struct daemon *d, const struct policy *policy)
 	if (st == OK)
 		st = broker_desk_create(d->mailbox, &d->desk);
 	if (st == OK)
-		st = daemon_set_peers(d, policy);
+		st = daemon_make_peers(d->config, policy, &d->peers);
 	d->shared = proxy_shared_create();
 	if (st == OK && d->shared == NULL)
 		st = E_NOMEM;

@@ -9,14 +9,20 @@
 
 enum { MAILBOX_MAX = 4096, BEAT_S = 1 };
 
-/* A message down to the worker. */
+/* The order to drain. */
 struct order {
 	struct mail mail; /* first */
 	struct worker *worker;
-	struct proxy_snapshot *snapshot;
 	struct mailbox *control;
 	void (*done)(void *arg);
 	void *arg;
+};
+
+struct worker_change {
+	struct mail mail; /* first */
+	struct worker *worker;
+	struct proxy_change *change;
+	bool commit;
 };
 
 struct worker {
@@ -178,39 +184,51 @@ worker_destroy(struct worker *w)
 	free(w);
 }
 
-static struct order *
-order_new(struct worker *w, void (*deliver)(struct mail *m))
-{
-	struct order *o = calloc(1, sizeof *o);
-
-	if (o != NULL) {
-		o->mail.deliver = deliver;
-		o->worker = w;
-	}
-	return o;
-}
-
 static void
-deliver_snapshot(struct mail *m)
+deliver_change(struct mail *m)
 {
-	struct order *o = (struct order *)m;
+	struct worker_change *c = (struct worker_change *)m;
 
-	if (o->worker->proxy != NULL)
-		proxy_worker_set_snapshot(o->worker->proxy, o->snapshot);
-	proxy_snapshot_unref(o->snapshot);
-	free(o);
+	if (c->commit && c->worker->proxy != NULL)
+		proxy_worker_apply(c->worker->proxy, c->change);
+	else
+		proxy_change_destroy(c->change);
+	free(c);
 }
 
 enum status
-worker_set_snapshot(struct worker *w, struct proxy_snapshot *s)
+worker_prepare(struct worker *w, const struct proxy_snapshot *from,
+    struct proxy_snapshot *to, struct worker_change **out)
 {
-	struct order *o = order_new(w, deliver_snapshot);
+	struct worker_change *c = calloc(1, sizeof *c);
+	enum status st;
 
-	if (o == NULL)
+	if (c == NULL)
 		return E_NOMEM;
-	o->snapshot = proxy_snapshot_ref(s);
-	mailbox_answer(w->mailbox, &o->mail);
+	c->mail.deliver = deliver_change;
+	c->worker = w;
+	st = proxy_change_create(w->proxy, from, to, &c->change);
+	if (st != OK) {
+		free(c);
+		return st;
+	}
+	*out = c;
 	return OK;
+}
+
+void
+worker_commit(struct worker_change *c)
+{
+	c->commit = true;
+	mailbox_answer(c->worker->mailbox, &c->mail);
+}
+
+void
+worker_abandon(struct worker_change *c)
+{
+	/* Its parts belong to the worker's loop, and end there. */
+	if (c != NULL)
+		mailbox_answer(c->worker->mailbox, &c->mail);
 }
 
 static void

@@ -30,9 +30,15 @@ void worker_destroy(struct worker *w);
 
 /* From the control loop, while it runs. */
 
-/** Delivers @s (referenced). E_NOMEM. */
-enum status worker_set_snapshot(
-    struct worker *w, struct proxy_snapshot *s) ATTR_MUST_USE;
+/** A change of snapshot, in three steps. */
+struct worker_change;
+/** What can fail: see proxy_change_create(). */
+enum status worker_prepare(struct worker *w, const struct proxy_snapshot *from,
+    struct proxy_snapshot *to, struct worker_change **out) ATTR_MUST_USE;
+/** Takes @c; cannot fail. */
+void worker_commit(struct worker_change *c);
+/** Takes @c; all stays as it is. NULL-safe. */
+void worker_abandon(struct worker_change *c);
 /** Once: done(arg) comes on the loop of @control when none is left. */
 enum status worker_drain(struct worker *w, struct mailbox *control,
     void (*done)(void *arg), void *arg) ATTR_MUST_USE;

@@ -51,7 +51,7 @@ on_accepted(void *arg, int fd)
 	struct listener *l = arg;
 	struct broker *b = l->broker;
 
-	if (b->n_conns < b->id->connections_max) {
+	if (b->n_conns < b->id->limits.connections) {
 		conn_open(l, fd);
 		return;
 	}

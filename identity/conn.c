@@ -150,7 +150,7 @@ conn_send(struct conn *c)
 		conn_free(c);
 		return false;
 	}
-	conn_deadline(c, id->head_ms);
+	conn_deadline(c, id->limits.head_ms);
 	return conn_flush(c);
 }
 
@@ -236,8 +236,9 @@ conn_run(struct conn *c)
 		conn_free(c);
 		return;
 	}
-	conn_deadline(
-	    c, c->in.n == 0 ? c->broker->id->idle_ms : c->broker->id->head_ms);
+	conn_deadline(c,
+	    c->in.n == 0 ? c->broker->id->limits.idle_ms
+	                 : c->broker->id->limits.head_ms);
 }
 
 static void
@@ -266,7 +267,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	c->in.n += (size_t)n;
 	/* The whole head has one deadline, counted from its first byte. */
 	if (fresh)
-		conn_deadline(c, c->broker->id->head_ms);
+		conn_deadline(c, c->broker->id->limits.head_ms);
 	conn_run(c);
 }
 
@@ -305,7 +306,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 static bool
 conn_is_admitted(struct conn *c)
 {
-	unsigned limit = c->broker->id->connections_per_uid;
+	unsigned limit = c->broker->id->limits.connections_per_uid;
 	unsigned count;
 
 	c->uid = c->peer->known ? c->peer->uid : UINT32_MAX;
@@ -382,7 +383,7 @@ conn_open(const struct listener *l, int fd)
 		conn_free(c);
 		return;
 	}
-	conn_deadline(c, b->id->head_ms);
+	conn_deadline(c, b->id->limits.head_ms);
 	conn_meet(c);
 }
 

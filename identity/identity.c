@@ -179,10 +179,7 @@ identity_create(const struct identity_settings *settings, struct identity **out)
 	id->clock = settings->clock;
 	id->ports = settings->ports;
 	memcpy(id->key, settings->broker_key, sizeof id->key);
-	id->connections_max = settings->connections_max;
-	id->connections_per_uid = settings->connections_per_uid;
-	id->head_ms = settings->head_ms;
-	id->idle_ms = settings->idle_ms;
+	id->limits = settings->limits;
 	if (!slice_copy(slice_of(settings->warm_audience), id->warm_audience,
 	        sizeof id->warm_audience)) {
 		identity_destroy(id);
@@ -217,6 +214,12 @@ identity_set_configs(
 			cache_warm(
 			    id->cache, configs[i].name, warm, WARM_WITHIN_MS);
 	return st;
+}
+
+void
+identity_set_limits(struct identity *id, const struct identity_limits *limits)
+{
+	id->limits = *limits;
 }
 
 enum status

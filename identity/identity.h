@@ -99,16 +99,20 @@ struct identity_ports {
 	void *ctx;
 };
 
+struct identity_limits {
+	unsigned connections;
+	unsigned connections_per_uid; /**< 0: no limit of its own */
+	unsigned head_ms;             /**< for a whole request head */
+	unsigned idle_ms;             /**< between two requests */
+};
+
 struct identity_settings {
 	struct event_base *base;   /**< kept */
 	const struct clock *clock; /**< kept */
 	struct identity_ports ports;
 	const uint8_t
 	    *broker_key; /**< 32 bytes, copied: signs caller headers */
-	unsigned connections_max;
-	unsigned connections_per_uid; /**< 0: no limit of its own */
-	unsigned head_ms;
-	unsigned idle_ms;
+	struct identity_limits limits;
 	/**
 	 * Fetched for each identity soon after it is configured, so that
 	 * readiness means something; NULL: nothing is fetched unasked. Copied.
@@ -121,9 +125,15 @@ struct identity;
 enum status identity_create(const struct identity_settings *settings,
     struct identity **out) ATTR_MUST_USE;
 void identity_destroy(struct identity *id);
-/** Replaces the list; tokens of identities that stay are kept. */
+/**
+ * Replaces the list, or changes nothing and fails; tokens of identities that
+ * stay are kept.
+ */
 enum status identity_set_configs(struct identity *id,
     const struct identity_config *configs, size_t n) ATTR_MUST_USE;
+/** For what is opened or waited for from now on. */
+void identity_set_limits(
+    struct identity *id, const struct identity_limits *limits);
 /** Takes @fd, a listening socket, also on failure. @name is copied. */
 enum status identity_listen(
     struct identity *id, int fd, const char *name) ATTR_MUST_USE;

@@ -15,7 +15,7 @@ struct identity {
 	const struct clock *clock;
 	struct identity_ports ports;
 	uint8_t key[HEADER_KEY_BYTES];
-	unsigned connections_max, connections_per_uid, head_ms, idle_ms;
+	struct identity_limits limits;
 	char warm_audience[256];
 	bool draining;
 	struct cache *cache;

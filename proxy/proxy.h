@@ -167,8 +167,25 @@ void proxy_worker_destroy(struct proxy_worker *w);
 /** Takes over a listening socket (non-blocking). @name is copied. */
 enum status proxy_worker_listen(
     struct proxy_worker *w, int fd, const char *name) ATTR_MUST_USE;
-/** New decisions use @s; open tunnels are judged again within a second. */
-void proxy_worker_set_snapshot(
+/** All that a worker needs to live by another snapshot. */
+struct proxy_change;
+/**
+ * Makes it ready, on any thread: what can fail fails here. @from is the
+ * snapshot that the worker has when the change comes (borrowed); @to is
+ * referenced. E_NOMEM, E_IO.
+ */
+enum status proxy_change_create(struct proxy_worker *w,
+    const struct proxy_snapshot *from, struct proxy_snapshot *to,
+    struct proxy_change **out) ATTR_MUST_USE;
+/** Of one that was not applied; on the worker's thread. NULL-safe. */
+void proxy_change_destroy(struct proxy_change *change);
+/**
+ * Takes @change: new decisions use its snapshot; open tunnels are judged
+ * again within a second.
+ */
+void proxy_worker_apply(struct proxy_worker *w, struct proxy_change *change);
+/** Both at once. */
+enum status proxy_worker_set_snapshot(
     struct proxy_worker *w, struct proxy_snapshot *s);
 /** Stops accepting; idle connections end; @done comes when none is left. */
 void proxy_worker_drain(

@@ -82,8 +82,15 @@ set_destroy(struct zone_set *set)
 	free(set);
 }
 
-static enum status
-set_create(struct resolver *r, const struct proxy_dns_config *config,
+void
+resolver_abandon(struct zone_set *set)
+{
+	if (set != NULL)
+		set_destroy(set);
+}
+
+enum status
+resolver_prepare(struct resolver *r, const struct proxy_dns_config *config,
     struct zone_set **out)
 {
 	struct zone_set *set;
@@ -387,19 +394,24 @@ resolver_cancel(struct resolver_query *q)
 	free(q);
 }
 
-enum status
-resolver_set_config(struct resolver *r, const struct proxy_dns_config *config)
+void
+resolver_adopt(struct resolver *r, struct zone_set *set)
 {
-	struct zone_set *set;
-	enum status st = set_create(r, config, &set);
-
-	if (st != OK)
-		return st;
 	dns_cache_clear(r->cache);
 	LIST_INSERT_HEAD(&r->sets, set, entry);
 	r->current = set;
 	event_active(r->ready_event, EV_TIMEOUT, 1);
-	return OK;
+}
+
+enum status
+resolver_set_config(struct resolver *r, const struct proxy_dns_config *config)
+{
+	struct zone_set *set;
+	enum status st = resolver_prepare(r, config, &set);
+
+	if (st == OK)
+		resolver_adopt(r, set);
+	return st;
 }
 
 enum status

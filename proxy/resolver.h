@@ -24,7 +24,19 @@ enum status resolver_create(struct event_base *base, const struct clock *clock,
     const struct proxy_dns_config *config, struct resolver **out) ATTR_MUST_USE;
 /** Cancels everything without a callback. */
 void resolver_destroy(struct resolver *r);
-/** New servers: the cache is dropped, running queries end by the old ones. */
+/** The channels of one configuration, not in use yet. */
+struct zone_set;
+/** Touches nothing that the resolver's own thread changes. */
+enum status resolver_prepare(struct resolver *r,
+    const struct proxy_dns_config *config, struct zone_set **out) ATTR_MUST_USE;
+/** Of one that was not adopted; on the resolver's thread. NULL-safe. */
+void resolver_abandon(struct zone_set *set);
+/**
+ * New servers: takes @set. The cache is dropped, running queries end by the
+ * old ones.
+ */
+void resolver_adopt(struct resolver *r, struct zone_set *set);
+/** Both at once. */
 enum status resolver_set_config(
     struct resolver *r, const struct proxy_dns_config *config) ATTR_MUST_USE;
 

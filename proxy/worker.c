@@ -24,6 +24,12 @@ struct reapable {
 	void *p;
 };
 
+struct proxy_change {
+	struct proxy_snapshot *snapshot;
+	struct zone_set *zones;
+	struct peer_source *peers; /* NULL: those there are will do */
+};
+
 struct proxy_worker {
 	struct proxy_worker_config config;
 	struct proxy_snapshot *snapshot;
@@ -275,38 +281,70 @@ proxy_worker_listen(struct proxy_worker *w, int fd, const char *name)
 	return st;
 }
 
-/* The old ones stay where the new cannot be had, and it is said. */
-static void
-worker_renew_parts(struct proxy_worker *w, const struct proxy_snapshot *s)
+enum status
+proxy_change_create(struct proxy_worker *w, const struct proxy_snapshot *from,
+    struct proxy_snapshot *to, struct proxy_change **out)
 {
-	struct peer_source *peers;
+	struct proxy_change *change = calloc(1, sizeof *change);
+	enum status st;
 
-	if (resolver_set_config(w->resolver, &s->dns) != OK)
-		log_error("no memory for the new name servers: the old stay");
-	if (s->exe_lookup == w->snapshot->exe_lookup &&
-	    strcmp(s->cgroup_root, w->snapshot->cgroup_root) == 0)
-		return;
-	if (peer_source_create(s->cgroup_root, s->exe_lookup, &peers) != OK) {
-		log_error("no new peer look-up: the old one stays");
-		return;
+	if (change == NULL)
+		return E_NOMEM;
+	change->snapshot = proxy_snapshot_ref(to);
+	st = resolver_prepare(w->resolver, &to->dns, &change->zones);
+	if (st == OK &&
+	    (to->exe_lookup != from->exe_lookup ||
+	        strcmp(to->cgroup_root, from->cgroup_root) != 0))
+		st = peer_source_create(
+		    to->cgroup_root, to->exe_lookup, &change->peers);
+	if (st != OK) {
+		proxy_change_destroy(change);
+		return st;
 	}
-	peer_source_destroy(w->peers);
-	w->peers = peers;
+	*out = change;
+	return OK;
 }
 
 void
-proxy_worker_set_snapshot(struct proxy_worker *w, struct proxy_snapshot *s)
+proxy_change_destroy(struct proxy_change *change)
+{
+	if (change == NULL)
+		return;
+	resolver_abandon(change->zones);
+	peer_source_destroy(change->peers);
+	proxy_snapshot_unref(change->snapshot);
+	free(change);
+}
+
+void
+proxy_worker_apply(struct proxy_worker *w, struct proxy_change *change)
 {
 	struct proxy_snapshot *old = w->snapshot;
 	struct session *at, *next;
 
-	worker_renew_parts(w, s);
-	w->snapshot = proxy_snapshot_ref(s);
+	resolver_adopt(w->resolver, change->zones);
+	if (change->peers != NULL) {
+		peer_source_destroy(w->peers);
+		w->peers = change->peers;
+	}
+	w->snapshot = change->snapshot;
+	free(change);
 	for (at = LIST_FIRST(&w->sessions); at != NULL; at = next) {
 		next = LIST_NEXT(at, link);
 		session_rejudge(at);
 	}
 	proxy_snapshot_unref(old);
+}
+
+enum status
+proxy_worker_set_snapshot(struct proxy_worker *w, struct proxy_snapshot *s)
+{
+	struct proxy_change *change;
+	enum status st = proxy_change_create(w, w->snapshot, s, &change);
+
+	if (st == OK)
+		proxy_worker_apply(w, change);
+	return st;
 }
 
 void

@@ -144,11 +144,26 @@ resolver_destroy(struct resolver *r)
 }
 
 enum status
-resolver_set_config(struct resolver *r, const struct proxy_dns_config *config)
+resolver_prepare(struct resolver *r, const struct proxy_dns_config *config,
+    struct zone_set **out)
 {
 	(void)r;
 	(void)config;
+	*out = NULL;
 	return OK;
+}
+
+void
+resolver_adopt(struct resolver *r, struct zone_set *set)
+{
+	(void)r;
+	(void)set;
+}
+
+void
+resolver_abandon(struct zone_set *set)
+{
+	(void)set;
 }
 
 struct resolver_answer *

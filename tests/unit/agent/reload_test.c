@@ -1,0 +1,278 @@
+/* What a reload changes, and that it changes all or nothing. */
+#include "tests/unit/test.h"
+
+#include "tests/unit/agent/daemon_fixture.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static void
+put_config(const struct lab *l, const char *more)
+{
+	char text[1024];
+
+	(void)snprintf(text, sizeof text,
+	    "{\"version\": 1, \"workers\": 2, \"listen\": {\"proxy\": "
+	    "[\"unix:proxy.sock\"], \"admin\": [\"unix:admin.sock\"], "
+	    "\"broker\": [\"unix:broker.sock\"], \"control\": "
+	    "\"control.sock\"}, \"state_dir\": \".\", \"runtime_dir\": "
+	    "\".\", \"unsafe_same_user\": true, \"dns\": {\"servers\": "
+	    "[\"127.0.0.1:9\"]}, \"audit\": {\"file\": \"audit.jsonl\"}%s}",
+	    more);
+	lab_put_file(l, "wayleave.json", text);
+}
+
+static json_t *
+reload(const struct lab *l)
+{
+	return lab_ask(l, json_pack("{s:s}", "verb", "reload"));
+}
+
+static int
+join(const struct lab *l, const char *name)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)snprintf(
+	    sun.sun_path, sizeof sun.sun_path, "%s/%s", l->dir, name);
+	assert_int_equal(
+	    connect(fd, (const struct sockaddr *)&sun, sizeof sun), 0);
+	return fd;
+}
+
+/* Whether the daemon ends the connection within @ms, whatever it says. */
+static bool
+is_ended_within(int fd, int ms)
+{
+	struct timespec now, end;
+	char got[1024];
+
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &end), 0);
+	end.tv_sec += ms / 1000;
+	end.tv_nsec += (long)(ms % 1000) * 1000000;
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		long left_ms;
+
+		assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+		left_ms = (end.tv_sec - now.tv_sec) * 1000 +
+		    (end.tv_nsec - now.tv_nsec) / 1000000;
+		if (left_ms <= 0 || poll(&p, 1, (int)left_ms) != 1)
+			return false;
+		if (recv(fd, got, sizeof got, MSG_DONTWAIT) <= 0)
+			return true;
+	}
+}
+
+static void
+limits_and_timeouts_take_effect_at_a_reload(void **state)
+{
+	static const char *const sockets[] = { "admin.sock", "broker.sock",
+		"control.sock" };
+	struct lab *l = *state;
+	json_t *r;
+
+	put_config(l, "");
+	l->pid = lab_spawn(l);
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	put_config(l,
+	    ", \"limits\": {\"connections_per_uid\": 1, "
+	    "\"control_connections\": 2, \"admin_connections\": 1}, "
+	    "\"timeouts\": {\"request_head_ms\": 1500, \"broker_idle_ms\": "
+	    "1000}");
+	r = reload(l);
+	assert_true(json_is_true(json_object_get(r, "ok")));
+	assert_string_equal(
+	    json_string_value(json_object_get(r, "message")), "");
+	json_decref(r);
+	for (size_t i = 0; i < 3; i++) {
+		int first = join(l, sockets[i]), second;
+
+		assert_false(is_ended_within(first, 100));
+		second = join(l, sockets[i]);
+		assert_true(is_ended_within(second, 1000));
+		/* Half a request. */
+		assert_int_equal(send(first, "G", 1, MSG_NOSIGNAL), 1);
+		assert_true(is_ended_within(first, 5000));
+		(void)close(first);
+		(void)close(second);
+	}
+	lab_stop(l);
+}
+
+static void
+the_brokers_ceiling_takes_effect_at_a_reload(void **state)
+{
+	struct lab *l = *state;
+	int first, second;
+	json_t *r;
+
+	put_config(l, "");
+	l->pid = lab_spawn(l);
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	put_config(l, ", \"limits\": {\"broker_connections\": 1}");
+	r = reload(l);
+	assert_true(json_is_true(json_object_get(r, "ok")));
+	json_decref(r);
+	first = join(l, "broker.sock");
+	assert_false(is_ended_within(first, 100));
+	second = join(l, "broker.sock");
+	assert_true(is_ended_within(second, 1000));
+	(void)close(first);
+	(void)close(second);
+	lab_stop(l);
+}
+
+static bool
+is_ready(const struct lab *l)
+{
+	json_t *r = lab_ask(l, json_pack("{s:s}", "verb", "wait"));
+	bool ready = json_is_true(json_object_get(r, "ready"));
+
+	json_decref(r);
+	return ready;
+}
+
+static void
+the_trust_anchors_are_read_again_at_a_reload(void **state)
+{
+	struct lab *l = *state;
+
+	put_config(l, "");
+	l->pid = lab_spawn(l);
+	assert_true(is_ready(l));
+	put_config(l, ", \"tls\": {\"ca_file\": \"none.pem\"}");
+	json_decref(reload(l));
+	assert_false(is_ready(l));
+	put_config(l, "");
+	json_decref(reload(l));
+	assert_true(is_ready(l));
+	lab_stop(l);
+}
+
+static void
+what_needs_a_restart_is_named_and_stays(void **state)
+{
+	struct lab *l = *state;
+	json_t *r;
+
+	put_config(l, "");
+	l->pid = lab_spawn(l);
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	put_config(l, ", \"cgroup_root\": \"/nowhere\"");
+	r = reload(l);
+	assert_true(json_is_true(json_object_get(r, "ok")));
+	assert_string_equal(json_string_value(json_object_get(r, "message")),
+	    "changed, but needs a restart: cgroup_root");
+	json_decref(r);
+	lab_stop(l);
+}
+
+/* The limit of descriptors that leaves @pid room for two more. */
+static rlim_t
+room_for_two(pid_t pid)
+{
+	char path[64];
+	rlim_t fd = 0;
+
+	for (int left = 2; left > 0; fd++) {
+		(void)snprintf(
+		    path, sizeof path, "/proc/%d/fd/%d", (int)pid, (int)fd);
+		if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+			left--;
+	}
+	return fd;
+}
+
+/* The log says how it ended. */
+static void
+await_reload(const struct lab *l)
+{
+	char path[128], text[65536];
+
+	(void)snprintf(path, sizeof path, "%s/log", l->dir);
+	for (int i = 0; i < 1000; i++) {
+		FILE *f = fopen(path, "r");
+		size_t n;
+
+		assert_non_null(f);
+		n = fread(text, 1, sizeof text - 1, f);
+		assert_int_equal(fclose(f), 0);
+		text[n] = '\0';
+		if (strstr(text, "reload failed") != NULL ||
+		    strstr(text, "generation 2 is in force") != NULL)
+			return;
+		(void)usleep(10000);
+	}
+	fail_msg("the reload does not end: %s", text);
+}
+
+static const char exes_policy[] =
+    "{\"version\": 1, \"workloads\": {\"tool\": {\"exes\": "
+    "[\"/usr/bin/*\"]}}, \"rules\": [{\"id\": \"old\", \"effect\": "
+    "\"allow\", \"hosts\": [\"acct1.blob.core.windows.net\"], "
+    "\"workloads\": [\"tool\"]}]}";
+
+/* The new policy needs new look-ups of peers, for which there is no room. */
+static void
+a_reload_that_cannot_be_whole_changes_nothing(void **state)
+{
+	struct lab *l = *state;
+	struct rlimit few, old;
+	json_t *r;
+
+	if (geteuid() != 0)
+		skip(); /* "exes" need CAP_SYS_PTRACE */
+	put_config(l, "");
+	lab_put_file(l, "policy.json", exes_policy);
+	l->pid = lab_spawn(l);
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	lab_put_file(l, "policy.json", lab_policy_text);
+	put_config(l, ", \"name\": \"other\"");
+	assert_int_equal(prlimit(l->pid, RLIMIT_NOFILE, NULL, &old), 0);
+	/* By signal: then no connection needs a descriptor of its own. */
+	few = old;
+	(void)usleep(200000); /* the question's own connection is closed */
+	few.rlim_cur = room_for_two(l->pid);
+	assert_int_equal(prlimit(l->pid, RLIMIT_NOFILE, &few, NULL), 0);
+	assert_int_equal(kill(l->pid, SIGHUP), 0);
+	await_reload(l);
+	assert_int_equal(prlimit(l->pid, RLIMIT_NOFILE, &old, NULL), 0);
+	r = lab_ask(l, json_pack("{s:s}", "verb", "status"));
+	assert_true(
+	    json_is_false(json_object_get(json_object_get(r, "reload"), "ok")));
+	assert_int_equal(json_integer_value(json_object_get(
+	                     json_object_get(r, "policy"), "generation")),
+	    1);
+	assert_string_equal(
+	    json_string_value(json_object_get(r, "name")), "wayleave");
+	json_decref(r);
+	r = reload(l);
+	assert_true(json_is_true(json_object_get(r, "ok")));
+	json_decref(r);
+	lab_stop(l);
+}
+
+int
+main(void)
+{
+#define S(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
+	const struct CMUnitTest tests[] = {
+		S(limits_and_timeouts_take_effect_at_a_reload),
+		S(the_brokers_ceiling_takes_effect_at_a_reload),
+		S(the_trust_anchors_are_read_again_at_a_reload),
+		S(what_needs_a_restart_is_named_and_stays),
+		S(a_reload_that_cannot_be_whole_changes_nothing),
+	};
+#undef S
+	return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
+}
