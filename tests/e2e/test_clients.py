@@ -11,68 +11,6 @@ SHOWN = re.compile(r"PUBLIC_ADDRESS|HOST_NOT_ALLOWED|WORKLOAD_NOT_ALLOWED")
 FOREIGN = zones.ROUTES["R1"][0]
 
 
-def test_blob_is_written_and_read(agent, untouched):
-    code = f"""
-import os
-from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobServiceClient
-s = BlobServiceClient("https://{names.ACCT1}",
-                      credential=DefaultAzureCredential())
-s.create_container("data")
-data = os.urandom(9 << 20)
-b = s.get_blob_client("data", "big")
-b.upload_blob(data)
-print(b.download_blob().readall() == data)
-"""
-    result = agent.python(code)
-    assert result.out.strip() == "True", result
-    hosts = {r["host"] for r in agent.records() if r["event"] == "open"}
-    assert names.ACCT1 in hosts
-
-
-def test_blob_refused_shows_the_code(agent, untouched):
-    code = f"""
-from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobServiceClient
-s = BlobServiceClient("https://{FOREIGN}", retry_total=0,
-                      credential=DefaultAzureCredential())
-s.create_container("data")
-"""
-    result = agent.python(code, timeout_s=120)
-    assert result.code != 0
-    assert re.search(r"PUBLIC_ADDRESS id=[A-Z2-7]{10}", result.err), result
-
-
-def test_keyvault_challenge_flow(agent):
-    code = f"""
-from azure.identity import DefaultAzureCredential
-from azure.keyvault.secrets import SecretClient
-k = SecretClient("https://{names.VAULT}", DefaultAzureCredential())
-k.set_secret("name", "value")
-print(k.get_secret("name").value)
-"""
-    assert agent.python(code).out.strip() == "value"
-
-
-def test_databricks_sdk_runs_a_job(agent):
-    code = """
-from databricks.sdk import WorkspaceClient
-w = WorkspaceClient()
-run = w.jobs.run_now(job_id=7)
-table = w.tables.get("main.ml.t1")
-print(w.current_user.me().user_name, run.run_id, table.full_name)
-"""
-    env = {
-        "DATABRICKS_HOST": f"https://{names.DATABRICKS}",
-        "DATABRICKS_AUTH_TYPE": "metadata-service",
-        "DATABRICKS_METADATA_SERVICE_URL": (
-            "http://127.0.0.1:3181/databricks/token"
-        ),
-    }
-    result = agent.python(code, env=env)
-    assert result.out.split() == ["alice", "1", "main.ml.t1"], result
-
-
 MLFLOW_ENV = {
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "9",

@@ -76,9 +76,12 @@ POLICY = {
         {"id": "bob-lake", "workloads": ["bob"], **_exact(names.ACCT2)},
         {"id": "mlflow", **_exact(names.AZUREML)},
         {"id": "arm", **_exact(names.ARM)},
-        {"id": "vault", **_exact(names.VAULT)},
+        {"id": "vault", **_exact(names.VAULT, names.VAULT_PUBLIC)},
         {"id": "score", **_exact(names.SCORE)},
-        {"id": "databricks", **_exact(names.DATABRICKS)},
+        {
+            "id": "databricks",
+            **_exact(names.DATABRICKS, names.DATABRICKS_PUBLIC),
+        },
         {
             "id": "cases",
             **_exact(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import (
     artifacts,
+    databricks,
     dns,
     front,
     imds,
@@ -104,7 +105,8 @@ class Guest:
         imds.serve(self.imds)
         self.zone = dns.Zone()
         dns.serve(self.zone)
-        self.counted = services.serve(self.authority)
+        self.workspace = databricks.Workspace(self.spawner)
+        self.counted = services.serve(self.authority, self.workspace)
         store = artifacts.Artifacts(AZURITE_PORT)
         front.serve(self.authority, AZURITE_PORT, MLFLOW_PORT, store)
         spawn.wait_port("127.0.0.1", AZURITE_PORT, self.azurite, 20)
@@ -193,6 +195,10 @@ class Guest:
 
     def op_imds_log(self):
         return {"requests": list(self.imds.log), "most": self.imds.most_busy}
+
+    def op_job(self, job, argv, **order):
+        """What a Databricks job runs when it is started."""
+        self.workspace.define(job, argv, **order)
 
     def op_public(self):
         """Connections to each address that no private client may reach."""

@@ -41,6 +41,9 @@ ARM = "management.azure.com"
 VAULT = "kv1.vault.azure.net"
 SCORE = f"ep1.{REGION}.inference.ml.azure.com"
 DATABRICKS = "adb-1234567890123456.7.azuredatabricks.net"
+# A workspace and a vault that rules name, but without private endpoints.
+DATABRICKS_PUBLIC = "adb-6543210987654321.1.azuredatabricks.net"
+VAULT_PUBLIC = "kv-public.vault.azure.net"
 LOGIN = "login.microsoftonline.com"
 
 ENDPOINTS = {

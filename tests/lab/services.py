@@ -1,4 +1,4 @@
-"""Stubs of ARM, Key Vault, an online endpoint, Databricks, plain servers."""
+"""Stubs of ARM, Key Vault, an online endpoint; plain servers; all started."""
 
 import hashlib
 import json
@@ -6,41 +6,10 @@ import re
 import socket
 import threading
 import time
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from . import names, tokens, web, zones
-
-
-class Stub(web.Handler):
-    """A service whose open paths need no token; refuses as Azure does."""
-
-    authority = None
-    host = None
-    open_paths = ()
-    state = None
-
-    def _serve(self):
-        data = self.body()
-        parts = urlsplit(self.path)
-        who = None
-        if parts.path not in self.open_paths:
-            try:
-                who = self.authority.check(
-                    self.headers.get("Authorization"), self.host
-                )
-            except tokens.Refused as e:
-                self.refuse(e)
-                return
-        self.answer(parts.path, parse_qs(parts.query), data, who)
-
-    do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = do_HEAD = _serve
-
-    def refuse(self, e):
-        error = {"error": {"code": e.code, "message": str(e)}}
-        self.reply(e.status, error)
-
-    def not_found(self):
-        self.reply(404, {"error": {"code": "NotFound", "message": "no"}})
+from . import databricks, names, web, zones
+from .stub import Stub
 
 
 class Arm(Stub):
@@ -133,64 +102,6 @@ class Score(Stub):
         )
 
 
-class Databricks(Stub):
-    open_paths = ("/.well-known/databricks-config",)
-
-    def answer(self, path, query, data, who):
-        runs = self.state
-        if path == "/.well-known/databricks-config":
-            self.reply(
-                200,
-                {
-                    "oidc_endpoint": f"https://{self.host}/oidc",
-                    "workspace_id": "1234567890123456",
-                },
-            )
-        elif path.endswith("/jobs/run-now"):
-            run = len(runs) + 1
-            runs[run] = {"job": json.loads(data)["job_id"], "asked": 0}
-            self.reply(200, {"run_id": run, "number_in_job": run})
-        elif path.endswith("/jobs/runs/get"):
-            self._run(int(query["run_id"][0]))
-        else:
-            self._lists(path, who)
-
-    def _run(self, run):
-        state = self.state.get(run)
-        if not state:
-            self.reply(404, {"error_code": "RESOURCE_DOES_NOT_EXIST"})
-            return
-        state["asked"] += 1
-        done = state["asked"] > 1
-        answer = {"life_cycle_state": "TERMINATED" if done else "RUNNING"}
-        if done:
-            answer["result_state"] = "SUCCESS"
-        self.reply(
-            200, {"run_id": run, "job_id": state["job"], "state": answer}
-        )
-
-    def _lists(self, path, who):
-        table = {"catalog_name": "main", "schema_name": "ml", "name": "t1"}
-        table["full_name"] = "main.ml.t1"
-        grant = {"principal": who, "privileges": ["SELECT"]}
-        answers = {
-            "/clusters/list": {
-                "clusters": [{"cluster_id": "c-1", "state": "RUNNING"}]
-            },
-            "/preview/scim/v2/Me": {"id": "1", "userName": who},
-            "/unity-catalog/tables": {"tables": [table]},
-            "/unity-catalog/tables/main.ml.t1": table,
-            "/unity-catalog/permissions/table/main.ml.t1": {
-                "privilege_assignments": [grant]
-            },
-        }
-        rest = re.sub(r"^/api/2\.[01]", "", path)
-        if rest in answers:
-            self.reply(200, answers[rest])
-        else:
-            self.reply(404, {"error_code": "ENDPOINT_NOT_FOUND"})
-
-
 class Plain(web.Handler):
     """Says what it was asked; /bytes/N sends N bytes, /wait/S answers late."""
 
@@ -245,16 +156,16 @@ def _echo(address, port, tls):
 ECHO_PORT = 8443
 
 
-def serve(authority):
+def serve(authority, workspace):
     """Start all stubs; returns the counting servers by "address:port"."""
     tls = web.tls_context()
-    for host, kind in (
-        (names.ARM, Arm),
-        (names.VAULT, Vault),
-        (names.SCORE, Score),
-        (names.DATABRICKS, Databricks),
+    for host, kind, state in (
+        (names.ARM, Arm, {}),
+        (names.VAULT, Vault, {}),
+        (names.SCORE, Score, {}),
+        (names.DATABRICKS, databricks.Databricks, workspace),
     ):
-        own = {"authority": authority, "host": host, "state": {}}
+        own = {"authority": authority, "host": host, "state": state}
         handler = type(kind.__name__, (kind,), own)
         web.start((names.ENDPOINTS[host], 443), handler, tls)
     web.start((names.CASES_ADDRESS, 443), Plain, tls)

@@ -36,6 +36,8 @@ def _services():
     table = {STAMP: {"a": [names.PUBLIC]}}
     for host, zone in ZONES.items():
         table.update(chain(host, zone, names.ENDPOINTS[host]))
+    for host in (names.DATABRICKS_PUBLIC, names.VAULT_PUBLIC):
+        table[host] = {"cname": STAMP}
     table[names.LOGIN] = {"a": [names.PUBLIC_LOGIN]}
     for host in PLAIN_HOSTS:
         table[host] = {"a": [EP]}

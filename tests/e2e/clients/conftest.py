@@ -1,5 +1,6 @@
 """What the client matrix shares: a client is run with what `wayleave env`
-gives and nothing secret, and what its person sees of a refusal is checked."""
+gives and nothing secret, under the egress lock, so that all it does goes
+through the agent; and what its person sees of a refusal is checked."""
 
 import re
 
@@ -42,6 +43,10 @@ class Clients:
     def python(self, code, *args, python=paths.PYTHON, **order):
         return self.run([python, "-c", code, *args], **order)
 
+    def why(self, host, user="alice"):
+        """`wayleave why`, as its person asks it after a refusal."""
+        return self.agent.cli("why", f"https://{host}/", user=user)
+
     def records(self):
         """The audit's records since this test began."""
         return self.agent.records()[self._before :]
@@ -70,10 +75,46 @@ class Clients:
         assert code in text or ids & set(ID.findall(text)), result
 
 
+PATIENT = """
+import sys
+from adlfs import AzureBlobFileSystem
+from azure.identity.aio import DefaultAzureCredential
+fs = AzureBlobFileSystem(account_name=sys.argv[1], anon=False,
+                         credential=DefaultAzureCredential())
+print(fs.cat("adlfs/year=2026/a.csv"))
+"""
+
+
+class Patient:
+    """adlfs against a refused account. Its retries cannot be set and take
+    a minute and a half, which other tests fill."""
+
+    def __init__(self, agent):
+        self.lab = agent.lab
+        self.host = zones.ROUTES["R2"][0]
+        argv = [paths.PYTHON, "-c", PATIENT, self.host.split(".")[0]]
+        env = agent.environment("bob")
+        self.pid = self.lab.start_as("bob", argv, env=env, log="patient.log")
+
+    def end(self, limit_s=150):
+        args = {"pid": self.pid, "timeout_s": limit_s}
+        code = self.lab.call("wait", limit_s=limit_s + 10, **args)
+        return code, self.lab.read(paths.STATE / "patient.log")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient(_session_agent):
+    return Patient(_session_agent)
+
+
 @pytest.fixture
 def clients(agent):
-    """The agent's clients; see Clients."""
-    return Clients(agent)
+    """The agent's clients; see Clients. Users reach loopback only."""
+    lock = paths.REPO / "systemd" / "wayleave-egress.nft"
+    governed = "add element inet wayleave governed { alice, bob, daemon }\n"
+    agent.lab.call("nft", script=lock.read_text() + governed)
+    yield Clients(agent)
+    agent.lab.call("nft", script="delete table inet wayleave\n")
 
 
 @pytest.fixture
