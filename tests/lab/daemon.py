@@ -78,6 +78,7 @@ POLICY = {
         {"id": "arm", **_exact(names.ARM)},
         {"id": "vault", **_exact(names.VAULT, names.VAULT_PUBLIC)},
         {"id": "score", **_exact(names.SCORE)},
+        {"id": "talk", **_exact(names.SOCKETS, names.GRPC)},
         {
             "id": "databricks",
             **_exact(names.DATABRICKS, names.DATABRICKS_PUBLIC),

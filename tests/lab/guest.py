@@ -184,6 +184,14 @@ class Guest:
             packages.serve()
             self.packages = True
 
+    def op_talk(self):
+        """Start the WebSocket and gRPC servers if they are not up."""
+        if not self.talks:
+            from . import talk
+
+            talk.serve()
+            self.talks = True
+
     def op_imds(self, **switches):
         self.imds.switch(**switches)
 
@@ -248,7 +256,7 @@ class Guest:
         """Stay when the driver goes; stopped by ending the lab's process."""
         self.kept = True
 
-    kept = False
+    kept = talks = False
 
 
 def serve(guest, lines, out):

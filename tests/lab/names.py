@@ -44,6 +44,9 @@ DATABRICKS = "adb-1234567890123456.7.azuredatabricks.net"
 # A workspace and a vault that rules name, but without private endpoints.
 DATABRICKS_PUBLIC = "adb-6543210987654321.1.azuredatabricks.net"
 VAULT_PUBLIC = "kv-public.vault.azure.net"
+# A WebSocket service and a gRPC application, each on its own endpoint.
+SOCKETS = "wps1.webpubsub.azure.com"
+GRPC = "app1.lab-env.westeurope.azurecontainerapps.io"
 LOGIN = "login.microsoftonline.com"
 
 ENDPOINTS = {
@@ -54,6 +57,8 @@ ENDPOINTS = {
     VAULT: "10.20.0.9",
     SCORE: "10.20.0.10",
     DATABRICKS: "10.20.0.11",
+    SOCKETS: "10.20.0.15",
+    GRPC: "10.20.0.16",
 }
 
 # More hosts that the stub at 10.20.0.12 stands for (DNS cases).

@@ -29,6 +29,8 @@ ZONES = {
         "privatelink.api.azureml.ms"
     ),
     names.DATABRICKS: "privatelink.azuredatabricks.net",
+    names.SOCKETS: "privatelink.webpubsub.azure.com",
+    names.GRPC: "lab-env.privatelink.westeurope.azurecontainerapps.io",
 }
 
 
