@@ -143,7 +143,8 @@ hello_refuse(bool is_tls, struct hello *out)
 static enum status
 hello_finish(const struct hello_scan *s, struct slice raw, struct hello *out)
 {
-	uint8_t body[HELLO_BYTES_MAX];
+	/* No record is empty, which gcc 14 cannot see. */
+	uint8_t body[HELLO_BYTES_MAX] = { 0 };
 	struct hello found = { .is_tls = true };
 	struct cursor c;
 	size_t n = 0;

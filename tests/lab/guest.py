@@ -109,7 +109,7 @@ class Guest:
         self.counted = services.serve(self.authority, self.workspace)
         store = artifacts.Artifacts(AZURITE_PORT)
         front.serve(self.authority, AZURITE_PORT, MLFLOW_PORT, store)
-        spawn.wait_port("127.0.0.1", AZURITE_PORT, self.azurite, 20)
+        spawn.wait_port("127.0.0.1", AZURITE_PORT, self.azurite, 50)
         self.mlflow = None
         self.packages = False
 
