@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { POLICY_FILE_MAX_BYTES = 64 << 20 };
+enum { POLICY_FILE_MAX_BYTES = 256 << 20 };
 
 static void
 cannot_read(struct policy_issues *issues, const char *text)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum { MAX_BYTES = 64 << 20, BLOCK_BYTES = 65536 };
+enum { MAX_BYTES = 256 << 20, BLOCK_BYTES = 65536 };
 
 /* The same as the daemon's own default. */
 const char policy_file_default_config[] = "/etc/wayleave/wayleave.json";

@@ -59,6 +59,14 @@ index_release(struct index *ix)
 	memset(ix, 0, sizeof *ix);
 }
 
+size_t
+index_bytes(const struct index *ix)
+{
+	size_t n = ix->slots == NULL ? 0 : (size_t)ix->mask + 1;
+
+	return n * sizeof *ix->slots + ix->cap_postings * sizeof *ix->postings;
+}
+
 static enum status
 grow_slots(struct index *ix)
 {

@@ -43,6 +43,8 @@ void index_release(struct index *ix);
  */
 enum status index_add(struct index *ix, enum index_kind kind, struct slice name,
     uint32_t value) ATTR_MUST_USE;
+/** Memory that it holds. */
+size_t index_bytes(const struct index *ix);
 /** First posting of exactly @name, or INDEX_NONE. */
 uint32_t index_find(
     const struct index *ix, enum index_kind kind, struct slice name);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TEXT_BYTES = 64 << 20 };
+enum { MAX_TEXT_BYTES = 256 << 20 };
 
 static const char *const keys[] = { "version", "mode", "endpoints", "workloads",
 	"rules", "tokens", "tests" };

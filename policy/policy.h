@@ -42,7 +42,7 @@ struct policy_issues {
 /**
  * Parses and indexes policy.json text. OK: *out is owned with one reference.
  * E_SYNTAX/E_INVALID/E_UNSUPPORTED: @issues says what and where (also holds
- * warnings on OK). Bounded: 64 MiB of text, 2,000,000 rules.
+ * warnings on OK). Bounded: 256 MiB of text, 2,000,000 rules.
  */
 enum status policy_load(struct slice text, struct policy **out,
     struct policy_issues *issues) ATTR_MUST_USE;

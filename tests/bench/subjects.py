@@ -1,0 +1,345 @@
+"""What is measured: our daemon, its peers, the floors; and the origins."""
+
+import copy
+import json
+import time
+
+from lab import names, paths
+from lab.daemon import BUILD, CONFIG, DAEMON
+
+PROGRAMS = BUILD / "tests" / "bench"
+FOLDER = paths.STATE / "bench"
+PROXY_CORE, LOAD_CORE = "0", "1"
+
+HOST = names.ACCT1
+ORIGIN = names.ENDPOINTS[HOST]
+ECHO_PORT, SOURCE_PORT, HTTP_PORT = 7001, 7002, 80
+START_LIMIT_S = 60
+TOKEN_PATH = "/metadata/identity/oauth2/token?api-version=2018-02-01"
+TOKEN_PATH += f"&resource={names.STORAGE_AUDIENCE}"
+
+MANY_FILES = ["sh", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "sh"]
+
+NGINX = """
+daemon off; master_process off; worker_processes 1;
+error_log stderr crit; pid {folder}/nginx.pid;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off; keepalive_requests 100000000; sendfile on;
+  default_type application/json; tcp_nodelay on;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
+  scgi_temp_path {folder}/s;
+  open_file_cache max=16 inactive=600s;
+  upstream origin {{ server {origin}:{http}; keepalive 128;
+    keepalive_requests 100000000; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location /token {{ root {folder}; }}
+    location / {{ proxy_pass http://origin; proxy_http_version 1.1;
+      proxy_set_header Connection ""; }}
+  }}
+}}
+"""
+
+HAPROXY = """
+global
+  nbthread 1
+  maxconn 9000
+defaults
+  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+listen echo
+  mode tcp
+  bind 127.0.0.1:{port}
+  server s {origin}:{echo}
+listen source
+  mode tcp
+  bind 127.0.0.1:{source_port}
+  server s {origin}:{source}
+listen web
+  mode http
+  http-reuse always
+  bind 127.0.0.1:{web_port}
+  server s {origin}:{http}
+"""
+
+SQUID = """
+http_port 127.0.0.1:{port}
+http_access allow all
+cache deny all
+cache_mem 8 MB
+access_log none
+cache_log /dev/null
+cache_store_log none
+pid_filename none
+pinger_enable off
+coredump_dir {folder}
+dns_nameservers {dns}
+max_filedescriptors 16384
+shutdown_lifetime 0 seconds
+"""
+
+TINYPROXY = """
+Port {port}
+Listen 127.0.0.1
+Timeout 600
+MaxClients 5000
+LogLevel Critical
+Allow 127.0.0.1
+ConnectPort {echo}
+ConnectPort {source}
+"""
+
+
+class Subject:
+    """One process to measure; `port` is where it serves."""
+
+    user = "root"
+    # Whether its tunnels begin with CONNECT; else it is a plain TCP proxy.
+    connects = True
+
+    def __init__(self, lab, name, port):
+        self.lab = lab
+        self.name = name
+        self.port = port
+        self.pid = None
+        self.folder = FOLDER / name
+
+    def prepare(self):
+        """Write the files it needs."""
+
+    def argv(self):
+        raise NotImplementedError
+
+    def file(self, name, text):
+        """A file in its folder; written from outside, as it may be big."""
+        outside = self.lab.folder / "bench" / self.name
+        outside.mkdir(parents=True, exist_ok=True)
+        (outside / name).write_text(text)
+        self.lab.run_as("root", ["chown", "root:root", self.folder / name])
+        return self.folder / name
+
+    def words(self, **more):
+        words = {
+            "folder": self.folder,
+            "origin": ORIGIN,
+            "echo": ECHO_PORT,
+            "source": SOURCE_PORT,
+            "http": HTTP_PORT,
+            "port": self.port,
+            "dns": names.DNS,
+        }
+        return {**words, **more}
+
+    def command(self):
+        (self.lab.folder / "bench" / self.name).mkdir(
+            parents=True, exist_ok=True
+        )
+        self.prepare()
+        return [str(a) for a in self.argv()]
+
+    def start(self):
+        argv = ["taskset", "-c", PROXY_CORE, *MANY_FILES]
+        self.pid = self.lab.start_as(
+            self.user,
+            argv + self.command(),
+            log=f"bench-{self.name}.log",
+            unit=f"system.slice/{self.name}.service",
+        )
+        self.wait()
+
+    def wait(self):
+        """Until something listens."""
+        end = time.monotonic() + START_LIMIT_S
+        code = "import socket,sys; socket.create_connection(('127.0.0.1',{}))"
+        while time.monotonic() < end:
+            done = self.lab.run_as(
+                "root", [paths.PYTHON, "-c", code.format(self.port)]
+            )
+            if done.code == 0:
+                return
+            if self.lab.call("wait", pid=self.pid, timeout_s=0.02) is not None:
+                break
+        raise RuntimeError(f"{self.name} does not serve: {self.log()}")
+
+    def log(self):
+        log = self.lab.folder / f"bench-{self.name}.log"
+        return log.read_text(errors="replace")[-2000:]
+
+    def stop(self):
+        self.lab.call("signal", pid=self.pid, number=15)
+        if self.lab.call("wait", pid=self.pid, timeout_s=5) is None:
+            self.lab.call("signal", pid=self.pid, number=9)
+            self.lab.call("wait", pid=self.pid, timeout_s=5)
+
+    def way_in(self, kind):
+        """The options of the load for an `echo`, `source` or `web` origin."""
+        if kind == "web":
+            return [
+                f"proxy=127.0.0.1:{self.port}",
+                f"host={HOST}",
+                f"target=http://{HOST}/some/path",
+            ]
+        port = ECHO_PORT if kind == "echo" else SOURCE_PORT
+        return [f"proxy=127.0.0.1:{self.port}", f"host={HOST}:{port}"]
+
+
+class Floor(Subject):
+    def __init__(self, lab, name, port, program, mode):
+        super().__init__(lab, name, port)
+        self.program = program
+        self.mode = mode
+
+    def argv(self):
+        return [
+            PROGRAMS / self.program,
+            f"mode={self.mode}",
+            f"listen=127.0.0.1:{self.port}",
+            f"target={ORIGIN}:{HTTP_PORT}",
+        ]
+
+
+class Haproxy(Subject):
+    connects = False
+
+    def prepare(self):
+        more = {"source_port": self.port + 1, "web_port": self.port + 2}
+        self.file("haproxy.cfg", HAPROXY.format(**self.words(**more)))
+
+    def argv(self):
+        return ["haproxy", "-db", "-f", self.folder / "haproxy.cfg"]
+
+    def way_in(self, kind):
+        offset = {"echo": 0, "source": 1, "web": 2}[kind]
+        options = [f"proxy=127.0.0.1:{self.port + offset}"]
+        if kind == "web":
+            options += [f"host={HOST}", "target=/some/path"]
+        return options
+
+
+class Nginx(Subject):
+    def prepare(self):
+        self.file("nginx.conf", NGINX.format(**self.words()))
+        self.file("token", "x" * 1434)
+
+    def argv(self):
+        return ["nginx", "-c", self.folder / "nginx.conf"]
+
+    def way_in(self, kind):
+        target = {"web": "/some/path", "token": "/token"}[kind]
+        return [
+            f"proxy=127.0.0.1:{self.port}",
+            f"host={HOST}",
+            f"target={target}",
+        ]
+
+
+class Squid(Subject):
+    def prepare(self):
+        self.file("squid.conf", SQUID.format(**self.words()))
+
+    def argv(self):
+        return ["squid", "-N", "-f", self.folder / "squid.conf"]
+
+
+class Tinyproxy(Subject):
+    def prepare(self):
+        self.file("tinyproxy.conf", TINYPROXY.format(**self.words()))
+
+    def argv(self):
+        return ["tinyproxy", "-d", "-c", self.folder / "tinyproxy.conf"]
+
+
+def rule_text(i):
+    """The rules of the bench's policies: as in decide.c."""
+    host = f"a{i}.blob.core.windows.net"
+    if i % 8 == 6:
+        host = f"*.ws{i}.api.azureml.ms"
+    elif i % 8 == 7:
+        host = f"h{i}.corp.example"
+    return f'{{"id":"{i:x}","effect":"allow","hosts":["{host}"]}}'
+
+
+def policy_text(rules):
+    """@rules that lead nowhere, and the one that the bench uses."""
+    yield '{"version":1,"endpoints":["10.20.0.0/16"],'
+    yield '"workloads":{"alice":{"users":["alice"]}},"tokens":[{"id":"t",'
+    yield f'"workloads":["alice"],"audiences":["{names.STORAGE_AUDIENCE}"],'
+    yield '"identities":["host"]}],"rules":[\n'
+    for i in range(rules - 1):
+        yield rule_text(i) + ",\n"
+    yield '{"id":"bench","effect":"allow",'
+    yield f'"ports":[{ECHO_PORT},{SOURCE_PORT},{HTTP_PORT}],'
+    yield f'"hosts":["{HOST}"]}}]}}\n'
+
+
+class Wayleave(Subject):
+    """The daemon as it ships: audit, look-up of clients, one worker."""
+
+    user = "wayleave"
+
+    def __init__(self, lab, name, port, rules):
+        super().__init__(lab, name, port)
+        self.rules = rules
+
+    def prepare(self):
+        for part in ("state", "run", "log"):
+            self.lab.run_as(
+                "root",
+                ["install", "-d", "-o", "wayleave", self.folder / part],
+            )
+        config = copy.deepcopy(CONFIG)
+        config["listen"] = {
+            "proxy": [f"127.0.0.1:{self.port}"],
+            "broker": [f"127.0.0.1:{self.port + 1}"],
+            "control": str(self.folder / "run" / "control.sock"),
+        }
+        config["workers"] = 1
+        config["state_dir"] = str(self.folder / "state")
+        config["runtime_dir"] = str(self.folder / "run")
+        config["audit"] = {"file": str(self.folder / "log" / "audit.jsonl")}
+        config["limits"] = {"connections_per_uid": 16384}
+        config["log"] = {"level": "warning"}
+        self.file("wayleave.json", json.dumps(config, indent=1))
+        self.file("policy.json", "".join(policy_text(self.rules)))
+
+    def argv(self):
+        return [DAEMON, "-c", self.folder / "wayleave.json"]
+
+    def way_in(self, kind):
+        if kind != "token":
+            return super().way_in(kind)
+        return [
+            f"proxy=127.0.0.1:{self.port + 1}",
+            f"host=127.0.0.1:{self.port + 1}",
+            "header=Metadata: true",
+            f"target={TOKEN_PATH}",
+        ]
+
+
+class Origins:
+    """The other ends, on the load's core."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.pids = []
+
+    def start(self):
+        for mode, port in (
+            ("echo", ECHO_PORT),
+            ("source", SOURCE_PORT),
+            ("http", HTTP_PORT),
+        ):
+            argv = ["taskset", "-c", LOAD_CORE]
+            # The echo answers pings beside bulk: its own turn must not show.
+            argv += ["chrt", "-f", "10"] if mode == "echo" else []
+            argv += [*MANY_FILES, PROGRAMS / "origin"]
+            argv += [f"mode={mode}", f"listen={ORIGIN}:{port}"]
+            pid = self.lab.start_as("root", argv, log=f"bench-{mode}.log")
+            self.pids.append(pid)
+
+    def stop(self):
+        for pid in self.pids:
+            self.lab.call("signal", pid=pid, number=9)
