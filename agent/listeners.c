@@ -93,6 +93,11 @@ inherit_one(
 {
 	struct listener *n = NULL;
 
+	if (strcmp(name, "transparent") == 0 || strcmp(name, "dns") == 0)
+		return status_set(detail, E_INVALID,
+		    "socket activation passed a descriptor named \"%s\", "
+		    "which is not in this version; take that socket out",
+		    name);
 	for (int r = 0; r < LISTEN_ROLES; r++)
 		if (strcmp(role_names[r], name) == 0)
 			n = add(l, (enum listen_role)r);
@@ -173,9 +178,15 @@ open_unix(struct listener *n, struct status_detail *detail)
 	if (fd < 0)
 		return bind_failed(n, detail);
 	remove_leftover(&sun);
+	if (bind(fd, (const struct sockaddr *)&sun, sizeof sun) != 0) {
+		enum status st = bind_failed(n, detail);
+
+		close(fd);
+		n->at.path[0] = '\0'; /* another's, not ours to remove */
+		return st;
+	}
 	/* 0666: who may do what is decided by SO_PEERCRED, not by the mode. */
-	if (bind(fd, (const struct sockaddr *)&sun, sizeof sun) != 0 ||
-	    chmod(n->at.path, 0666) != 0 || listen(fd, SOMAXCONN) != 0) {
+	if (chmod(n->at.path, 0666) != 0 || listen(fd, SOMAXCONN) != 0) {
 		enum status st = bind_failed(n, detail);
 
 		close(fd);

@@ -154,6 +154,41 @@ a_second_daemon_gets_neither_the_lock_nor_the_port(void **state)
 	listeners_close(&second);
 }
 
+static struct config *
+config_of_socket(const char *dir)
+{
+	static struct policy_issues issues;
+	struct config *c = NULL;
+	char text[512];
+
+	(void)snprintf(text, sizeof text,
+	    "{\"version\": 1, \"runtime_dir\": \"%s\", \"listen\": "
+	    "{\"proxy\": [\"unix:/tmp/wayleave-l-%d.sock\"]}}",
+	    dir, (int)getpid());
+	assert_int_equal(
+	    config_parse(slice_of(text), "/etc/w/w.json", &c, &issues), OK);
+	return c;
+}
+
+static void
+a_second_daemon_leaves_the_socket_of_the_first_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct config *c[2] = { config_of_socket(f->dir[0]),
+		config_of_socket(f->dir[1]) };
+	struct listeners first, second;
+	struct status_detail detail;
+
+	assert_int_equal(listeners_open(c[0], WORKERS, &first, &detail), OK);
+	assert_int_equal(
+	    listeners_open(c[1], WORKERS, &second, &detail), E_BUSY);
+	assert_int_equal(access(c[0]->proxy.at[0].path, F_OK), 0);
+	listeners_close(&first);
+	assert_int_not_equal(access(c[0]->proxy.at[0].path, F_OK), 0);
+	config_destroy(c[0]);
+	config_destroy(c[1]);
+}
+
 int
 main(void)
 {
@@ -166,6 +201,9 @@ main(void)
 		    teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_second_daemon_gets_neither_the_lock_nor_the_port, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_second_daemon_leaves_the_socket_of_the_first_alone, setup,
 		    teardown),
 	};
 	return cmocka_run_group_tests_name("listeners", tests, NULL, NULL);
