@@ -3,13 +3,13 @@
 
 #include "agent/why_judge.h"
 #include "base/uri.h"
+#include "policy/rfc3339.h"
 
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { GROUPS_MAX = 64 };
 
@@ -19,8 +19,8 @@ struct why {
 	struct policy_request request;
 	struct host host;
 	struct peer peer;
-	char user[128], unit[128], cgroup[512];
-	char method[32], path[1024];
+	char user[128], unit[128], cgroup[512], exe[512];
+	char method[32], path[1024], sni[256];
 	struct peer_group groups[GROUPS_MAX];
 	char group_names[GROUPS_MAX][64];
 	struct policy_verdict verdict;
@@ -82,13 +82,24 @@ answer_json(struct why *w, const struct policy_answer *a)
 }
 
 static void
+decide_addresses(struct why *w, const struct policy_answer *a)
+{
+	const struct policy *p = w->snapshot->policy;
+	struct policy_verdict *v = &w->verdict;
+
+	policy_decide_route(p, &w->request, a, &w->snapshot->self, v);
+	if (v->effect == POLICY_ALLOW && !v->would_deny && w->sni[0] != '\0')
+		policy_decide_hello(
+		    p, &w->request, POLICY_HELLO_OK, slice_of(w->sni), v);
+}
+
+static void
 on_resolved(void *arg, const struct policy_answer *a)
 {
 	struct why *w = arg;
 
 	w->resolve = NULL;
-	policy_decide_route(w->snapshot->policy, &w->request, a,
-	    &w->snapshot->self, &w->verdict);
+	decide_addresses(w, a);
 	w->reply(w->arg, answer_json(w, a));
 	why_free(w);
 }
@@ -179,8 +190,8 @@ read_groups(struct why *w, json_t *request)
 static bool
 names_others(json_t *request)
 {
-	static const char *const keys[] = { "user", "groups", "unit",
-		"cgroup" };
+	static const char *const keys[] = { "user", "groups", "unit", "cgroup",
+		"exe" };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (json_object_get(request, keys[i]) != NULL)
@@ -202,21 +213,24 @@ read_workload(struct why *w, const struct why_asker *asker, json_t *request,
 	if (!copy_text(request, "user", w->user, sizeof w->user) ||
 	    !copy_text(request, "unit", w->unit, sizeof w->unit) ||
 	    !copy_text(request, "cgroup", w->cgroup, sizeof w->cgroup) ||
+	    !copy_text(request, "exe", w->exe, sizeof w->exe) ||
+	    !copy_text(request, "sni", w->sni, sizeof w->sni) ||
 	    !copy_text(request, "method", w->method, sizeof w->method))
 		return status_set(detail, E_INVALID,
-		    "user, unit, cgroup and method must be short texts");
+		    "user, unit, cgroup, exe, sni and method must be short "
+		    "texts");
 	if (read_user(w, request) != OK)
 		return status_set(detail, E_INVALID,
 		    "no user is called \"%s\" here", w->user);
 	read_groups(w, request);
 	w->peer.unit = w->unit;
 	w->peer.cgroup = w->cgroup;
-	/* A unit that is named is known; a program is never asked about, and
-	 * over TCP never known. */
+	/* A unit that is named is known, and so is a program; over TCP the
+	 * asker's own is not. */
 	if (w->unit[0] != '\0' || w->cgroup[0] != '\0')
 		w->peer.cgroup_unknown = false;
-	w->peer.exe = "";
-	w->peer.exe_unknown = true;
+	w->peer.exe = w->exe;
+	w->peer.exe_unknown = w->exe[0] == '\0';
 	w->request.peer = &w->peer;
 	if (w->request.plaintext)
 		w->request.method =
@@ -224,24 +238,19 @@ read_workload(struct why *w, const struct why_asker *asker, json_t *request,
 	return OK;
 }
 
-/* "at" is RFC 3339 in UTC, to the second. */
 static enum status
 read_time(struct why *w, json_t *request, struct status_detail *detail)
 {
 	json_t *v = json_object_get(request, "at");
-	struct tm tm = { 0 };
-	const char *end;
 
 	w->request.now_unix_s = clock_unix_s(w->daemon->clock);
 	if (v == NULL)
 		return OK;
-	end = json_is_string(v)
-	    ? strptime(json_string_value(v), "%Y-%m-%dT%H:%M:%SZ", &tm)
-	    : NULL;
-	if (end == NULL || *end != '\0')
+	if (!json_is_string(v) ||
+	    rfc3339_parse(
+	        slice_of(json_string_value(v)), &w->request.now_unix_s) != OK)
 		return status_set(detail, E_INVALID,
 		    "\"at\" must be like 2026-11-23T08:00:00Z");
-	w->request.now_unix_s = (int64_t)timegm(&tm);
 	return OK;
 }
 
@@ -260,11 +269,11 @@ decide(struct why *w, struct status_detail *detail)
 	};
 
 	policy_decide_name(w->snapshot->policy, &w->request, &w->verdict);
-	if (w->verdict.effect != POLICY_ALLOW)
+	/* In report mode too the enforce verdict is what is asked for. */
+	if (w->verdict.effect != POLICY_ALLOW || w->verdict.would_deny)
 		return OK;
 	if (w->host.kind == HOST_IP) {
-		policy_decide_route(w->snapshot->policy, &w->request, &literal,
-		    &w->snapshot->self, &w->verdict);
+		decide_addresses(w, &literal);
 		return OK;
 	}
 	if (worker_resolve_start(d->workers[0], &question, &w->resolve) != OK)

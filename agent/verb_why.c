@@ -221,6 +221,22 @@ judge_offline(const struct why_options *o, const struct policy *p)
 	return code;
 }
 
+/* The text may end within a character, which no JSON string may hold. */
+static json_t *
+no_json(const json_error_t *error)
+{
+	char text[JSON_ERROR_TEXT_LENGTH];
+	size_t n = 0;
+
+	for (; error->text[n] != '\0' && n < sizeof text - 1; n++) {
+		char c = error->text[n];
+
+		text[n] = c < ' ' || c > '~' ? '?' : c;
+	}
+	text[n] = '\0';
+	return json_pack("{s:s}", "error", text);
+}
+
 static json_t *
 judge_line(
     const struct policy *p, struct why_request *w, const char *line, size_t n)
@@ -233,7 +249,7 @@ judge_line(
 
 	why_request_init(w, clock_unix_s(&clock_system));
 	if (question == NULL)
-		return json_pack("{s:s}", "error", error.text);
+		return no_json(&error);
 	st = why_request_json(w, question, &detail);
 	json_decref(question);
 	if (st != OK)
@@ -345,7 +361,7 @@ refused(const json_t *reply)
 	                                                     : EX_UNAVAILABLE;
 }
 
-/* The daemon resolves as for a client. Without one: the name phase. */
+/* The daemon resolves as for a client. */
 static int
 ask_daemon(const struct why_options *o)
 {
@@ -363,8 +379,17 @@ ask_daemon(const struct why_options *o)
 		    "it cannot be asked");
 		return EX_UNAVAILABLE;
 	}
-	if (st != OK)
-		return offline(o);
+	if (st == E_TIMEOUT) {
+		say("the daemon did not answer");
+		return EX_TEMPFAIL;
+	}
+	if (st != OK) {
+		(void)fprintf(stderr,
+		    "wayleave why: no daemon listens at %s; start it, or ask "
+		    "a file with --policy FILE or -c FILE\n",
+		    o->socket);
+		return EX_UNAVAILABLE;
+	}
 	if (!json_is_true(json_object_get(reply, "ok")))
 		code = refused(reply);
 	else

@@ -133,6 +133,8 @@ why_print(const json_t *reply)
 	if (strcmp(text_of(reply, "mode"), "report") == 0)
 		(void)puts("  mode       report: what this verdict denies "
 		           "passes, and is recorded");
+	else
+		print_member(reply, "mode", "mode");
 	if (strcmp(text_of(reply, "phase"), "name") == 0)
 		(void)puts("  note       name, port and workload only: nothing "
 		           "was resolved; give --resolves, or start the "

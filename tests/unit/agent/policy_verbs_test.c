@@ -196,31 +196,66 @@ why_takes_the_workload_and_the_time(void **state)
 }
 
 static void
-why_without_a_daemon_says_that_it_judged_the_name_alone(void **state)
+why_without_a_daemon_or_a_policy_is_unavailable(void **state)
 {
 	(void)state;
+	assert_int_equal(RUN(verb_why, "acct1.blob.core.windows.net",
+	                     "--socket", "/nonexistent/control.sock"),
+	    EX_UNAVAILABLE);
+	assert_non_null(strstr(said, "--policy"));
 	assert_int_equal(RUN(verb_why, "ABCDEFGH23", "--socket",
 	                     "/nonexistent/control.sock"),
 	    EX_UNAVAILABLE);
 }
 
-static void
-a_batch_answers_line_by_line(void **state)
+static int
+run_batch(const char *lines)
 {
-	const char *path = temporary("batch",
-	    "{\"url\":\"https://acct1.blob.core.windows.net/\"}\n\n"
-	    "{\"connect\":\"acct9.blob.core.windows.net:443\"}\n");
-	int keep = dup(0), fd = open(path, O_RDONLY);
+	const char *path = temporary("batch", lines);
+	int keep = dup(0), fd = open(path, O_RDONLY), code;
 
-	(void)state;
 	assert_true(fd >= 0);
 	(void)dup2(fd, 0);
-	assert_int_equal(RUN(verb_why, "--batch", "--policy", why_policy()), 1);
+	clearerr(stdin);
+	code = RUN(verb_why, "--batch", "--policy", why_policy());
 	(void)dup2(keep, 0);
 	(void)close(keep);
 	(void)close(fd);
+	return code;
+}
+
+static void
+a_batch_answers_line_by_line(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    run_batch("{\"url\":\"https://acct1.blob.core.windows.net/\"}\n\n"
+	              "{\"connect\":\"acct9.blob.core.windows.net:443\"}\n"),
+	    1);
 	assert_memory_equal(said, "{\"verdict\": \"allow\"", 19);
 	assert_non_null(strstr(said, "\n{\"verdict\": \"deny\""));
+}
+
+static void
+a_batch_outlives_a_line_that_is_no_text(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    run_batch("[\"\\\xf0\x9f\x98\x82\"]\n"
+	              "{\"url\":\"https://acct1.blob.core.windows.net/\"}\n"),
+	    EX_DATAERR);
+	assert_memory_equal(said, "{\"error\": ", 10);
+	assert_non_null(strstr(said, "\n{\"verdict\": \"allow\""));
+}
+
+static void
+why_says_the_mode(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN(verb_why, "acct1.blob.core.windows.net",
+	                     "--policy", why_policy()),
+	    EX_OK);
+	assert_non_null(strstr(said, "  mode       enforce\n"));
 }
 
 static void
@@ -273,7 +308,9 @@ main(void)
 		cmocka_unit_test(why_answers_by_its_exit_code),
 		cmocka_unit_test(why_takes_the_workload_and_the_time),
 		cmocka_unit_test(
-		    why_without_a_daemon_says_that_it_judged_the_name_alone),
+		    why_without_a_daemon_or_a_policy_is_unavailable),
+		cmocka_unit_test(a_batch_outlives_a_line_that_is_no_text),
+		cmocka_unit_test(why_says_the_mode),
 		cmocka_unit_test(a_batch_answers_line_by_line),
 		cmocka_unit_test(check_gives_every_finding_its_place),
 	};
