@@ -22,7 +22,7 @@ static const struct verb verbs[] = {
 	{ "check", verb_check,
 	    "read configuration and policy as the daemon would" },
 	{ "why", verb_why, "the verdict for a request, and the smallest rule" },
-	{ "policy", verb_policy, "test, learn and compare policies" },
+	{ "policy", verb_policy, "run the tests of a policy file" },
 	{ "doctor", NULL, "find private-link faults" },
 	{ "login", NULL, "use your own identity" },
 	{ "logout", NULL, "forget your own identity" },

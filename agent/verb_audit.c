@@ -49,7 +49,7 @@ load_key(const char *path, struct audit_key **out)
 	if (st != OK && path == NULL)
 		return EX_OK;
 	if (st != OK)
-		return cli_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+		return cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
 	if (audit_key_public(pem, out) != OK)
 		return cli_fail(EX_DATAERR,
 		    "%s: not an Ed25519 public key in PEM",
@@ -67,7 +67,7 @@ load_head(const char *path, struct audit_verify *v)
 	if (path == NULL)
 		return EX_OK;
 	if (read_small(path, text, sizeof text, &line) != OK)
-		return cli_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+		return cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
 	st = audit_verify_head(v, slice_head(line, slice_find(line, '\n')));
 	if (st == E_DENIED)
 		return cli_fail(CLI_NEGATIVE,
@@ -117,9 +117,9 @@ verify_file(struct audit_verify *v, const char *path, unsigned index)
 			audit_verify_line(v, line, false, index);
 	}
 	if (st != E_CLOSED)
-		(void)cli_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+		(void)cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
 	audit_reader_close(r);
-	return st == E_CLOSED ? EX_OK : EX_NOINPUT;
+	return st == E_CLOSED ? EX_OK : EX_IOERR;
 }
 
 static void

@@ -19,9 +19,9 @@ take_file(struct audit_view *v, const char *path)
 		while ((st = audit_reader_next(r, &line)) == OK)
 			audit_view_line(v, line);
 	if (st != E_CLOSED)
-		(void)cli_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+		(void)cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
 	audit_reader_close(r);
-	return st == E_CLOSED ? EX_OK : EX_NOINPUT;
+	return st == E_CLOSED ? EX_OK : EX_IOERR;
 }
 
 static int

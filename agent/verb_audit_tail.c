@@ -102,7 +102,7 @@ verb_audit_tail(int argc, char **argv)
 	path = rest < argc ? argv[rest] : CLI_AUDIT_FILE;
 	v.shape = json ? AUDIT_SHAPE_JSON : AUDIT_SHAPE_TABLE;
 	if (audit_reader_open(path, &r) != OK)
-		return cli_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+		return cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
 	code = tail_start(&v, r, (size_t)keep);
 	if (code == EX_OK && follow)
 		return tail_follow(&v, r, path);

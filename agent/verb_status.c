@@ -240,7 +240,7 @@ verb_token(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	if (argc - rest == 1 && strcmp(argv[rest], "revoke") == 0)
+	if (argc - rest >= 1 && strcmp(argv[rest], "revoke") == 0)
 		return cli_fail(
 		    EX_UNAVAILABLE, "token revoke is not in this version");
 	if (argc - rest != 1 || strcmp(argv[rest], "list") != 0)

@@ -46,6 +46,13 @@ check "env knows its shells" 64 'no shell "csh"' env --shell csh
 check "run runs nothing without a daemon" 69 'no daemon' run --socket "$none" -- true
 check "run wants a command" 64 'what to run' run
 check "token revoke is not there yet" 69 'not in this version' token revoke
+check "token revoke of one neither" 69 'not in this version' token revoke x
+for verb in learn diff init; do
+	check "policy $verb is not there yet" 69 \
+		"policy $verb is not in this version" policy $verb a b --against c
+	check "the help of policy says so of $verb" 0 \
+		"Not in this version:.* policy $verb" policy $verb --help
+done
 
 key="--key $tmp/audit.pub"
 # shellcheck disable=SC2086 # two words on purpose
@@ -63,7 +70,7 @@ key="--key $tmp/audit.pub"
 	check "swapped records" 1 ':2: swapped: record 3' \
 		audit verify $key $logs/swapped.jsonl
 	check "a torn end" 1 ':7: torn: ' audit verify $key $logs/torn.jsonl
-	check "a file that is not there" 66 'No such file' \
+	check "a file that is not there" 74 'No such file' \
 		audit verify $key "$tmp/none.jsonl"
 }
 head -n 5 "$logs/sound.jsonl" >"$tmp/one.jsonl"
