@@ -37,10 +37,19 @@ issue_add(struct policy_issues *issues, struct json_place at,
 size_t
 reader_push(struct config_reader *r, const char *name)
 {
-	size_t mark = strlen(r->pointer);
+	size_t mark = strlen(r->pointer), n = mark;
 
-	(void)snprintf(
-	    r->pointer + mark, sizeof r->pointer - mark, "/%s", name);
+	if (n + 1 < sizeof r->pointer)
+		r->pointer[n++] = '/';
+	for (; *name != '\0' && n + 2 < sizeof r->pointer; name++) {
+		/* RFC 6901 3: "~" is "~0" and "/" is "~1". */
+		bool escape = *name == '~' || *name == '/';
+
+		r->pointer[n++] = escape ? '~' : *name;
+		if (escape)
+			r->pointer[n++] = *name == '~' ? '0' : '1';
+	}
+	r->pointer[n] = '\0';
 	return mark;
 }
 
@@ -78,21 +87,38 @@ reader_each(struct config_reader *r, json_t *value,
 	}
 }
 
+static void ATTR_PRINTF(3, 0) error_here(
+    struct config_reader *r, bool of_key, const char *fmt, va_list ap)
+{
+	char text[sizeof r->issues->at[0].text];
+
+	/* A cut message is still a message. */
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	issue_add(r->issues, json_place(r->text, r->pointer, of_key),
+	    r->pointer, text);
+}
+
 void
 reader_error(struct config_reader *r, bool of_key, const char *fmt, ...)
 {
-	char text[sizeof r->issues->at[0].text];
-	char whole[sizeof text];
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
+	error_here(r, of_key, fmt, ap);
 	va_end(ap);
-	/* A cut message is still a message. */
-	(void)snprintf(whole, sizeof whole, "%s%s%.*s", r->pointer,
-	    *r->pointer != '\0' ? ": " : "", 300, text);
-	issue_add(r->issues, json_place(r->text, r->pointer, of_key),
-	    r->pointer, whole);
+}
+
+void
+reader_member_error(
+    struct config_reader *r, const char *member, const char *fmt, ...)
+{
+	size_t mark = reader_push(r, member);
+	va_list ap;
+
+	va_start(ap, fmt);
+	error_here(r, false, fmt, ap);
+	va_end(ap);
+	reader_pop(r, mark);
 }
 
 const char *
@@ -322,10 +348,17 @@ static void
 parse_text(struct config_reader *r)
 {
 	json_error_t err;
-	struct json_place at;
-	json_t *root =
-	    json_loadb(r->text.p, r->text.n, JSON_REJECT_DUPLICATES, &err);
+	struct json_place at = { 1, 1 };
+	json_t *root;
 
+	/* jansson would only say that its arguments are wrong. */
+	if (r->text.n == 0) {
+		issue_add(r->issues, at, "",
+		    "the file is empty: at least {\"version\": 1} must stand "
+		    "in it");
+		return;
+	}
+	root = json_loadb(r->text.p, r->text.n, JSON_REJECT_DUPLICATES, &err);
 	if (root == NULL) {
 		at.line = err.line > 0 ? (unsigned)err.line : 1;
 		at.column = err.column > 0 ? (unsigned)err.column : 1;
@@ -417,7 +450,8 @@ config_put_issues(
 	for (size_t i = 0; i < issues->n; i++) {
 		const struct policy_issue *p = &issues->at[i];
 
-		buf_printf(out, "%s:%u:%u: %s%s\n", file, p->line, p->column,
-		    p->is_error ? "" : "warning: ", p->text);
+		buf_printf(out, "%s:%u:%u: %s%s%s%s\n", file, p->line,
+		    p->column, p->is_error ? "" : "warning: ", p->pointer,
+		    p->pointer[0] != '\0' ? ": " : "", p->text);
 	}
 }

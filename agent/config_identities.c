@@ -44,22 +44,23 @@ read_name(struct config_reader *r, json_t *value, struct identity_config *id)
 	const char *s = member_text(r, value, "name");
 
 	if (s == NULL) {
-		reader_error(r, false, "\"name\" is missing");
+		if (json_object_get(value, "name") == NULL)
+			reader_error(r, false, "\"name\" is missing");
 		return;
 	}
 	for (const char *p = s; *p != '\0'; p++)
 		if (!ascii_is_alnum(*p) && strchr("-._", *p) == NULL) {
-			reader_error(r, false,
-			    "\"name\" may hold letters, digits, \"-\", \".\" "
-			    "and \"_\"");
+			reader_member_error(r, "name",
+			    "may hold letters, digits, \"-\", \".\" and "
+			    "\"_\"");
 			return;
 		}
 	if (!slice_copy(slice_of(s), id->name, sizeof id->name))
-		reader_error(r, false, "\"name\" has at most 63 bytes");
+		reader_member_error(r, "name", "has at most 63 bytes");
 	for (size_t i = 0; i < r->config->n_identities; i++)
 		if (strcmp(r->config->identities[i].name, s) == 0)
-			reader_error(
-			    r, false, "the name \"%s\" stands here twice", s);
+			reader_member_error(
+			    r, "name", "the name \"%s\" stands here twice", s);
 }
 
 static bool
@@ -69,18 +70,19 @@ read_source(struct config_reader *r, json_t *value)
 	const char *near;
 
 	if (s == NULL) {
-		reader_error(r, false, "\"source\" is missing");
+		if (json_object_get(value, "source") == NULL)
+			reader_error(r, false, "\"source\" is missing");
 		return false;
 	}
 	if (strcmp(s, "imds") == 0)
 		return true;
 	if (is_listed(s, sources, ARRAY_LEN(sources))) {
-		reader_error(r, false,
+		reader_member_error(r, "source",
 		    "source \"%s\" is not in this version; \"imds\" is", s);
 		return false;
 	}
 	near = nearest_name(slice_of(s), sources, ARRAY_LEN(sources));
-	reader_error(r, false, "unknown source; did you mean \"%s\"?",
+	reader_member_error(r, "source", "unknown source; did you mean \"%s\"?",
 	    near != NULL ? near : "imds");
 	return false;
 }
@@ -96,12 +98,12 @@ read_endpoint(
 		s = "http://169.254.169.254";
 	if (uri_parse(slice_of(s), &u) != OK || u.scheme != URI_HTTP ||
 	    u.path_query.n != 0) {
-		reader_error(r, false,
-		    "\"endpoint\" must be http://HOST[:PORT] without a path");
+		reader_member_error(
+		    r, "endpoint", "must be http://HOST[:PORT] without a path");
 		return;
 	}
 	if (!slice_copy(slice_of(s), id->endpoint, sizeof id->endpoint))
-		reader_error(r, false, "\"endpoint\" has at most 255 bytes");
+		reader_member_error(r, "endpoint", "has at most 255 bytes");
 }
 
 static void
@@ -123,14 +125,14 @@ read_selector(
 		if (s == NULL)
 			continue;
 		if (id->selector != IDENTITY_SELECTOR_NONE)
-			reader_error(r, false,
+			reader_member_error(r, kinds[i].name,
 			    "only one of client_id, object_id and mi_res_id "
 			    "may stand here");
 		id->selector = kinds[i].selector;
 		if (!slice_copy(slice_of(s), id->selector_value,
 		        sizeof id->selector_value))
-			reader_error(r, false, "\"%s\" has at most 511 bytes",
-			    kinds[i].name);
+			reader_member_error(
+			    r, kinds[i].name, "has at most 511 bytes");
 	}
 }
 

@@ -51,6 +51,9 @@ void reader_each(struct config_reader *r, json_t *value,
 /** Notes an error at the current value, or at its key. */
 void reader_error(struct config_reader *r, bool of_key, const char *fmt, ...)
     ATTR_PRINTF(3, 4);
+/** Notes an error at a member of the current object. */
+void reader_member_error(struct config_reader *r, const char *member,
+    const char *fmt, ...) ATTR_PRINTF(3, 4);
 /** An object whose keys are all in @keys (NULL-ended), else errors. */
 bool reader_object(
     struct config_reader *r, json_t *value, const char *const *keys);

@@ -48,14 +48,14 @@ config_read_workers(struct config_reader *r, json_t *value)
 }
 
 /* "unix:/path" of a listener. */
-static void
+static bool
 read_unix(struct config_reader *r, const char *path, struct config_listen *out)
 {
 	char whole[CONFIG_PATH_BYTES];
 
 	if (*path == '\0') {
 		reader_error(r, false, "the socket's path is missing");
-		return;
+		return false;
 	}
 	whole[0] = '\0';
 	reader_path(r, path, whole, sizeof whole);
@@ -63,9 +63,10 @@ read_unix(struct config_reader *r, const char *path, struct config_listen *out)
 		reader_error(r, false,
 		    "a Unix socket's path has at most %zu bytes",
 		    sizeof out->path - 1);
-		return;
+		return false;
 	}
 	(void)snprintf(out->name, sizeof out->name, "unix:%s", out->path);
+	return true;
 }
 
 static void
@@ -79,7 +80,8 @@ read_one_listener(
 	if (s == NULL)
 		return;
 	if (strncmp(s, "unix:", 5) == 0) {
-		read_unix(r, s + 5, &l);
+		if (!read_unix(r, s + 5, &l))
+			return;
 	} else if (addr_port_parse(slice_of(s), &l.addr, &l.port) != OK) {
 		reader_error(r, false,
 		    "must be \"ADDRESS:PORT\" (such as \"127.0.0.1:3180\") or "
@@ -149,8 +151,8 @@ config_read_control(struct config_reader *r, json_t *value)
 		return;
 	if (strncmp(s, "unix:", 5) == 0)
 		s += 5;
-	read_unix(r, s, &list->at[0]);
-	list->n = 1;
+	if (read_unix(r, s, &list->at[0]))
+		list->n = 1;
 }
 
 /* Keys of later capabilities: an empty list keeps the file's one shape. */
@@ -230,15 +232,15 @@ read_zone_suffix(
 	if (s == NULL)
 		return;
 	if (host_parse_name(slice_of(s), zone->suffix) != OK) {
-		reader_error(r, false,
-		    "\"suffix\" must be a domain name, as in "
-		    "\"corp.example\"");
+		reader_member_error(r, "suffix",
+		    "must be a domain name, as in \"corp.example\"");
 		return;
 	}
 	for (size_t i = 1; i < c->dns.n_zones; i++)
 		if (&c->dns_zones[i] != zone &&
 		    strcmp(c->dns_zones[i].suffix, zone->suffix) == 0)
-			reader_error(r, false, "the suffix stands here twice");
+			reader_member_error(
+			    r, "suffix", "the suffix stands here twice");
 }
 
 static void
@@ -352,10 +354,46 @@ judge_listeners(struct config_reader *r, const char *name,
 	reader_pop(r, mark);
 }
 
+static bool
+list_has(const struct config_listeners *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->at[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* One address serves one purpose. */
+static void
+judge_apart(struct config_reader *r, const char *name,
+    const struct config_listeners *list, const char *other_name,
+    const struct config_listeners *other)
+{
+	size_t mark = reader_push(r, "listen");
+
+	(void)reader_push(r, name);
+	for (size_t i = 0; i < list->n; i++) {
+		size_t inner;
+
+		if (!list_has(other, list->at[i].name))
+			continue;
+		inner = reader_push_index(r, i);
+		reader_error(r, false, "\"%s\" stands under %s already",
+		    list->at[i].name, other_name);
+		reader_pop(r, inner);
+	}
+	reader_pop(r, mark);
+}
+
 void
 config_judge(struct config_reader *r)
 {
-	judge_listeners(r, "proxy", &r->config->proxy);
-	judge_listeners(r, "broker", &r->config->broker);
-	judge_listeners(r, "admin", &r->config->admin);
+	const struct config *c = r->config;
+
+	judge_listeners(r, "proxy", &c->proxy);
+	judge_listeners(r, "broker", &c->broker);
+	judge_listeners(r, "admin", &c->admin);
+	judge_apart(r, "broker", &c->broker, "proxy", &c->proxy);
+	judge_apart(r, "admin", &c->admin, "proxy", &c->proxy);
+	judge_apart(r, "admin", &c->admin, "broker", &c->broker);
 }

@@ -23,16 +23,18 @@ report(struct daemon *d, const char *file, const struct policy_issues *issues)
 	for (size_t i = 0; i < issues->n; i++) {
 		const struct policy_issue *p = &issues->at[i];
 
+		const char *colon = p->pointer[0] != '\0' ? ": " : "";
+
 		if (p->is_error)
-			log_error(
-			    "%s:%u:%u: %s", file, p->line, p->column, p->text);
+			log_error("%s:%u:%u: %s%s%s", file, p->line, p->column,
+			    p->pointer, colon, p->text);
 		else
-			log_warning("%s:%u:%u: warning: %s", file, p->line,
-			    p->column, p->text);
+			log_warning("%s:%u:%u: warning: %s%s%s", file, p->line,
+			    p->column, p->pointer, colon, p->text);
 		if (p->is_error && d->reload.message[0] == '\0')
 			(void)snprintf(d->reload.message,
-			    sizeof d->reload.message, "%s:%u:%u: %s", file,
-			    p->line, p->column, p->text);
+			    sizeof d->reload.message, "%s:%u:%u: %s%s%s", file,
+			    p->line, p->column, p->pointer, colon, p->text);
 	}
 }
 

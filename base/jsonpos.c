@@ -243,13 +243,29 @@ distance(struct slice a, struct slice b)
 	return row[b.n];
 }
 
+/* A longer or shorter word for the same thing begins alike, but for a letter:
+ * "policy" and "policy_file", "identity" and "identities". */
+static bool
+begins_alike(struct slice word, struct slice name)
+{
+	size_t n = least(word.n, name.n), alike = 0;
+
+	while (alike < n &&
+	    ascii_lower(word.p[alike]) == ascii_lower(name.p[alike]))
+		alike++;
+	return alike >= 4 && alike + 1 >= n;
+}
+
 const char *
 nearest_name(struct slice word, const char *const *names, size_t n)
 {
 	const char *best = NULL;
-	/* At most a third of the word may differ, else it is no hint. */
+	/* At most a third of the word may differ, else it is no hint; two
+	 * letters that changed places are one slip of the hand. */
 	size_t limit = word.n / 3 > 1 ? word.n / 3 : 1, d;
 
+	if (word.n > 3 && limit < 2)
+		limit = 2;
 	if (word.n == 0 || word.n > NAME_BYTES_MAX)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
@@ -262,5 +278,8 @@ nearest_name(struct slice word, const char *const *names, size_t n)
 		best = names[i];
 		limit = d;
 	}
+	for (size_t i = 0; i < n && best == NULL; i++)
+		if (begins_alike(word, slice_of(names[i])))
+			best = names[i];
 	return best;
 }

@@ -68,15 +68,38 @@ static const struct {
 	    "w:1:40: /audit/on_failure: must be \"deny\" or \"continue\"\n" },
 	{ "{\"version\": 1, \"identities\": [{\"name\": \"a\", \"source\": "
 	  "\"arc\"}]}",
-	    "w:1:31: /identities/0: source \"arc\" is not in this version; "
-	    "\"imds\" is\n" },
+	    "w:1:55: /identities/0/source: source \"arc\" is not in this "
+	    "version; \"imds\" is\n" },
 	{ "{\"version\": 1, \"identities\": [{\"name\": \"a\", \"source\": "
 	  "\"imsd\"}]}",
-	    "w:1:31: /identities/0: unknown source; did you mean \"imds\"?\n" },
+	    "w:1:55: /identities/0/source: unknown source; did you mean "
+	    "\"imds\"?\n" },
 	{ "{\"version\": 1, \"identities\": [{\"name\": \"a\", \"source\": "
 	  "\"imds\", \"client_id\": \"x\", \"object_id\": \"y\"}]}",
-	    "w:1:31: /identities/0: only one of client_id, object_id and "
-	    "mi_res_id may stand here\n" },
+	    "w:1:94: /identities/0/object_id: only one of client_id, "
+	    "object_id and mi_res_id may stand here\n" },
+	{ "{\"version\": 1, \"identities\": [{\"source\": \"imds\", "
+	  "\"name\": \"a b\"}]}",
+	    "w:1:58: /identities/0/name: may hold letters, digits, \"-\", "
+	    "\".\" and \"_\"\n" },
+	{ "{\"version\": 1, \"identities\": [{\"name\": \"a\", \"source\": "
+	  "\"imds\", \"endpoint\": \"https://x\"}]}",
+	    "w:1:75: /identities/0/endpoint: must be http://HOST[:PORT] "
+	    "without a path\n" },
+	{ "{\"version\": 1, \"dns\": {\"zones\": [{\"servers\": "
+	  "[\"1.1.1.1\"], \"suffix\": \".a\"}]}}",
+	    "w:1:69: /dns/zones/0/suffix: must be a domain name, as in "
+	    "\"corp.example\"\n" },
+	{ "",
+	    "w:1:1: the file is empty: at least {\"version\": 1} must stand "
+	    "in it\n" },
+	{ "{\"version\": 1,\n \"a/b~\": 1}", "w:2:2: /a~1b~0: unknown key\n" },
+	{ "{\"version\": 1, \"listen\": {\"proxy\": [\"unix:\"]}}",
+	    "w:1:37: /listen/proxy/0: the socket's path is missing\n" },
+	{ "{\"version\": 1, \"listen\": {\"proxy\": [\"127.0.0.1:80\"],\n"
+	  " \"admin\": [\"127.0.0.1:80\"]}}",
+	    "w:2:12: /listen/admin/0: \"127.0.0.1:80\" stands under proxy "
+	    "already\n" },
 	{ "{\"version\": 1, \"log\": {\"level\": \"loud\"}}",
 	    "w:1:33: /log/level: must be \"error\", \"warning\", \"notice\", "
 	    "\"info\" or \"debug\"\n" },

@@ -82,6 +82,14 @@ near_misses_are_named_and_far_ones_are_not(void **state)
 	assert_string_equal(
 	    nearest_name(SLICE("policyfile"), names, ARRAY_LEN(names)),
 	    "policy_file");
+	assert_string_equal(
+	    nearest_name(SLICE("hsots"), names, ARRAY_LEN(names)), "hosts");
+	assert_string_equal(
+	    nearest_name(SLICE("policy"), names, ARRAY_LEN(names)),
+	    "policy_file");
+	assert_string_equal(
+	    nearest_name(SLICE("hosts_of_it"), names, ARRAY_LEN(names)),
+	    "hosts");
 	assert_null(nearest_name(SLICE("identity"), names, ARRAY_LEN(names)));
 	assert_null(nearest_name(SLICE(""), names, ARRAY_LEN(names)));
 	assert_null(nearest_name(SLICE("hosts"), names, 0));
