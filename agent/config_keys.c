@@ -59,7 +59,7 @@ static const struct config_key audit_keys[] = {
 static const struct config_key limit_keys[] = {
 	UINT("connections", limits.connections, 1, 1000000, 16384, "client connections in total"),
 	UINT("connections_per_uid", limits.connections_per_uid, 1, 1000000, 4096, "of one user"),
-	UINT("request_head_bytes", limits.request_head_bytes, 1024, 262144, 16384, "a request's line and fields"),
+	UINT("request_head_bytes", limits.request_head_bytes, 1024, 262144, 16384, "a request's line, and its fields, each"),
 	UINT("broker_connections", limits.broker_connections, 1, 100000, 1024, "at the broker"),
 	UINT("control_connections", limits.control_connections, 1, 10000, 64, "at the control socket"),
 	UINT("admin_connections", limits.admin_connections, 1, 10000, 64, "at the admin listener"),

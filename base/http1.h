@@ -15,6 +15,7 @@
 enum {
 	HTTP1_FIELDS_MAX = 100,
 	HTTP1_HEAD_BYTES_DEFAULT = 16384,
+	HTTP1_HEAD_PARTS = 2, /**< a request's line, and its fields */
 };
 
 struct http1_field {
@@ -57,6 +58,22 @@ struct http1_error {
  */
 enum status http1_head_end(struct slice bytes, size_t max_bytes,
     size_t *scanned, size_t *end, struct http1_error *error) ATTR_MUST_USE;
+
+/** Where the reading of one request head stands; zero at first. */
+struct http1_scan {
+	size_t scanned;    /**< bytes that need no second look */
+	size_t checked;    /**< bytes of lines that a request may have */
+	bool line_checked; /**< the request line is among them */
+};
+
+/**
+ * As above, for requests: a line that no request can have is E_SYNTAX as
+ * soon as it is there, not when the head ends, and @max_bytes holds for the
+ * request line and for the fields, each.
+ */
+enum status http1_request_head_end(struct slice bytes, size_t max_bytes,
+    struct http1_scan *scan, size_t *end,
+    struct http1_error *error) ATTR_MUST_USE;
 
 /** @head is exactly one head with its empty line. E_SYNTAX, E_LIMIT. */
 enum status http1_parse_request(struct slice head, struct http1_request *out,

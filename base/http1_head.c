@@ -186,6 +186,64 @@ request_line_parse(
 	return version_parse(slice_from(rest, sp2 + 1), &out->version, error);
 }
 
+/* Bytes of the request line and of the empty one that may stand before it;
+ * 0 while it is open. */
+static size_t
+request_line_bytes(struct slice bytes)
+{
+	size_t skip = slice_starts(bytes, SLICE("\r\n")) ? 2 : 0;
+	size_t at = slice_find(slice_from(bytes, skip), '\n') + skip;
+
+	return at < bytes.n ? at + 1 : 0;
+}
+
+/* Reads the whole lines of @seen that were not there before. */
+static enum status
+check_lines(
+    struct slice seen, struct http1_scan *scan, struct http1_error *error)
+{
+	struct slice rest = slice_from(seen, scan->checked), line;
+	struct http1_request unused;
+	struct http1_field field;
+	enum status st = OK;
+
+	while (st == OK && line_next(&rest, &line)) {
+		bool before = line.n == 0 && !scan->line_checked;
+		if (!before && scan->line_checked)
+			st = field_parse(line, false, &field, error);
+		else if (!before)
+			st = request_line_parse(line, &unused, error);
+		scan->line_checked = scan->line_checked || !before;
+		scan->checked = seen.n - rest.n;
+	}
+	return st;
+}
+
+enum status
+http1_request_head_end(struct slice bytes, size_t max_bytes,
+    struct http1_scan *scan, size_t *end, struct http1_error *error)
+{
+	size_t from = scan->scanned, line;
+	struct slice fresh, seen;
+	enum status st =
+	    http1_head_end(bytes, max_bytes, &scan->scanned, end, error);
+
+	if (st == E_LIMIT && error->status == 431) {
+		line = request_line_bytes(slice_head(bytes, max_bytes));
+		st = http1_head_end(
+		    bytes, max_bytes + line, &scan->scanned, end, error);
+	}
+	if (st != E_PARTIAL)
+		return st;
+	seen = slice_head(bytes, scan->scanned);
+	fresh = slice_from(seen, from);
+	/* What comes whole is parsed once, when it is whole. */
+	if (slice_find(fresh, '\n') == fresh.n)
+		return E_PARTIAL;
+	st = check_lines(seen, scan, error);
+	return st == OK ? E_PARTIAL : st;
+}
+
 enum status
 http1_parse_request(
     struct slice head, struct http1_request *out, struct http1_error *error)

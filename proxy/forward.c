@@ -261,21 +261,21 @@ forward_on_wake(evutil_socket_t fd, short what, void *arg)
 static void
 forward_init(struct forward *f, const struct forward_params *params)
 {
-	const struct proxy_limits *limits;
+	size_t head_max;
 
 	f->worker = params->worker;
 	f->snapshot = proxy_snapshot_ref(worker_snapshot(f->worker));
-	limits = &f->snapshot->limits;
+	head_max = HTTP1_HEAD_PARTS * (size_t)f->snapshot->limits.head_bytes;
 	f->peer = params->peer;
 	f->listener = params->listener;
 	f->draining = worker_is_draining(f->worker);
-	forward_side_init(&f->client, limits->head_bytes + FORWARD_PIECE_BYTES,
+	forward_side_init(&f->client, head_max + FORWARD_PIECE_BYTES,
 	    FORWARD_RESPONSE_HEAD_BYTES + FORWARD_HEAD_SLACK +
 	        FORWARD_PIECE_BYTES + FORWARD_BODY_OVERHEAD);
 	forward_side_init(&f->upstream, FORWARD_RESPONSE_HEAD_BYTES,
-	    limits->head_bytes + FORWARD_HEAD_SLACK + FORWARD_PIECE_BYTES +
+	    head_max + FORWARD_HEAD_SLACK + FORWARD_PIECE_BYTES +
 	        FORWARD_BODY_OVERHEAD);
-	buf_init(&f->x.head, limits->head_bytes + FORWARD_HEAD_SLACK);
+	buf_init(&f->x.head, head_max + FORWARD_HEAD_SLACK);
 	buf_put_slice(&f->client.in, params->first);
 	forward_side_open(&f->client, worker_base(f->worker), params->fd,
 	    forward_on_client, f);
@@ -283,7 +283,7 @@ forward_init(struct forward *f, const struct forward_params *params)
 	    &f->wake, worker_base(f->worker), forward_on_wake, f);
 	(void)evtimer_assign(
 	    &f->timer, worker_base(f->worker), forward_on_timer, f);
-	forward_deadline(f, limits->head_ms);
+	forward_deadline(f, f->snapshot->limits.head_ms);
 }
 
 struct forward *

@@ -69,7 +69,8 @@ struct forward {
 	bool draining;
 	bool progress; /**< another turn of the pump may help */
 	struct forward_side client, upstream;
-	size_t client_scanned, upstream_scanned;
+	struct http1_scan client_scan;
+	size_t upstream_scanned;
 	struct forward_exchange x;
 	/* The idle upstream, when upstream.fd >= 0 between messages. */
 	struct host idle_host;

@@ -196,7 +196,7 @@ forward_take_head(struct forward *f, struct slice head)
 		return;
 	}
 	buf_consume(&f->client.in, head.n);
-	f->client_scanned = 0;
+	f->client_scan = (struct http1_scan){ 0 };
 	forward_ask(f, true);
 }
 
@@ -209,7 +209,7 @@ forward_read_head(struct forward *f)
 	struct forward_fault fault;
 	enum status st;
 
-	st = http1_head_end(in, max, &f->client_scanned, &end, &error);
+	st = http1_request_head_end(in, max, &f->client_scan, &end, &error);
 	if (st == E_PARTIAL) {
 		/* Silence after the last answer is a polite end. */
 		if (f->client.eof)

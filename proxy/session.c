@@ -429,7 +429,8 @@ session_start(struct proxy_worker *w, int fd, const char *listener)
 	s->protocol = REQUEST_CONNECT;
 	s->userdb.done = session_on_userdb;
 	s->deadline_ms = clock_boot_ms(worker_clock(w)) + limits->head_ms;
-	buf_init(&s->in, limits->head_bytes + EARLY_BYTES_MAX);
+	buf_init(&s->in,
+	    HTTP1_HEAD_PARTS * (size_t)limits->head_bytes + EARLY_BYTES_MAX);
 	(void)event_assign(&s->readable, worker_base(w), fd,
 	    EV_READ | EV_PERSIST, session_on_readable, s);
 	metric_add(METRIC_CONNECTIONS_OPEN, 1);

@@ -43,7 +43,7 @@ struct session {
 	struct peer peer;
 	char *peer_text; /**< owned; what the peer's strings point into */
 	struct buf in;
-	size_t scanned;
+	struct http1_scan scan;
 	enum request_protocol protocol;
 	struct request *request;
 	struct refusal *refusal;

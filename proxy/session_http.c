@@ -139,7 +139,8 @@ session_http_read(struct session *s)
 	struct http1_request request;
 	enum status st;
 
-	st = http1_head_end(buf_slice(&s->in), max, &s->scanned, &head, &error);
+	st = http1_request_head_end(
+	    buf_slice(&s->in), max, &s->scan, &head, &error);
 	if (st == E_PARTIAL)
 		return;
 	if (st == OK)

@@ -35,17 +35,28 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct http1_framing framing = { 0 };
 	struct http1_request r;
 	struct uri uri;
-	size_t scanned = 0, end = 0, cut = 0, cut_end = 0;
+	struct http1_scan scan = { 0 }, cut = { 0 };
+	size_t end = 0, cut_end = 0;
 	enum status st, st_cut = E_PARTIAL;
+	bool early;
 
-	st = http1_head_end(in, 4096, &scanned, &end, &error);
+	st = http1_request_head_end(in, 4096, &scan, &end, &error);
 	for (size_t n = 0; n <= size && st_cut == E_PARTIAL; n++)
-		st_cut = http1_head_end(
+		st_cut = http1_request_head_end(
 		    slice_head(in, n), 4096, &cut, &cut_end, &error);
-	check(st_cut == st && (st != OK || cut_end == end));
-	if (st != OK)
+	/* In pieces a bad line may be seen before the end. */
+	early = st_cut == E_SYNTAX && st != E_SYNTAX;
+	check(early || (st_cut == st && (st != OK || cut_end == end)));
+	if (st != OK) {
+		check(!early || st == E_LIMIT);
 		return 0;
+	}
 	check(end <= size);
+	if (early) {
+		check(
+		    http1_parse_request(slice_head(in, end), &r, &error) != OK);
+		return 0;
+	}
 	if (http1_parse_request(slice_head(in, end), &r, &error) != OK) {
 		check(error.status >= 400 && error.detail != NULL);
 		return 0;

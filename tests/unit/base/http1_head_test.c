@@ -12,8 +12,10 @@ static int
 read_request(struct slice bytes, struct http1_request *out)
 {
 	struct http1_error error = { 0 };
-	size_t scanned = 0, end = 0;
-	enum status st = http1_head_end(bytes, 400, &scanned, &end, &error);
+	struct http1_scan scan = { 0 };
+	size_t end = 0;
+	enum status st =
+	    http1_request_head_end(bytes, 400, &scan, &end, &error);
 
 	if (st == E_PARTIAL)
 		return -1;
@@ -139,10 +141,72 @@ long_heads_are_told_apart_from_long_targets(void **state)
 	    read_request((struct slice){ bytes, sizeof bytes }, &r), 431);
 	/* Exactly the ceiling passes. */
 	memcpy(bytes + 16, "A:", 2);
-	memcpy(bytes + 396, "\r\n\r\n", 4);
+	memcpy(bytes + 412, "\r\n\r\n", 4);
 	assert_int_equal(
 	    read_request((struct slice){ bytes, sizeof bytes }, &r), 0);
-	assert_int_equal(r.fields.at[0].value.n, 400 - 22);
+	assert_int_equal(r.fields.at[0].value.n, 400 - 6);
+}
+
+/* Nobody has to wait for the end of what can never be a request. */
+static void
+a_bad_line_is_refused_when_it_is_there(void **state)
+{
+	static const struct {
+		const char *bytes;
+		int status; /**< -1: it may still become one */
+	} cases[] = {
+		{ "GET /a ICE/1.0\r\nHost: a\r\n", 400 },
+		{ "GET /a b HTTP/1.1\r\n", 400 },
+		{ "GET / HTTP/2.0\r\n", 505 },
+		{ "\r\nGET / HTTP/1.1\r\nHost: a\r\nFo@: b\r\n", 400 },
+		{ "GET / HTTP/1.1\r\n: b\r\n", 400 },
+		{ "GET / HTTP/1.1\r\n A: b\r\n", 400 },
+		{ "GET / HTTP/1.1\r\nname\r\n", 400 },
+		{ "GET / HTTP/1.1\r\nA: \001\r\n", 400 },
+		{ "GET / HTTP/1.1\r\nname", -1 },
+		{ "GET / HTTP/1.1\r\nname\r", -1 },
+		{ "\r\nGET / HTTP/1.1\r\nA: b\r\nB: c\r\n", -1 },
+		{ "G E T", -1 },
+		{ "\r\n", -1 },
+		{ "", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct slice all = slice_of(cases[i].bytes);
+		struct http1_scan scan = { 0 };
+		struct http1_error error = { 0 };
+		struct http1_request r;
+		enum status st = E_PARTIAL;
+		size_t n = 0, end;
+
+		if (read_request(all, &r) != cases[i].status)
+			fail_msg("whole: %s", cases[i].bytes);
+		for (; st == E_PARTIAL && n <= all.n; n++)
+			st = http1_request_head_end(
+			    slice_head(all, n), 400, &scan, &end, &error);
+		if (cases[i].status == -1 ? st != E_PARTIAL
+		                          : error.status != cases[i].status)
+			fail_msg("in pieces: %s", cases[i].bytes);
+	}
+}
+
+/* RFC 9110 4.1 wants long targets taken; long fields are another matter. */
+static void
+the_line_and_the_fields_have_a_ceiling_each(void **state)
+{
+	struct http1_request r;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	buf_printf(&b, "GET /%0380d HTTP/1.1\r\nA: %0380d\r\n\r\n", 0, 0);
+	assert_int_equal(read_request(buf_slice(&b), &r), 0);
+	assert_int_equal(r.fields.at[0].value.n, 380);
+	buf_clear(&b);
+	buf_printf(&b, "GET /%0380d HTTP/1.1\r\nA: %0400d\r\n\r\n", 0, 0);
+	assert_int_equal(read_request(buf_slice(&b), &r), 431);
+	buf_release(&b);
 }
 
 static void
@@ -243,6 +307,8 @@ main(void)
 		cmocka_unit_test(parts_of_a_request_are_slices_without_ows),
 		cmocka_unit_test(heads_end_wherever_the_bytes_are_cut),
 		cmocka_unit_test(long_heads_are_told_apart_from_long_targets),
+		cmocka_unit_test(a_bad_line_is_refused_when_it_is_there),
+		cmocka_unit_test(the_line_and_the_fields_have_a_ceiling_each),
 		cmocka_unit_test(a_hundred_fields_pass_and_no_more),
 		cmocka_unit_test(
 		    responses_are_read_with_the_tolerance_of_the_rfc),
