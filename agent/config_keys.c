@@ -72,7 +72,7 @@ static const struct config_key timeout_keys[] = {
 	UINT("connect_ms", timeouts.connect_ms, 100, 600000, 10000, "for all connection attempts of a request"),
 	UINT("idle_ms", timeouts.idle_ms, 1000, 86400000, 900000, "a tunnel without a byte either way"),
 	UINT("hello_ms", timeouts.hello_ms, 100, 600000, 10000, "for the ClientHello after the CONNECT answer"),
-	UINT("linger_ms", timeouts.linger_ms, 0, 60000, 2000, "reading on after an early answer"),
+	UINT("linger_ms", timeouts.linger_ms, 0, 60000, 2000, "silence that ends the reading on after an early answer"),
 	UINT("broker_idle_ms", timeouts.broker_idle_ms, 1000, 3600000, 60000, "a kept connection at the broker"),
 	UINT("drain_ms", timeouts.drain_ms, 0, 3600000, 30000, "for open tunnels after SIGTERM"),
 	END,

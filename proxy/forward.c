@@ -87,6 +87,8 @@ forward_say_last(struct forward *f, struct buf *last)
 	    f->worker, forward_side_take(&f->client), last, forward_on_said, f);
 	if (f->last == NULL)
 		forward_end(f, CLOSE_ERROR);
+	else if (f->was_slow)
+		lingering_hurry(f->last);
 }
 
 /* Not later than a second ahead where an `expires` is to be seen in time. */
@@ -127,7 +129,8 @@ forward_time_out(struct forward *f)
 	const struct forward_fault late = { REASON_BAD_REQUEST, 408,
 		"the head did not come in time" };
 
-	if (f->state == FORWARD_HEAD && f->client.in.n > 0)
+	f->was_slow = f->state == FORWARD_HEAD;
+	if (f->was_slow && f->client.in.n > 0)
 		forward_refuse(f, &late, NULL);
 	else if (f->state == FORWARD_EXCHANGE && !f->x.answer_began)
 		forward_exchange_fail(f, REASON_CONNECT_TIMEOUT, CLOSE_IDLE);

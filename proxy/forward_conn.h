@@ -67,6 +67,7 @@ struct forward {
 	void *arg;
 	enum forward_state state;
 	bool draining;
+	bool was_slow; /**< a head came too late */
 	bool progress; /**< another turn of the pump may help */
 	struct forward_side client, upstream;
 	struct http1_scan client_scan;

@@ -8,10 +8,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DROP_BYTES = 4096, DROP_TURNS = 64 };
+enum {
+	DROP_BYTES = 4096,
+	DROP_TURNS = 64,
+	TALK_FACTOR = 15, /* of linger_ms: as long as bytes come */
+};
 
 struct lingering {
+	const struct clock *clock;
 	int fd;
+	unsigned silence_ms;
+	int64_t end_ms;
 	struct buf last;
 	size_t sent;
 	struct event io, deadline;
@@ -27,6 +34,22 @@ lingering_end(struct lingering *l)
 
 	lingering_destroy(l);
 	done(arg);
+}
+
+/* Not beyond its end. */
+static enum status
+lingering_wait(struct lingering *l)
+{
+	int64_t left = l->end_ms - clock_boot_ms(l->clock);
+	struct timeval tv;
+
+	if (left > l->silence_ms)
+		left = l->silence_ms;
+	if (left < 0)
+		left = 0;
+	tv.tv_sec = (time_t)(left / 1000);
+	tv.tv_usec = (suseconds_t)(left % 1000) * 1000;
+	return evtimer_add(&l->deadline, &tv) == 0 ? OK : E_NOMEM;
 }
 
 /* OK: all is out; E_PARTIAL: the socket is full; E_CLOSED. */
@@ -45,10 +68,11 @@ lingering_send(struct lingering *l)
 	return OK;
 }
 
-/* E_PARTIAL: it may send more; E_CLOSED: it has ended. */
+/* OK: bytes came; E_PARTIAL: none now; E_CLOSED: it has ended. */
 static enum status
 lingering_drop(struct lingering *l)
 {
+	enum status st = E_PARTIAL;
 	char sink[DROP_BYTES];
 
 	for (unsigned turn = 0; turn < DROP_TURNS; turn++) {
@@ -57,8 +81,9 @@ lingering_drop(struct lingering *l)
 			return E_CLOSED;
 		if (n < 0)
 			break;
+		st = OK;
 	}
-	return E_PARTIAL;
+	return st;
 }
 
 static void
@@ -83,7 +108,8 @@ lingering_on_io(evutil_socket_t fd, short what, void *arg)
 		}
 		return;
 	}
-	if (lingering_drop(l) == E_CLOSED)
+	st = lingering_drop(l);
+	if (st == E_CLOSED || (st == OK && lingering_wait(l) != OK))
 		lingering_end(l);
 }
 
@@ -99,9 +125,6 @@ struct lingering *
 lingering_start(struct proxy_worker *w, int fd, struct buf *last,
     void (*done)(void *arg), void *arg)
 {
-	unsigned ms = worker_snapshot(w)->limits.linger_ms;
-	struct timeval tv = { .tv_sec = ms / 1000,
-		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 	struct lingering *l = calloc(1, sizeof *l);
 
 	if (l == NULL) {
@@ -110,6 +133,10 @@ lingering_start(struct proxy_worker *w, int fd, struct buf *last,
 		return NULL;
 	}
 	l->fd = fd;
+	l->clock = worker_clock(w);
+	l->silence_ms = worker_snapshot(w)->limits.linger_ms;
+	l->end_ms =
+	    clock_boot_ms(l->clock) + (int64_t)l->silence_ms * TALK_FACTOR;
 	l->last = *last;
 	*last = (struct buf){ .max = last->max };
 	l->done = done;
@@ -118,12 +145,17 @@ lingering_start(struct proxy_worker *w, int fd, struct buf *last,
 	    lingering_on_io, l);
 	(void)evtimer_assign(
 	    &l->deadline, worker_base(w), lingering_on_deadline, l);
-	if (event_add(&l->io, NULL) != 0 ||
-	    evtimer_add(&l->deadline, &tv) != 0) {
+	if (event_add(&l->io, NULL) != 0 || lingering_wait(l) != OK) {
 		lingering_destroy(l);
 		return NULL;
 	}
 	return l;
+}
+
+void
+lingering_hurry(struct lingering *l)
+{
+	l->end_ms = clock_boot_ms(l->clock) + l->silence_ms;
 }
 
 void

@@ -8,12 +8,15 @@ struct lingering;
 
 /**
  * Takes @fd and the bytes of @last: writes them, shuts our side down, reads
- * and drops what still comes until the peer closes, and closes at the latest
- * after limits.linger_ms (a reset would take the answer away: RFC 9112 9.6).
+ * and drops what still comes until the peer closes or is silent for
+ * limits.linger_ms, and closes at the latest after fifteen times that (a
+ * reset would take the answer away: RFC 9112 9.6).
  * done() comes once from the loop. NULL: no memory, and @fd is closed.
  */
 struct lingering *lingering_start(struct proxy_worker *w, int fd,
     struct buf *last, void (*done)(void *arg), void *arg);
+/** For who was too slow already: limits.linger_ms is all there is. */
+void lingering_hurry(struct lingering *l);
 /** Closes at once, without done(). */
 void lingering_destroy(struct lingering *l);
 

@@ -121,6 +121,8 @@ session_say_last(struct session *s, struct buf *last)
 	s->last = lingering_start(s->worker, fd, last, session_on_said, s);
 	if (s->last == NULL)
 		session_end(s, CLOSE_ERROR);
+	else if (s->was_slow)
+		lingering_hurry(s->last);
 }
 
 static void
@@ -450,6 +452,7 @@ session_time_out(struct session *s)
 		session_end(s, CLOSE_HEAD);
 		return;
 	}
+	s->was_slow = true;
 	session_refuse(s, &what);
 }
 

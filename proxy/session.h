@@ -40,6 +40,7 @@ struct session {
 	struct event readable;
 	struct proxy_wait userdb;
 	bool userdb_asked, counted_uid, over_limit;
+	bool was_slow; /**< its head came too late */
 	struct peer peer;
 	char *peer_text; /**< owned; what the peer's strings point into */
 	struct buf in;
