@@ -2,6 +2,7 @@
 #include "agent/control.h"
 
 #include "agent/control_why.h"
+#include "agent/denials.h"
 #include "agent/serve.h"
 #include "agent/status_json.h"
 
@@ -169,6 +170,20 @@ verb_env(struct call *c, struct jsonw *w)
 	return OK;
 }
 
+/* Only the asker's own, also for operators: `run` tells them to a person. */
+static enum status
+verb_denials(struct call *c, struct jsonw *w)
+{
+	json_int_t after =
+	    json_integer_value(json_object_get(c->request, "after"));
+
+	if (!c->facts.peer.known || after < 0)
+		return E_DENIED;
+	denials_put_own(
+	    w, c->control->daemon->denials, c->facts.peer.uid, (uint64_t)after);
+	return OK;
+}
+
 static enum status
 verb_tokens(struct call *c, struct jsonw *w)
 {
@@ -199,6 +214,7 @@ static const struct {
 	{ "status", false, verb_status },
 	{ "wait", false, verb_wait },
 	{ "env", false, verb_env },
+	{ "denials", false, verb_denials },
 	{ "tokens", false, verb_tokens },
 	{ "reload", true, verb_reload },
 };

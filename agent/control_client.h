@@ -19,6 +19,9 @@
  *                            verdict would mode code reason rule route zone
  *                            host port resolved {chain addresses} rule_near
  *                            unmet fix fix_rule
+ *   denials {after}          last (how many there were so far) and, of the
+ *                            asker's own after that many, denials [{id code
+ *                            destination reason}], the oldest first
  *   tokens                   tokens [{identity audience token_id state
  *                            expires refresh last_used (Unix seconds)
  *                            last_error}]

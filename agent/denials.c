@@ -12,6 +12,8 @@ enum { MEMBERS_MAX_BYTES = 16384, LINES_PER_S = 20 };
 
 struct kept {
 	char id[RECORD_ID_BYTES];
+	uint64_t number; /**< from 1, in the order of their noting */
+	struct denial_line line;
 	bool peer_known;
 	uint32_t uid;
 	struct buf members;
@@ -22,6 +24,7 @@ struct denials {
 	pthread_mutex_t lock;
 	struct kept *at[DENIALS_KEPT];
 	size_t next;
+	uint64_t noted;
 	/* The journal's share: no client may fill it. */
 	int64_t second;
 	unsigned lines, dropped;
@@ -134,6 +137,12 @@ kept_new(const struct proxy_denial *denial)
 	memcpy(k->id, denial->id, sizeof k->id);
 	buf_init(&k->members, MEMBERS_MAX_BYTES);
 	record_write(&k->members, denial->record);
+	memcpy(k->line.id, denial->id, sizeof k->line.id);
+	k->line.code = denial->record->code;
+	k->line.port = denial->record->port;
+	if (denial->record->host != NULL)
+		(void)snprintf(k->line.host, sizeof k->line.host, "%s",
+		    denial->record->host);
 	if (denial->record->peer != NULL) {
 		k->peer_known = denial->record->peer->known;
 		k->uid = denial->record->peer->uid;
@@ -156,7 +165,9 @@ denials_note(struct denials *d, const struct proxy_denial *denial)
 
 	pthread_mutex_lock(&d->lock);
 	told = may_tell(d, denial->id, &dropped);
+	d->noted++;
 	if (k != NULL) {
+		k->number = d->noted;
 		old = d->at[d->next];
 		d->at[d->next] = k;
 		d->next = (d->next + 1) % DENIALS_KEPT;
@@ -187,4 +198,71 @@ denials_find(struct denials *d, struct slice id, struct denial_found *out)
 	}
 	pthread_mutex_unlock(&d->lock);
 	return st;
+}
+
+static bool
+has_line(const struct denial_line *lines, size_t n, const char *id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(lines[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+static void
+turn_round(struct denial_line *lines, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		struct denial_line l = lines[i];
+
+		lines[i] = lines[n - 1 - i];
+		lines[n - 1 - i] = l;
+	}
+}
+
+size_t
+denials_of(struct denials *d, uint32_t uid, uint64_t after,
+    struct denial_line out[DENIAL_LINES_MAX], uint64_t *last)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&d->lock);
+	*last = d->noted;
+	for (size_t i = 1; i <= DENIALS_KEPT && n < DENIAL_LINES_MAX; i++) {
+		const struct kept *k =
+		    d->at[(d->next + DENIALS_KEPT - i) % DENIALS_KEPT];
+
+		if (k == NULL || k->number <= after)
+			break;
+		if (k->peer_known && k->uid == uid && !has_line(out, n, k->id))
+			out[n++] = k->line;
+	}
+	pthread_mutex_unlock(&d->lock);
+	turn_round(out, n);
+	return n;
+}
+
+void
+denials_put_own(
+    struct jsonw *w, struct denials *d, uint32_t uid, uint64_t after)
+{
+	struct denial_line lines[DENIAL_LINES_MAX];
+	char destination[HOST_BYTES + 8];
+	uint64_t last;
+	size_t n = denials_of(d, uid, after, lines, &last);
+
+	jsonw_u64(w, "last", last);
+	jsonw_array(w, "denials");
+	for (size_t i = 0; i < n; i++) {
+		(void)snprintf(destination, sizeof destination, "%s:%u",
+		    lines[i].host[0] != '\0' ? lines[i].host : "-",
+		    lines[i].port);
+		jsonw_object(w, NULL);
+		jsonw_str(w, "id", lines[i].id);
+		jsonw_str(w, "code", reason_code(lines[i].code));
+		jsonw_str(w, "destination", destination);
+		jsonw_str(w, "reason", reason_info(lines[i].code)->text);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
 }

@@ -2,6 +2,8 @@
 #ifndef AGENT_DENIALS_H
 #define AGENT_DENIALS_H
 
+#include "base/host.h"
+#include "base/jsonw.h"
 #include "proxy/proxy.h"
 
 struct denials;
@@ -24,5 +26,25 @@ struct denial_found {
 /** The newest of that id. E_NOTFOUND, E_NOMEM. Thread-safe. */
 enum status denials_find(
     struct denials *d, struct slice id, struct denial_found *out) ATTR_MUST_USE;
+
+/** One of them in a line. */
+struct denial_line {
+	char id[RECORD_ID_BYTES];
+	enum reason code;
+	char host[HOST_BYTES]; /**< "" when there is none */
+	uint16_t port;
+};
+
+enum { DENIAL_LINES_MAX = 16 };
+
+/**
+ * The newest of @uid's own after the @after-th, each id once, the oldest
+ * first; how many. *last: how many there were in all. Thread-safe.
+ */
+size_t denials_of(struct denials *d, uint32_t uid, uint64_t after,
+    struct denial_line out[DENIAL_LINES_MAX], uint64_t *last);
+/** The same as the members "last" and "denials". */
+void denials_put_own(
+    struct jsonw *w, struct denials *d, uint32_t uid, uint64_t after);
 
 #endif

@@ -1,15 +1,13 @@
 /* wayleave env and run: unmodified clients, led to the agent. */
 #include "agent/cli.h"
 #include "agent/env_list.h"
+#include "agent/run_child.h"
 #include "agent/verbs.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { NOT_EXECUTABLE = 126, NOT_FOUND = 127 };
 
 static const char *
 get_env(void *ctx, const char *name)
@@ -148,9 +146,10 @@ verb_run(int argc, char **argv)
 	static const char help[] =
 	    "Usage: wayleave run [--client NAME] [--quiet] [--socket PATH] "
 	    "-- CMD [ARG...]\n"
-	    "Runs CMD in the environment that wayleave env prints. Exit "
-	    "status: CMD's;\n127 when it is not found, 126 when it cannot be "
-	    "run.\n";
+	    "Runs CMD in the environment that wayleave env prints, and says "
+	    "afterwards what\nwas denied to you meanwhile. --quiet: no such "
+	    "words; becomes CMD. Exit status:\nCMD's; 127 when it is not "
+	    "found, 126 when it cannot be run.\n";
 	const char *socket = NULL, *client = NULL;
 	bool quiet = false;
 	const struct cli_option options[] = {
@@ -174,7 +173,9 @@ verb_run(int argc, char **argv)
 	env_list_release(&list);
 	if (!ok)
 		return cli_fail(EX_OSERR, "the environment is too large");
-	(void)execvp(argv[rest], argv + rest);
-	code = errno == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
-	return cli_fail(code, "%s: %s", argv[rest], strerror(errno));
+	/* Whose pid another process knows must stay that process. */
+	if (quiet || getenv("NOTIFY_SOCKET") != NULL ||
+	    getenv("LISTEN_PID") != NULL)
+		return run_exec(argv + rest);
+	return run_child(argv + rest, socket);
 }

@@ -3,9 +3,17 @@
 from pathlib import Path
 
 from . import paths
+from .daemon import CLI
 
 INSTALLED = ".clients"
 PROGRAMS = paths.SRC / "tests" / "e2e" / "clients"
+
+
+def told(argv, name=None):
+    """The command under `wayleave run`, which says what was denied: for
+    clients that show no more of a refusal than its status."""
+    selected = ["--client", name] if name else []
+    return [str(CLI), "run", *selected, "--", *(str(a) for a in argv)]
 
 
 def installed(name):

@@ -89,3 +89,20 @@ def test_npm_installs_from_a_registry(azure, clients, hosts, untouched):
     url = f"https://{hosts['foreign']}/npm"
     refused = clients.run([*argv, url, packages.NAME], "node", env=env)
     clients.refused(refused)
+
+
+@pytest.mark.parametrize("how", ["fetch", "undici"])
+def test_fetch_refused_shows_the_code(clients, hosts, untouched, how):
+    argv = programs.node("fetch.cjs", how, f"https://{hosts['foreign']}/")
+    argv = programs.told(argv, "node")
+    clients.refused(clients.run(argv, env=programs.node_env()))
+
+
+def test_the_fetch_of_node_tunnels_plain_http_and_is_refused(
+    clients, untouched
+):
+    """It asks for CONNECT host:80, where nothing but TLS may pass."""
+    argv = programs.node("fetch.cjs", "fetch", f"http://{zones.WEB}/x")
+    argv = programs.told(argv, "node")
+    refused = clients.run(argv, env=programs.node_env())
+    clients.refused(refused, "NOT_TLS")

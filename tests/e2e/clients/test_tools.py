@@ -6,6 +6,7 @@ import re
 import pytest
 
 from lab import names, packages, paths, zones
+from lab.clients import told
 
 INDEX = f"https://{names.PACKAGES}"
 DENIED = r"Denied {} id=[A-Z2-7]{{10}}"
@@ -27,6 +28,10 @@ def test_curl_over_connect(clients, hosts, untouched):
     assert refused.code == 56
     clients.refused(refused)
     assert re.search(DENIED.format("PUBLIC_ADDRESS"), refused.out), refused
+    # Without -i it shows nothing but the status.
+    refused = clients.run(told(["curl", "-sS", url]))
+    assert refused.code == 56
+    clients.refused(refused)
 
 
 def test_curl_in_absolute_form(clients, hosts, untouched):
@@ -53,9 +58,9 @@ def test_curl_over_socks5(clients, hosts, untouched):
     refused = clients.run([*argv, f"https://{hosts['foreign']}/"])
     assert refused.code == 97
     assert "(2)" in refused.err
-    # SOCKS has no room for words: the person asks why.
-    shown = clients.agent.cli("why", f"https://{hosts['foreign']}/")
-    clients.refused(shown)
+    # SOCKS has no room for words.
+    argv = told([*argv, f"https://{hosts['foreign']}/"])
+    clients.refused(clients.run(argv))
 
 
 def test_wget_over_connect(clients, hosts, untouched):
@@ -88,4 +93,25 @@ def test_pip_installs_from_an_index(clients, hosts, shop, untouched):
     index = f"https://{hosts['foreign']}/simple"
     argv[4:4] = ["--retries", "1"]
     refused = clients.run([*argv, index, packages.NAME])
+    clients.refused(refused)
+
+
+def test_git_clones_and_pushes(clients, hosts, shop, untouched):
+    url = f"{shop}/git/{packages.NAME}.git"
+    used = clients.run(["git", "clone", "-q", url, "clone"])
+    assert used.code == 0, used
+    script = (
+        "cd clone && cat README && dd if=/dev/urandom of=more bs=64k count=40"
+        " && git add . && git -c user.name=a -c user.email=a@a commit -qm more"
+        " && git push -q origin HEAD:more && git ls-remote -q origin more"
+    )
+    used = clients.run(["sh", "-c", script])
+    assert used.code == 0, used
+    assert packages.SAYS in used.out
+    assert "refs/heads/more" in used.out
+    assert clients.allowed(names.PACKAGES, "connect") >= 3
+    url = f"https://{hosts['foreign']}/git/{packages.NAME}.git"
+    argv = ["git", "clone", "-q", url, "refused"]
+    refused = clients.run(told(argv))
+    assert refused.code == 128
     clients.refused(refused)

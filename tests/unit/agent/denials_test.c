@@ -58,6 +58,46 @@ remembers_the_last_ones_by_id_with_their_owner(void **state)
 	denials_destroy(d);
 }
 
+static void
+tells_each_user_their_own_since_a_point_once(void **state)
+{
+	struct denial_line lines[DENIAL_LINES_MAX];
+	struct denials *d;
+	uint64_t last = 0, then;
+	char id[RECORD_ID_BYTES];
+
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	assert_int_equal(denials_create(&d), OK);
+	assert_int_equal(denials_of(d, 7, 0, lines, &last), 0);
+	assert_int_equal(last, 0);
+	note(d, "AAAAAAAAAA", 7, "before.example");
+	assert_int_equal(denials_of(d, 7, UINT64_MAX, lines, &then), 0);
+	note(d, "BBBBBBBBBB", 7, "one.example");
+	note(d, "CCCCCCCCCC", 8, "other.example");
+	note(d, "BBBBBBBBBB", 7, "one.example");
+	note(d, "DDDDDDDDDD", 7, "two.example");
+	assert_int_equal(denials_of(d, 7, then, lines, &last), 2);
+	assert_int_equal(last, then + 4);
+	assert_string_equal(lines[0].id, "BBBBBBBBBB");
+	assert_string_equal(lines[0].host, "one.example");
+	assert_int_equal(lines[0].port, 443);
+	assert_int_equal(lines[0].code, REASON_HOST_NOT_ALLOWED);
+	assert_string_equal(lines[1].id, "DDDDDDDDDD");
+	assert_int_equal(denials_of(d, 8, then, lines, &last), 1);
+	assert_int_equal(denials_of(d, 9, 0, lines, &last), 0);
+	/* Of many, the newest; also where the ring has lost the point. */
+	for (unsigned i = 0; i < DENIALS_KEPT + 5; i++) {
+		(void)snprintf(id, sizeof id, "N%04u", i % 10000);
+		note(d, id, 7, "many.example");
+	}
+	assert_int_equal(
+	    denials_of(d, 7, then, lines, &last), DENIAL_LINES_MAX);
+	(void)snprintf(id, sizeof id, "N%04u", DENIALS_KEPT + 4);
+	assert_string_equal(lines[DENIAL_LINES_MAX - 1].id, id);
+	denials_destroy(d);
+}
+
 /* How many lines @n denials write; all with one id, or each with its own. */
 static unsigned
 lines_of(unsigned n, bool own_ids)
@@ -103,6 +143,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_each_user_their_own_since_a_point_once),
 		cmocka_unit_test(
 		    remembers_the_last_ones_by_id_with_their_owner),
 		cmocka_unit_test(
