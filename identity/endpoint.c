@@ -1,4 +1,4 @@
-/* Paths first, then what a browser or a relay would add, then the query. */
+/* What a browser or a relay would add first, then the path, then the query. */
 #include "identity/endpoint.h"
 
 #include "base/uri.h"
@@ -321,11 +321,11 @@ endpoint_classify(const struct http1_request *r,
 	enum status st;
 
 	*out = (struct endpoint_request){ .proof = ENDPOINT_PROOF_NONE };
-	st = find_shape(r, at, out, error);
-	if (st == OK)
-		st = check_fields(r, error);
+	st = check_fields(r, error);
 	if (st == OK)
 		st = check_host(r, at, error);
+	if (st == OK)
+		st = find_shape(r, at, out, error);
 	if (st == OK && out->shape == ENDPOINT_IMDS)
 		st = check_metadata(r, error);
 	if (st == OK && out->shape == ENDPOINT_DATABRICKS)

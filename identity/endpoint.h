@@ -50,8 +50,8 @@ struct endpoint_error {
 #define ENDPOINT_DATABRICKS_AUDIENCE "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 
 /**
- * Pure. OK; or E_INVALID with *error filled, in the order 404/405, forbidden
- * fields, Host, Metadata, the rest. Source: reference of the metadata service
+ * Pure. OK; or E_INVALID with *error filled, in the order forbidden fields,
+ * Host, 404/405, Metadata, the rest. Source: reference of the metadata service
  * (learn.microsoft.com, Azure Instance Metadata Service).
  */
 enum status endpoint_classify(const struct http1_request *r,

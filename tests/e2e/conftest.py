@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import lab
-from lab import names
+from lab import broker, names
 from lab.daemon import Daemon
 
 
@@ -51,3 +51,13 @@ def untouched(azure):
     before = azure.call("public")
     yield
     assert azure.call("public") == before
+
+
+@pytest.fixture(scope="session")
+def secrets(_session_agent):
+    """Each user's header and capability at the broker."""
+    return {
+        (purpose, user): broker.state_hmac(_session_agent, purpose, user)
+        for purpose in ("header", "capability")
+        for user in ("alice", "bob")
+    }

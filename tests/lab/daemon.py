@@ -12,6 +12,7 @@ from .driver import LabError
 
 ETC = paths.INSIDE / "etc" / "wayleave"
 PROXY_SOCKET = "/run/wayleave/proxy.sock"
+BROKER_SOCKET = "/run/wayleave/broker.sock"
 AUDIT = "/var/log/wayleave/audit.jsonl"
 BUILD = paths.SRC / os.environ.get("WAYLEAVE_BUILD", "build")
 DAEMON = BUILD / "wayleaved"
@@ -22,7 +23,7 @@ CONFIG = {
     "name": "wayleave",
     "listen": {
         "proxy": ["127.0.0.1:3180", f"unix:{PROXY_SOCKET}"],
-        "broker": ["127.0.0.1:3181"],
+        "broker": ["127.0.0.1:3181", f"unix:{BROKER_SOCKET}"],
         "admin": ["127.0.0.1:3182"],
         "control": "/run/wayleave/control.sock",
     },
@@ -41,6 +42,14 @@ CONFIG = {
             }
             for n in ("alice", "bob")
         ),
+        *(
+            {
+                "name": f"alice-{kind}",
+                "source": "imds",
+                kind: names.IDENTITIES["alice"][kind],
+            }
+            for kind in ("object_id", "mi_res_id")
+        ),
     ],
     "audit": {"file": AUDIT},
     "log": {"level": "info"},
@@ -49,6 +58,7 @@ CONFIG = {
 
 # Audiences that no other test asks for: nothing is cached for them.
 FRESH = ["https://life.lab.example"]
+FRESH += [f"https://broker-{n}.lab.example" for n in ("wait", "herd")]
 FRESH += [
     f"https://fault-{f}.lab.example"
     for f in (
@@ -133,7 +143,10 @@ POLICY = {
                 names.DATABRICKS_AUDIENCE,
                 *FRESH,
             ],
-            "identities": ["alice", "host"],
+            "identities": [
+                *("alice", "host"),
+                *("alice-object_id", "alice-mi_res_id"),
+            ],
         },
         {
             "id": "bob-storage",

@@ -15,7 +15,10 @@ from . import paths
 
 # The wrapper joins the cgroup while it is root, then becomes the user.
 _AS = (
-    'echo $$ > "$1/cgroup.procs" || exit 126; u=$2; g=$3; shift 3; '
+    # A lab that starts meanwhile sweeps empty cgroups: ours may be gone.
+    'for i in 1 2 3 4 5; do mkdir -p "$1"; '
+    'echo $$ 2>/dev/null > "$1/cgroup.procs" && break; [ $i -lt 5 ] || exit 126; '
+    "done 2>/dev/null; u=$2; g=$3; shift 3; "
     'exec setpriv --reuid "$u" --regid "$g" --init-groups -- "$@"'
 )
 OUTPUT_MAX = 4 << 20

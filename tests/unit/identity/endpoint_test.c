@@ -88,6 +88,9 @@ knows_each_path_in_every_clients_spelling(void **state)
 		{ "POST " IMDS V RES, H M, 405 },
 		{ "HEAD " IMDS V RES, H M, 405 },
 		{ "PUT /nothing", H M, 404 },
+		{ "GET /nothing", H "Origin: null\r\n", 400 },
+		{ "GET /nothing", "Host: evil.example\r\n", 400 },
+		{ "POST " IMDS V RES, H M "Via: 1.1 x\r\n", 400 },
 	};
 
 	(void)state;
