@@ -138,6 +138,7 @@ POLICY = {
             "audiences": [
                 names.STORAGE_AUDIENCE,
                 names.ARM_AUDIENCE,
+                names.CORE_AUDIENCE,
                 names.VAULT_AUDIENCE,
                 names.ML_AUDIENCE,
                 names.DATABRICKS_AUDIENCE,

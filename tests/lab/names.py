@@ -103,6 +103,8 @@ ROLES = {
 
 STORAGE_AUDIENCE = "https://storage.azure.com/"
 ARM_AUDIENCE = "https://management.azure.com/"
+# The classic management interface; azure-cli still asks for it.
+CORE_AUDIENCE = "https://management.core.windows.net/"
 VAULT_AUDIENCE = "https://vault.azure.net"
 ML_AUDIENCE = "https://ml.azure.com"
 DATABRICKS_AUDIENCE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
@@ -111,7 +113,7 @@ AUDIENCES = {
     ACCT1: {STORAGE_AUDIENCE},
     ACCT2: {STORAGE_AUDIENCE},
     AZUREML: {ARM_AUDIENCE},
-    ARM: {ARM_AUDIENCE},
+    ARM: {ARM_AUDIENCE, CORE_AUDIENCE},
     VAULT: {VAULT_AUDIENCE},
     SCORE: {ML_AUDIENCE},
     DATABRICKS: {DATABRICKS_AUDIENCE},

@@ -11,11 +11,22 @@ from urllib.parse import urlsplit
 from . import databricks, names, web, zones
 from .stub import Stub
 
+SUBSCRIPTION = {
+    "id": f"/subscriptions/{names.SUBSCRIPTION}",
+    "subscriptionId": names.SUBSCRIPTION,
+    "tenantId": names.TENANT,
+    "displayName": "lab",
+    "state": "Enabled",
+}
+
 
 class Arm(Stub):
     open_paths = ("/metadata/endpoints",)
 
     def answer(self, path, query, data, who):
+        if path == "/subscriptions":
+            self.reply(200, {"value": [SUBSCRIPTION]})
+            return
         if path != "/metadata/endpoints":
             self.reply(200, {"value": [], "caller": who})
             return

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs what the matrix's clients of other languages need into .clients:
-# Node packages, Go with its client built, Java's jars with its client built.
-# Usage: install.sh PYTHON LOGS; only what is missing or has changed.
+# Node packages, Go with its client built, Java's jars with its client built,
+# azure-cli, PySpark with the ABFS driver.
+# Usage: install.sh PYTHON LOGS [PART...]; only what is missing or has changed.
 set -u
 here=$(dirname "$(readlink -f "$0")")
 python=$(readlink -f "$(dirname "$1")")/$(basename "$1")
@@ -18,6 +19,8 @@ make_one() {
 	node) make_node ;;
 	go) make_go ;;
 	java) make_java ;;
+	az) make_az ;;
+	spark) make_spark ;;
 	esac
 }
 
@@ -61,23 +64,44 @@ make_go() {
 		-o "$PWD/client" .
 }
 
-make_java() {
-	local home
-	home=$(echo /usr/lib/jvm/java-17-openjdk-*)
-	rm -rf jars classes
-	JAVA_HOME=$home mvn -B -ntp -q -f "$here/java/pom.xml" \
+# get_jars POM-FOLDER: what its pom.xml names, and nothing else, by sum.
+get_jars() {
+	rm -rf jars
+	JAVA_HOME=$java_home mvn -B -ntp -q -f "$1/pom.xml" \
 		-Dmaven.repo.local="$PWD/m2" \
 		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
 		-DoutputDirectory="$PWD/jars" &&
-		(cd jars && sha256sum --quiet --strict -c "$here/java/jars.sha256") &&
-		[ "$(find jars -name '*.jar' | wc -l)" = \
-			"$(wc -l <"$here/java/jars.sha256")" ] &&
-		"$home/bin/javac" -d classes -cp 'jars/*' "$here/java/Client.java"
+		(cd jars && sha256sum --quiet --strict -c "$1/jars.sha256") &&
+		[ "$(find jars -name '*.jar' | wc -l)" = "$(wc -l <"$1/jars.sha256")" ]
 }
 
+make_java() {
+	rm -rf classes
+	get_jars "$here/java" &&
+		"$java_home/bin/javac" -d classes -cp 'jars/*' "$here/java/Client.java"
+}
+
+make_az() {
+	rm -rf venv
+	# Its pins do not go with those of the lab's other clients.
+	/usr/bin/python3 -m venv venv &&
+		venv/bin/python -m pip install -q --disable-pip-version-check \
+			--no-deps --no-compile -r "$here/az/requirements.txt"
+}
+
+make_spark() {
+	rm -rf site
+	"$python" -m pip install -q --disable-pip-version-check --no-deps \
+		--require-hashes --target site -r "$here/spark/requirements.txt" &&
+		get_jars "$here/spark"
+}
+
+java_home=$(echo /usr/lib/jvm/java-17-openjdk-*)
 bad=0
 pids=()
-for name in node go java; do
+shift 2
+[ $# -gt 0 ] || set -- az spark node go java
+for name; do
 	part "$name" &
 	pids+=($!)
 done
