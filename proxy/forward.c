@@ -321,6 +321,19 @@ forward_drain(struct forward *f)
 }
 
 void
+forward_tick(struct forward *f)
+{
+	/* While bytes move their own fate tells, but for a client that has
+	 * sent all it had. */
+	bool waits = f->state == FORWARD_ASKING || f->state == FORWARD_BROKER ||
+	    f->state == FORWARD_REFUSING ||
+	    (f->state == FORWARD_EXCHANGE && f->client.eof);
+
+	if (waits && peer_has_left(worker_peers(f->worker), f->client.fd))
+		forward_end(f, CLOSE_CLIENT);
+}
+
+void
 forward_rejudge(struct forward *f)
 {
 	if (f->state == FORWARD_EXCHANGE && f->x.request != NULL &&

@@ -215,6 +215,13 @@ void peer_source_lookup(struct peer_source *s, int fd, struct peer_facts *out);
 /** Whether the client of @fd is still there, so that its facts still hold. */
 bool peer_still_connected(int fd);
 
+/**
+ * Whether nobody holds the other end of @fd any more, also where that looks
+ * like a half-close, which ends no request: the kernel is asked about the
+ * socket itself. Costs a system call while the client is there.
+ */
+bool peer_has_left(struct peer_source *s, int fd);
+
 /** What a resolution for `why` needs: the live resolver on a worker's loop. */
 struct proxy_resolve;
 struct proxy_resolve *proxy_resolve_start(struct proxy_worker *w,

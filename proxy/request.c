@@ -214,6 +214,7 @@ request_judge_route(struct request *r)
 
 	policy_decide_route(
 	    r->snapshot->policy, &q, &facts, &r->snapshot->self, &r->verdict);
+	r->judged = r->verdict.effect == POLICY_ALLOW;
 	if (request_passes(r))
 		request_dial(r);
 }
@@ -247,6 +248,7 @@ request_judge_name(struct request *r)
 		return;
 	}
 	if (r->local) {
+		r->judged = true;
 		request_open(r);
 		return;
 	}

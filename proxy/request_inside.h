@@ -32,6 +32,7 @@ struct request {
 	struct policy_verdict verdict;
 	enum reason code; /**< why it failed, whoever said so; else NONE */
 	enum request_outcome outcome;
+	bool judged; /**< all verdicts before the dial allow it */
 	bool ready;  /**< the owner was told so */
 	bool opened; /**< the `open` record was handed over */
 	bool closed; /**< the final record was handed over */

@@ -88,8 +88,8 @@ record_put_verdict(struct record *rec, const struct request *r)
 		if (rec->code == REASON_NONE)
 			rec->code = r->verdict.code;
 	}
-	/* An end before any verdict (the client left) allowed nothing. */
-	if (!open && r->code == REASON_NONE && r->verdict.effect == POLICY_DENY)
+	/* An end before the last verdict (the client left) allowed nothing. */
+	if (!open && r->code == REASON_NONE && !r->judged)
 		rec->verdict = RECORD_DENY;
 }
 

@@ -463,6 +463,11 @@ session_tick(struct session *s, int64_t now_ms, int64_t now_unix_s)
 		tunnel_tick(s->tunnel, now_ms, now_unix_s);
 	else if (s->state < SESSION_ASKING && now_ms >= s->deadline_ms)
 		session_time_out(s);
+	else if (s->state == SESSION_FORWARD)
+		forward_tick(s->forward);
+	else if ((s->state == SESSION_ASKING || s->state == SESSION_REFUSING) &&
+	    peer_has_left(worker_peers(s->worker), s->fd))
+		session_end(s, CLOSE_CLIENT);
 }
 
 void

@@ -241,6 +241,36 @@ peer_source_lookup(struct peer_source *s, int fd, struct peer_facts *out)
 	out->peer.known = known;
 }
 
+/* A FIN says that no more is sent; only the socket's owner says who waits. */
+static bool
+tcp_is_orphaned(struct peer_source *s, int fd)
+{
+	struct sock_diag_end local, remote;
+	struct sock_diag_owner owner;
+
+	if (!end_of(fd, getpeername, &local) ||
+	    !end_of(fd, getsockname, &remote))
+		return true;
+	return sock_diag_lookup(s->diag, &local, &remote, &owner) == E_NOTFOUND;
+}
+
+bool
+peer_has_left(struct peer_source *s, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+	int domain = AF_UNSPEC;
+	socklen_t n = sizeof domain;
+
+	if (poll(&p, 1, 0) != 1)
+		return false;
+	if ((p.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
+		return true;
+	/* A Unix socket tells a half-close from a close by itself. */
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) != 0)
+		return true;
+	return domain != AF_UNIX && tcp_is_orphaned(s, fd);
+}
+
 bool
 peer_still_connected(int fd)
 {

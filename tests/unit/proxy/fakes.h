@@ -34,11 +34,13 @@ struct fakes {
 	int64_t expires_unix_s;
 	/* the others */
 	bool peer_unknown, audit_sick, audit_stuck, userdb_later;
+	bool half_closed; /**< a FIN of the client is no farewell */
+	bool resolver_stuck, dialer_stuck; /**< no answer ever comes */
 	bool audit_fails;      /**< records are taken, and then not written */
 	void (*on_dial)(void); /**< called from dial_start() */
 	enum reason dial_code; /**< NONE: a connected pair */
 	int upstream;          /**< our end of the dialled pair, or -1 */
-	unsigned dials, resolutions, forwards, denials;
+	unsigned dials, resolutions, forwards, denials, cancelled;
 	struct fake_record records[FAKE_RECORDS_MAX];
 	size_t n_records;
 	struct policy *policy;

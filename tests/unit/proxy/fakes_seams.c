@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -209,7 +210,8 @@ resolver_start(struct resolver *r, const char *name,
 	fake.resolutions++;
 	q->done = done;
 	q->arg = arg;
-	(void)later_new(resolver_answer_later, q);
+	if (!fake.resolver_stuck)
+		(void)later_new(resolver_answer_later, q);
 	return q;
 }
 
@@ -217,6 +219,9 @@ void
 resolver_cancel(struct resolver_query *q)
 {
 	q->cancelled = true;
+	fake.cancelled++;
+	if (fake.resolver_stuck)
+		free(q);
 }
 
 /* dialer */
@@ -284,7 +289,8 @@ dial_start(const struct dial_params *params,
 		fake.on_dial();
 	d->done = done;
 	d->arg = arg;
-	(void)later_new(dial_later, d);
+	if (!fake.dialer_stuck)
+		(void)later_new(dial_later, d);
 	return d;
 }
 
@@ -292,6 +298,9 @@ void
 dial_cancel(struct dial *d)
 {
 	d->cancelled = true;
+	fake.cancelled++;
+	if (fake.dialer_stuck)
+		free(d);
 }
 
 /* workload */
@@ -341,6 +350,15 @@ peer_still_connected(int fd)
 	return getpeername(fd, (struct sockaddr *)&ss, &n) == 0;
 }
 
+bool
+peer_has_left(struct peer_source *s, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	(void)s;
+	return poll(&p, 1, 0) == 1 && !fake.half_closed;
+}
+
 /* forward */
 
 struct forward {
@@ -370,6 +388,12 @@ forward_destroy(struct forward *f)
 
 void
 forward_drain(struct forward *f)
+{
+	(void)f;
+}
+
+void
+forward_tick(struct forward *f)
 {
 	(void)f;
 }

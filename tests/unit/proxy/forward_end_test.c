@@ -4,6 +4,7 @@
 #include "tests/unit/proxy/forward_fake.h"
 
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define GET_A "GET http://a.example/ HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -293,11 +294,32 @@ leaving_while_asked_about_is_noticed(void **state)
 	(void)close(fake.client_fd);
 	fake.client_fd = -1;
 	fake_turn();
-	fake_release();
+	forward_tick(fake.forward);
+	assert_true(fake.done);
+	assert_string_equal(fake.ended[0].close, "client");
+	fake_stop();
+
+	/* One that waits for its answer and sends no more is still there. */
+	fake_start("");
+	fake.hold = true;
+	fake_client_says(GET_A);
+	assert_int_equal(shutdown(fake.client_fd, SHUT_WR), 0);
 	fake_turn();
-	/* A half-closed client may still read; a gone one is found by then. */
-	if (!fake.done)
-		fake_upstream_says(OK_3);
+	forward_tick(fake.forward);
+	assert_false(fake.done);
+	fake_release();
+	forward_tick(fake.forward);
+	fake_upstream_says(OK_3);
+	assert_non_null(strstr(fake_client_got(), "200 OK"));
+	fake_stop();
+
+	/* One that leaves while the destination thinks. */
+	fake_start(GET_A);
+	assert_int_equal(shutdown(fake.client_fd, SHUT_WR), 0);
+	fake_turn();
+	(void)close(fake.client_fd);
+	fake.client_fd = -1;
+	forward_tick(fake.forward);
 	assert_true(fake.done);
 	assert_string_equal(fake.ended[0].close, "client");
 	fake_stop();

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,22 @@ peer_still_connected(int fd)
 	void *at = &sa;
 
 	return getpeername(fd, at, &n) == 0;
+}
+
+struct peer_source *
+worker_peers(struct proxy_worker *w)
+{
+	(void)w;
+	return NULL;
+}
+
+bool
+peer_has_left(struct peer_source *s, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	(void)s;
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
 }
 
 static void

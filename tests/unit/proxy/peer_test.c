@@ -293,6 +293,50 @@ a_client_that_closes_at_once_is_never_taken_for_root(void **state)
 	peer_source_destroy(s);
 }
 
+/* shutdown(2) sends the same FIN as close(2): only the kernel can tell. */
+static void
+a_client_that_left_is_told_from_one_that_waits(void **state)
+{
+	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	struct peer_source *s = make_source(false);
+	struct pair p;
+
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		assert_true(connect_pair(AF_INET, how == 2, &p));
+		assert_false(peer_has_left(s, p.server));
+		assert_int_equal(send(p.client, "x", 1, 0), 1);
+		assert_int_equal(shutdown(p.client, SHUT_WR), 0);
+		assert_false(peer_has_left(s, p.server));
+		if (how == 1)
+			assert_int_equal(setsockopt(p.client, SOL_SOCKET,
+			                     SO_LINGER, &reset, sizeof reset),
+			    0);
+		(void)close(p.client);
+		assert_true(peer_has_left(s, p.server));
+		p.client = -1;
+		close_pair(&p);
+	}
+	peer_source_destroy(s);
+}
+
+static void
+a_unix_client_that_left_is_told_from_one_that_waits(void **state)
+{
+	struct peer_source *s = make_source(false);
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_false(peer_has_left(s, fds[0]));
+	assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
+	assert_false(peer_has_left(s, fds[0]));
+	(void)close(fds[1]);
+	assert_true(peer_has_left(s, fds[0]));
+	(void)close(fds[0]);
+	peer_source_destroy(s);
+}
+
 static void
 a_unix_peer_has_uid_and_pid(void **state)
 {
@@ -419,6 +463,10 @@ main(void)
 		    another_uid_is_told_apart_and_nobody_is_unknown),
 		cmocka_unit_test(
 		    a_client_that_closes_at_once_is_never_taken_for_root),
+		cmocka_unit_test(
+		    a_client_that_left_is_told_from_one_that_waits),
+		cmocka_unit_test(
+		    a_unix_client_that_left_is_told_from_one_that_waits),
 		cmocka_unit_test(a_unix_peer_has_uid_and_pid),
 		cmocka_unit_test(a_unix_peer_that_has_ended_is_unknown),
 		cmocka_unit_test(the_outermost_unit_counts),

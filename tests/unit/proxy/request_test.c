@@ -82,12 +82,67 @@ what_we_answer_ourselves_is_denied_to_the_unknown(void **state)
 	finish(r);
 }
 
+static void
+assert_ended_by_the_client(enum record_verdict verdict)
+{
+	assert_int_equal(proxy_worker_connections(fake.worker), 0);
+	assert_int_equal(fake.cancelled, 1);
+	assert_int_equal(fake.n_records, 1);
+	assert_int_equal(last_record()->event, RECORD_REQUEST);
+	assert_int_equal(last_record()->verdict, verdict);
+	assert_int_equal(last_record()->code, REASON_NONE);
+	assert_string_equal(last_record()->close, "client");
+}
+
+static void
+a_client_that_leaves_ends_the_look_up(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	fake.resolver_stuck = true;
+	say(fd, CONNECT);
+	(void)close(fd);
+	fake_pass_ms(250);
+	assert_ended_by_the_client(RECORD_DENY);
+}
+
+static void
+a_client_that_leaves_ends_the_dial(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	fake.dialer_stuck = true;
+	say(fd, CONNECT);
+	(void)close(fd);
+	fake_pass_ms(250);
+	assert_ended_by_the_client(RECORD_ALLOW);
+}
+
+static void
+a_client_that_sends_no_more_still_gets_its_answer(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	fake.half_closed = fake.dialer_stuck = true;
+	say(fd, CONNECT);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	fake_pass_ms(250);
+	assert_int_equal(proxy_worker_connections(fake.worker), 1);
+	(void)close(fd);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_we_answer_ourselves_is_recorded_and_goes_nowhere),
 		T(what_we_answer_ourselves_is_denied_to_the_unknown),
+		T(a_client_that_leaves_ends_the_look_up),
+		T(a_client_that_leaves_ends_the_dial),
+		T(a_client_that_sends_no_more_still_gets_its_answer),
 	};
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
 }
