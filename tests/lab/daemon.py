@@ -82,7 +82,7 @@ POLICY = {
         "jobs": {"units": ["job-*.service"]},
     },
     "rules": [
-        {"id": "lake", **_exact(names.ACCT1)},
+        {"id": "lake", **_exact(names.ACCT1, names.DFS1, names.DFS_PUBLIC)},
         {"id": "bob-lake", "workloads": ["bob"], **_exact(names.ACCT2)},
         {"id": "mlflow", **_exact(names.AZUREML)},
         {"id": "arm", **_exact(names.ARM)},

@@ -198,12 +198,18 @@ class AzureMl(Front):
             self.reply(404, {"error": {"code": "NotFound"}})
 
 
-def serve(authority, azurite_port, mlflow_port, artifacts):
-    """The fronts of both accounts and of the workspace."""
-    tls = web.tls_context()
+def inner_tls():
+    """Azurite's certificate is for the services' names, not for its own."""
     inner = ssl.create_default_context()
     inner.check_hostname = False
     inner.verify_mode = ssl.CERT_NONE
+    return inner
+
+
+def serve(authority, azurite_port, mlflow_port, artifacts):
+    """The fronts of both accounts and of the workspace."""
+    tls = web.tls_context()
+    inner = inner_tls()
     shared = {"authority": authority}
     for host in (names.ACCT1, names.ACCT2):
         own = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from . import (
     artifacts,
     databricks,
+    dfs,
     dns,
     front,
     imds,
@@ -109,6 +110,7 @@ class Guest:
         self.counted = services.serve(self.authority, self.workspace)
         store = artifacts.Artifacts(AZURITE_PORT)
         front.serve(self.authority, AZURITE_PORT, MLFLOW_PORT, store)
+        dfs.serve(self.authority, AZURITE_PORT)
         spawn.wait_port("127.0.0.1", AZURITE_PORT, self.azurite, 50)
         self.mlflow = None
         self.packages = False

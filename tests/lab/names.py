@@ -35,15 +35,18 @@ DNS = "168.63.129.16"
 
 # host -> (private endpoint, service); the privatelink names are in zones.py.
 ACCT1 = "acct1.blob.core.windows.net"
+DFS1 = "acct1.dfs.core.windows.net"
 ACCT2 = "acct2.blob.core.windows.net"
 AZUREML = f"{WORKSPACE_GUID}.workspace.{REGION}.api.azureml.ms"
 ARM = "management.azure.com"
 VAULT = "kv1.vault.azure.net"
 SCORE = f"ep1.{REGION}.inference.ml.azure.com"
 DATABRICKS = "adb-1234567890123456.7.azuredatabricks.net"
-# A workspace and a vault that rules name, but without private endpoints.
+# What rules name, but what has no private endpoint.
 DATABRICKS_PUBLIC = "adb-6543210987654321.1.azuredatabricks.net"
 VAULT_PUBLIC = "kv-public.vault.azure.net"
+DFS_PUBLIC = "r1.dfs.core.windows.net"
+NO_ENDPOINT = [DATABRICKS_PUBLIC, VAULT_PUBLIC, DFS_PUBLIC]
 # A WebSocket service and a gRPC application, each on its own endpoint.
 SOCKETS = "wps1.webpubsub.azure.com"
 GRPC = "app1.lab-env.westeurope.azurecontainerapps.io"
@@ -59,6 +62,7 @@ ENDPOINTS = {
     DATABRICKS: "10.20.0.11",
     SOCKETS: "10.20.0.15",
     GRPC: "10.20.0.16",
+    DFS1: "10.20.0.17",
 }
 
 # More hosts that the stub at 10.20.0.12 stands for (DNS cases).
@@ -93,6 +97,7 @@ ACCOUNT_KEYS = {
 # What each identity may do, as role assignments would have it.
 ROLES = {
     ACCT1: {"host", "alice"},
+    DFS1: {"host", "alice"},
     ACCT2: {"bob"},
     AZUREML: {"host", "alice"},
     ARM: {"host", "alice", "bob"},
@@ -111,6 +116,7 @@ DATABRICKS_AUDIENCE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 
 AUDIENCES = {
     ACCT1: {STORAGE_AUDIENCE},
+    DFS1: {STORAGE_AUDIENCE},
     ACCT2: {STORAGE_AUDIENCE},
     AZUREML: {ARM_AUDIENCE},
     ARM: {ARM_AUDIENCE, CORE_AUDIENCE},

@@ -20,6 +20,7 @@ def chain(host, zone, *addresses, via=STAMP):
 
 ZONES = {
     names.ACCT1: f"privatelink.{BLOB}",
+    names.DFS1: "privatelink.dfs.core.windows.net",
     names.ACCT2: f"privatelink.{BLOB}",
     names.AZUREML: "workspace.westeurope.privatelink.api.azureml.ms",
     names.ARM: "privatelink.azure.com",
@@ -38,7 +39,7 @@ def _services():
     table = {STAMP: {"a": [names.PUBLIC]}}
     for host, zone in ZONES.items():
         table.update(chain(host, zone, names.ENDPOINTS[host]))
-    for host in (names.DATABRICKS_PUBLIC, names.VAULT_PUBLIC):
+    for host in names.NO_ENDPOINT:
         table[host] = {"cname": STAMP}
     table[names.LOGIN] = {"a": [names.PUBLIC_LOGIN]}
     for host in PLAIN_HOSTS:

@@ -127,3 +127,41 @@ def test_keyvault_is_refused(clients, hosts, untouched, which):
     code = {"unnamed": "HOST_NOT_ALLOWED", "foreign": "PUBLIC_ADDRESS"}[which]
     host = {"unnamed": "kv2.vault.azure.net", "foreign": names.VAULT_PUBLIC}
     clients.refused(clients.python(VAULT, host[which], timeout_s=120), code)
+
+
+LAKE = """
+import hashlib, os, sys
+from azure.identity import DefaultAzureCredential
+from azure.storage.filedatalake import DataLakeServiceClient
+s = DataLakeServiceClient("https://" + sys.argv[1], retry_total=0,
+                          credential=DefaultAzureCredential())
+fs = s.create_file_system("lake")
+fs.create_directory("in/raw")
+data = os.urandom(5 << 20)
+f = fs.get_file_client("in/raw/a.bin")
+f.create_file()
+f.append_data(data[: 1 << 20], 0)
+f.append_data(data[1 << 20 :], 1 << 20)
+f.flush_data(len(data))
+f.rename_file("lake/in/b.bin")
+b = fs.get_file_client("in/b.bin")
+print(b.download_file().readall() == data, f.exists())
+print([(p.name, p.is_directory, p.content_length) for p in fs.get_paths()])
+fs.get_directory_client("in").delete_directory()
+print(list(fs.get_paths()))
+"""
+
+
+def test_the_lake_is_written_renamed_listed(clients, untouched):
+    result = clients.python(LAKE, names.DFS1)
+    assert result.out.splitlines() == [
+        "True False",
+        "[('in/b.bin', False, 5242880), ('in/raw', True, 0)]",
+        "[]",
+    ], result
+    assert clients.allowed(names.DFS1)
+
+
+def test_the_lake_is_refused(clients, untouched):
+    result = clients.python(LAKE, names.DFS_PUBLIC)
+    clients.refused(result)
