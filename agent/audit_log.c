@@ -37,6 +37,7 @@ struct audit_log {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
+	pthread_cond_t tried; /* to write the start record */
 	bool started;
 	bool deny_on_failure;
 	atomic_bool healthy;
@@ -44,6 +45,8 @@ struct audit_log {
 	/* under lock */
 	struct queue queue;
 	bool stopping, reopen;
+	struct entry *start; /* the start record, until it is in the file */
+	bool start_tried;
 	struct audit_status status;
 
 	/* the writer's alone, once it runs */
@@ -116,6 +119,7 @@ log_take(struct audit_log *log, struct queue *out, bool *reopen)
 	queue_init(out);
 	pthread_mutex_lock(&log->lock);
 	while (log->queue.n == 0 && !log->stopping && !log->reopen &&
+	    (log->start == NULL || log->start_tried) &&
 	    pthread_cond_timedwait(&log->wake, &log->lock, &until) == 0)
 		;
 	while (log->queue.n > 0)
@@ -140,6 +144,7 @@ log_publish(struct audit_log *log)
 		.rotations = c->rotations,
 		.checkpoint_seq = c->checkpoint_seq,
 	};
+	bool started;
 
 	memcpy(s.head, c->head, sizeof s.head);
 	memcpy(s.last_error, c->last_error, sizeof s.last_error);
@@ -148,8 +153,10 @@ log_publish(struct audit_log *log)
 	s.lost = log->status.lost;
 	memcpy(s.torn, log->status.torn, sizeof s.torn);
 	log->status = s;
+	started = log->start == NULL;
 	pthread_mutex_unlock(&log->lock);
-	atomic_store(&log->healthy, c->healthy || !log->deny_on_failure);
+	atomic_store(
+	    &log->healthy, (c->healthy && started) || !log->deny_on_failure);
 }
 
 /** Counts, then tells the first @n of @batch that they stand. */
@@ -198,6 +205,41 @@ log_write_all(struct audit_log *log, struct queue *q)
 	}
 }
 
+/** Nothing comes before the start record: tried until it stands. */
+static void
+log_write_start(struct audit_log *log)
+{
+	struct entry *e;
+	bool stands;
+
+	pthread_mutex_lock(&log->lock);
+	e = log->start;
+	pthread_mutex_unlock(&log->lock);
+	if (e == NULL)
+		return;
+	stands = log->chain.healthy &&
+	    audit_chain_add(&log->chain, (struct slice){ e->text, e->n }) &&
+	    audit_chain_flush(&log->chain) == 1;
+	log->records += stands;
+	metric_add(METRIC_AUDIT_RECORDS_TOTAL, stands);
+	pthread_mutex_lock(&log->lock);
+	if (!stands && !log->start_tried) {
+		log->errors++;
+		metric_add(METRIC_AUDIT_ERRORS_TOTAL, 1);
+	}
+	if (stands || !log->deny_on_failure) {
+		log->start = NULL;
+		free(e);
+	}
+	pthread_mutex_unlock(&log->lock);
+	/* Who is told that it stands finds the log healthy. */
+	log_publish(log);
+	pthread_mutex_lock(&log->lock);
+	log->start_tried = true;
+	pthread_cond_signal(&log->tried);
+	pthread_mutex_unlock(&log->lock);
+}
+
 static void *
 log_run(void *arg)
 {
@@ -218,6 +260,7 @@ log_run(void *arg)
 			audit_chain_probe(&log->chain);
 			probe_at = now + PROBE_MS;
 		}
+		log_write_start(log);
 		log_write_all(log, &q);
 		audit_chain_tick(&log->chain);
 		log_publish(log);
@@ -264,6 +307,7 @@ audit_log_open(const struct audit_settings *settings, struct audit_log **out,
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&log->wake, &attr);
+	(void)pthread_cond_init(&log->tried, NULL);
 	(void)pthread_condattr_destroy(&attr);
 	if (log->chain.torn_bytes > 0) {
 		(void)snprintf(log->status.torn, sizeof log->status.torn,
@@ -296,8 +340,44 @@ audit_log_close(struct audit_log *log)
 		(void)pthread_join(log->thread, NULL);
 	audit_chain_release(&log->chain);
 	(void)pthread_cond_destroy(&log->wake);
+	(void)pthread_cond_destroy(&log->tried);
+	free(log->start);
 	(void)pthread_mutex_destroy(&log->lock);
 	free(log);
+}
+
+static enum status
+entry_new(struct slice record_members, struct entry **out)
+{
+	struct entry *e;
+
+	if (record_members.n == 0 || record_members.n > AUDIT_MEMBERS_MAX)
+		return E_LIMIT;
+	e = malloc(sizeof *e + record_members.n);
+	if (e == NULL)
+		return E_NOMEM;
+	*e = (struct entry){ .n = record_members.n };
+	memcpy(e->text, record_members.p, record_members.n);
+	*out = e;
+	return OK;
+}
+
+enum status
+audit_log_start(struct audit_log *log, struct slice record_members)
+{
+	struct entry *e;
+	enum status st = entry_new(record_members, &e);
+
+	if (st != OK)
+		return st;
+	pthread_mutex_lock(&log->lock);
+	log->start = e;
+	pthread_cond_signal(&log->wake);
+	while (!log->start_tried)
+		(void)pthread_cond_wait(&log->tried, &log->lock);
+	st = log->status.healthy && log->start == NULL ? OK : E_IO;
+	pthread_mutex_unlock(&log->lock);
+	return st;
 }
 
 enum status
@@ -305,19 +385,15 @@ audit_log_append(struct audit_log *log, struct slice record_members,
     audit_written written, void *arg)
 {
 	struct entry *e;
-	enum status st = OK;
+	enum status st;
 
-	if (record_members.n == 0 || record_members.n > AUDIT_MEMBERS_MAX)
-		return E_LIMIT;
 	if (!audit_log_healthy(log))
 		return E_IO;
-	e = malloc(sizeof *e + record_members.n);
-	if (e == NULL)
-		return E_NOMEM;
+	st = entry_new(record_members, &e);
+	if (st != OK)
+		return st;
 	e->written = written;
 	e->arg = arg;
-	e->n = record_members.n;
-	memcpy(e->text, record_members.p, record_members.n);
 	pthread_mutex_lock(&log->lock);
 	if (log->stopping)
 		st = E_CLOSED;

@@ -50,6 +50,16 @@ typedef void (*audit_written)(void *arg, enum status st);
 enum status audit_log_append(struct audit_log *log, struct slice record_members,
     audit_written written, void *arg) ATTR_MUST_USE;
 
+/**
+ * Writes the `start` record before all others and waits until that was tried.
+ * E_IO: it could not be written yet. With deny_on_failure the log is then not
+ * healthy until it is there, and the writer goes on trying; without, it is
+ * counted as lost. E_LIMIT, E_NOMEM: nothing was taken. Once, and before the
+ * first audit_log_append(); it blocks.
+ */
+enum status audit_log_start(
+    struct audit_log *log, struct slice record_members) ATTR_MUST_USE;
+
 /** Whether new requests may pass; always true without deny_on_failure. */
 bool audit_log_healthy(struct audit_log *log);
 /**

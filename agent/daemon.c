@@ -231,7 +231,6 @@ serve(struct daemon *d)
 	size_t n;
 
 	signals_block(SIG_UNBLOCK);
-	record_start(d);
 	for (size_t i = 0; i < d->listeners.n; i++)
 		log_info("listening: %s %s",
 		    listen_role_name(d->listeners.at[i].role),
@@ -273,6 +272,10 @@ run_loaded(struct daemon *d, struct policy *policy)
 	st = d->base == NULL ? E_NOMEM : daemon_make(d, policy, &detail);
 	if (st == OK && !make_events(d))
 		st = E_NOMEM;
+	if (st == OK) {
+		record_start(d);
+		st = daemon_start(d, &detail);
+	}
 	if (st == OK)
 		serve(d);
 	else

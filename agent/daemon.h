@@ -46,7 +46,7 @@ struct daemon {
 	uint8_t broker_key[32];
 	int64_t start_boot_ms;
 	bool memory_locked;
-	bool started; /**< the start record is written */
+	bool started; /**< the start record is written, or will be first */
 	bool draining;
 	size_t undrained;
 	struct daemon_reload reload;
@@ -90,6 +90,9 @@ enum status daemon_make_peers(const struct config *c, const struct policy *p,
 /* daemon_parts.c: what is made at start, in order, and unmade. */
 enum status daemon_make(
     struct daemon *d, struct policy *policy, struct status_detail *detail);
+/** Workers serve from here on: the start record was tried before. */
+enum status daemon_start(
+    struct daemon *d, struct status_detail *detail) ATTR_MUST_USE;
 void daemon_unmake(struct daemon *d);
 
 #endif

@@ -68,6 +68,7 @@ daemon_record(struct daemon *d, enum record_event event, struct slice extra)
 {
 	struct record rec;
 	char id[RECORD_ID_BYTES];
+	enum status st;
 
 	record_init(&rec, event);
 	record_new_id(id);
@@ -80,8 +81,11 @@ daemon_record(struct daemon *d, enum record_event event, struct slice extra)
 		    ? "enforce"
 		    : "report";
 	}
-	if (wiring_record(d->audit, &rec) != OK)
-		log_error("a record of our own could not be written");
+	st = event == RECORD_START ? wiring_record_start(d->audit, &rec)
+	                           : wiring_record(d->audit, &rec);
+	if (st != OK)
+		log_error("a record of our own could not be written%s",
+		    event == RECORD_START ? " yet" : "");
 }
 
 static void

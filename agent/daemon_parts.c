@@ -182,8 +182,6 @@ make_servers(struct daemon *d)
 		st = control_create(d, &d->control);
 	if (st == OK)
 		st = admin_create(d, &d->admin);
-	for (size_t i = 0; i < d->n_workers && st == OK; i++)
-		st = worker_start(d->workers[i]);
 	return st;
 }
 
@@ -214,6 +212,16 @@ daemon_make(
 		    ++d->generation, &d->snapshot);
 	if (st == OK)
 		st = make_servers(d);
+	return st;
+}
+
+enum status
+daemon_start(struct daemon *d, struct status_detail *detail)
+{
+	enum status st = OK;
+
+	for (size_t i = 0; i < d->n_workers && st == OK; i++)
+		st = worker_start(d->workers[i]);
 	if (st == OK)
 		st = harden_syscalls(detail);
 	return st;

@@ -41,7 +41,10 @@ bool wiring_audit_healthy(void *ctx);
 enum status wiring_identity_audit_submit(
     void *ctx, const struct record *rec, struct identity_wait *wait);
 void wiring_identity_audit_cancel(void *ctx, struct identity_wait *wait);
-/** A record nobody waits for (start, reload, stop). */
+/** The `start` record: see audit_log_start(). */
+enum status wiring_record_start(
+    struct audit_log *audit, const struct record *rec) ATTR_MUST_USE;
+/** A record nobody waits for (reload, stop). */
 enum status wiring_record(
     struct audit_log *audit, const struct record *rec) ATTR_MUST_USE;
 

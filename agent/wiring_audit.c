@@ -67,6 +67,21 @@ pending_new(struct wiring *w)
 }
 
 enum status
+wiring_record_start(struct audit_log *audit, const struct record *rec)
+{
+	struct buf text;
+	enum status st;
+
+	buf_init(&text, AUDIT_MEMBERS_MAX);
+	record_write(&text, rec);
+	st = buf_status(&text);
+	if (st == OK)
+		st = audit_log_start(audit, buf_slice(&text));
+	buf_release(&text);
+	return st;
+}
+
+enum status
 wiring_record(struct audit_log *audit, const struct record *rec)
 {
 	return append(audit, rec, NULL);

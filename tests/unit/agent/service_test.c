@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -35,8 +36,12 @@ static int
 connect_unix(const struct lab *l, const char *name)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	const struct timeval patience = { .tv_sec = 10 };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
+	assert_int_equal(
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience),
+	    0);
 	(void)snprintf(
 	    sun.sun_path, sizeof sun.sun_path, "%s/%s", l->dir, name);
 	assert_int_equal(
@@ -154,6 +159,101 @@ takes_its_sockets_from_the_manager_and_leaves_them(void **state)
 }
 
 static void
+ask_connect(int client)
+{
+	send_text(client,
+	    "CONNECT evil.example:443 HTTP/1.1\r\nHost: "
+	    "evil.example:443\r\n\r\n");
+}
+
+static void
+assert_first_record_is_the_start(const struct lab *l)
+{
+	char path[128], line[4096] = "";
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "%s/audit.jsonl", l->dir);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof line, f));
+	assert_int_equal(fclose(f), 0);
+	assert_non_null(strstr(line, "\"event\":\"start\""));
+}
+
+/* Those who wait in the backlog are the first that a worker could serve. */
+static void
+serves_nobody_before_its_start_is_recorded(void **state)
+{
+	enum { CLIENTS = 8 };
+
+	struct lab *l = *state;
+	int fd = listen_unix(l, "given.sock", SOCK_STREAM);
+	int clients[CLIENTS];
+	char in[512];
+
+	for (size_t i = 0; i < CLIENTS; i++) {
+		clients[i] = connect_unix(l, "given.sock");
+		ask_connect(clients[i]);
+	}
+	l->pid = spawn_with_socket(l, fd, "proxy");
+	for (size_t i = 0; i < CLIENTS; i++)
+		assert_true(recv(clients[i], in, sizeof in - 1, 0) > 0);
+	assert_first_record_is_the_start(l);
+	for (size_t i = 0; i < CLIENTS; i++)
+		(void)close(clients[i]);
+	lab_stop(l);
+	(void)close(fd);
+}
+
+static bool
+is_answered_with(const struct lab *l, const char *code)
+{
+	int client = connect_unix(l, "given.sock");
+	char in[512];
+	ssize_t n;
+
+	ask_connect(client);
+	n = recv(client, in, sizeof in - 1, 0);
+	(void)close(client);
+	assert_true(n > 0);
+	in[n] = '\0';
+	return strstr(in, code) != NULL;
+}
+
+/* The first start made the keys; the second has no room for its record. */
+static void
+denies_until_its_start_can_be_recorded(void **state)
+{
+	struct lab *l = *state;
+	int fd = listen_unix(l, "given.sock", SOCK_STREAM);
+	struct rlimit old, few;
+	char path[128];
+	bool healed = false;
+
+	l->pid = spawn_with_socket(l, fd, "proxy");
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	lab_stop(l);
+	(void)snprintf(path, sizeof path, "%s/audit.jsonl", l->dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	few = old;
+	few.rlim_cur = 200;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+	l->pid = spawn_with_socket(l, fd, "proxy");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_true(is_answered_with(l, "Denied AUDIT_UNAVAILABLE"));
+	assert_int_equal(prlimit(l->pid, RLIMIT_FSIZE, &old, NULL), 0);
+	for (int i = 0; i < 100 && !healed; i++) {
+		(void)usleep(50000);
+		healed = is_answered_with(l, "Denied HOST_NOT_ALLOWED");
+	}
+	assert_true(healed);
+	lab_stop(l);
+	(void)close(fd);
+}
+
+static void
 an_open_request_is_waited_for_and_a_second_signal_ends_at_once(void **state)
 {
 	struct lab *l = *state;
@@ -196,6 +296,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    takes_its_sockets_from_the_manager_and_leaves_them,
 		    lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(
+		    serves_nobody_before_its_start_is_recorded, lab_setup,
+		    lab_teardown),
+		cmocka_unit_test_setup_teardown(
+		    denies_until_its_start_can_be_recorded, lab_setup,
+		    lab_teardown),
 		cmocka_unit_test_setup_teardown(
 		    an_open_request_is_waited_for_and_a_second_signal_ends_at_once,
 		    lab_setup, lab_teardown),
