@@ -31,10 +31,24 @@ static const char *const scrubbed[] = { "LOCALDOMAIN", "RES_OPTIONS",
 	"CTLOG_FILE", "CURL_HOME", "CURL_CA_BUNDLE", "NETRC", "QLOGDIR",
 	"EVENT_NOEPOLL", "TMPDIR" };
 
+/* We wait by epoll(7), which the soft limit of select(2) does not concern. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) != 0 || rl.rlim_cur == rl.rlim_max)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &rl);
+}
+
 enum status
 harden_process(struct status_detail *detail)
 {
 	const struct rlimit none = { 0, 0 };
+
+	raise_descriptors();
 
 	for (size_t i = 0; i < ARRAY_LEN(scrubbed); i++)
 		(void)unsetenv(scrubbed[i]);

@@ -8,7 +8,8 @@
 
 /**
  * First thing in main(): no core, not dumpable, no environment variable that
- * would steer a library past the configuration.
+ * would steer a library past the configuration; as many descriptors as the
+ * hard limit lets us have.
  */
 enum status harden_process(struct status_detail *detail) ATTR_MUST_USE;
 /**

@@ -9,9 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Beyond the cap so many still hear LIMIT_REACHED before silence. */
-enum { CONNECTIONS_OVER = 64 };
-
 struct listener {
 	struct proxy_worker *worker;
 	struct acceptor *acceptor;
@@ -21,9 +18,11 @@ static bool
 listener_is_full(void *arg)
 {
 	struct listener *l = arg;
-	unsigned cap = worker_snapshot(l->worker)->limits.connections;
+	struct proxy_shared *shared = worker_shared(l->worker);
+	unsigned cap = shared_ceiling(
+	    shared, worker_snapshot(l->worker)->limits.connections);
 
-	return shared_total(worker_shared(l->worker)) >= cap + CONNECTIONS_OVER;
+	return shared_total(shared) >= cap + SHARED_CONNECTIONS_OVER;
 }
 
 static void

@@ -1,18 +1,22 @@
 /* What all workers share: snapshots, counts, ids of recent refusals. */
 #include "proxy/worker.h"
 
+#include "base/log.h"
 #include "base/uid_counts.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
 	/* Remembered; a newer one takes the slot. */
 	SHARED_REFUSALS = 512,
 	/* Contract 5: equal ones share their id so long. */
 	SHARED_REFUSAL_MS = 10000,
+	DESCRIPTORS_KEPT = 64, /* at least, and an eighth of all */
 };
 
 struct shared_refusal {
@@ -23,6 +27,8 @@ struct shared_refusal {
 
 struct proxy_shared {
 	atomic_uint total;
+	unsigned ceiling; /* of connections, by the descriptors there are */
+	atomic_flag warned;
 	pthread_mutex_t lock; /* over all below */
 	struct uid_counts uids;
 	struct shared_refusal refusals[SHARED_REFUSALS];
@@ -44,6 +50,24 @@ proxy_snapshot_unref(struct proxy_snapshot *s)
 	s->release(s);
 }
 
+/* Each may need a second one for its destination; the rest of the process
+ * (audit, resolver, broker) must never find none left. */
+static unsigned
+connections_by_descriptors(void)
+{
+	struct rlimit rl;
+	rlim_t kept;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) != 0 || rl.rlim_cur == RLIM_INFINITY)
+		return UINT_MAX;
+	kept = rl.rlim_cur / 8 < DESCRIPTORS_KEPT ? DESCRIPTORS_KEPT
+	                                          : rl.rlim_cur / 8;
+	kept += SHARED_CONNECTIONS_OVER;
+	if (rl.rlim_cur < kept + 2)
+		return 1;
+	return (unsigned)((rl.rlim_cur - kept) / 2);
+}
+
 struct proxy_shared *
 proxy_shared_create(void)
 {
@@ -55,6 +79,8 @@ proxy_shared_create(void)
 		free(s);
 		return NULL;
 	}
+	s->ceiling = connections_by_descriptors();
+	atomic_flag_clear(&s->warned);
 	return s;
 }
 
@@ -79,6 +105,19 @@ void
 shared_leave(struct proxy_shared *s)
 {
 	atomic_fetch_sub_explicit(&s->total, 1, memory_order_relaxed);
+}
+
+unsigned
+shared_ceiling(struct proxy_shared *s, unsigned configured)
+{
+	if (configured <= s->ceiling)
+		return configured;
+	if (!atomic_flag_test_and_set(&s->warned))
+		log_warning("limits.connections is %u, but the limit of "
+		            "descriptors (RLIMIT_NOFILE) allows %u: that is "
+		            "the limit",
+		    configured, s->ceiling);
+	return s->ceiling;
 }
 
 unsigned

@@ -436,7 +436,8 @@ session_start(struct proxy_worker *w, int fd, const char *listener)
 	(void)event_assign(&s->readable, worker_base(w), fd,
 	    EV_READ | EV_PERSIST, session_on_readable, s);
 	metric_add(METRIC_CONNECTIONS_OPEN, 1);
-	s->over_limit = shared_enter(worker_shared(w)) > limits->connections;
+	s->over_limit = shared_enter(worker_shared(w)) >
+	    shared_ceiling(worker_shared(w), limits->connections);
 	session_identify(s);
 }
 

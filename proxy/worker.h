@@ -30,11 +30,16 @@ enum status worker_session_opened(
     struct proxy_worker *w, struct session *s) ATTR_MUST_USE; /**< E_NOMEM */
 void worker_session_closed(struct proxy_worker *w, struct session *s);
 
+/* Beyond the cap so many still hear LIMIT_REACHED before silence. */
+enum { SHARED_CONNECTIONS_OVER = 64 };
+
 /* Counts of all workers (proxy.c). Every enter has its leave. */
 
 /** The number of connections with this one. */
 unsigned shared_enter(struct proxy_shared *s);
 void shared_leave(struct proxy_shared *s);
+/** The @configured number of connections, or as many as can be served. */
+unsigned shared_ceiling(struct proxy_shared *s, unsigned configured);
 unsigned shared_total(const struct proxy_shared *s);
 /** The number of this uid's connections with this one; E_LIMIT, E_NOMEM. */
 enum status shared_enter_uid(

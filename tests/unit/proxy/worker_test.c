@@ -167,8 +167,40 @@ at_the_limit_of_all_connections_the_next_hears_so(void **state)
 	say(second, CONNECT);
 	assert_starts(second, "HTTP/1.1 503 Denied LIMIT_REACHED id=");
 	assert_int_equal(fake.resolutions, 0);
+	assert_int_equal(fake.n_records, 1);
+	assert_int_equal(last_record()->code, REASON_LIMIT_REACHED);
+	assert_int_equal(last_record()->verdict, RECORD_DENY);
 	(void)close(first);
 	(void)close(second);
+}
+
+/* Descriptors for the audit, the resolver and the destinations remain. */
+static void
+a_flood_takes_no_more_than_its_share_of_descriptors(void **state)
+{
+	enum { ALL = 200, SHARE = (ALL - 64 - 64) / 2, FLOOD = 120 };
+
+	struct rlimit old, few;
+	int fds[FLOOD];
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = ALL;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fakes_init();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	fake.snapshot->limits.connections_per_uid = 1000;
+	for (size_t i = 0; i < FLOOD; i++)
+		fds[i] = fake_client();
+	assert_int_equal(proxy_worker_connections(fake.worker), SHARE + 64);
+	say(fds[SHARE - 1], CONNECT);
+	assert_starts(fds[SHARE - 1], "HTTP/1.1 200 ");
+	say(fds[SHARE], CONNECT);
+	assert_starts(fds[SHARE], "HTTP/1.1 503 Denied LIMIT_REACHED id=");
+	for (size_t i = 0; i < FLOOD; i++)
+		(void)close(fds[i]);
+	fakes_release();
 }
 
 /* http.md 64: what one idle tunnel costs in user memory. */
@@ -239,6 +271,8 @@ main(void)
 		T(a_reload_while_the_dialer_works_has_the_last_word),
 		T(without_descriptors_it_waits_and_recovers),
 		T(at_the_limit_of_all_connections_the_next_hears_so),
+		cmocka_unit_test(
+		    a_flood_takes_no_more_than_its_share_of_descriptors),
 		T(an_idle_tunnel_costs_little),
 		T(drain_ends_the_idle_and_waits_for_the_rest),
 	};
