@@ -239,6 +239,10 @@ static const struct {
 	{ CURLOPT_CONNECTTIMEOUT_MS, FETCH_CONNECT_MS },
 	{ CURLOPT_TIMEOUT_MS, FETCH_TOTAL_MS },
 	{ CURLOPT_MAXFILESIZE, FETCH_BODY_BYTES_MAX },
+	/* A request on a kept connection that breaks is sent again unasked:
+	 * that would break the budget, so none is kept. */
+	{ CURLOPT_FRESH_CONNECT, 1 },
+	{ CURLOPT_FORBID_REUSE, 1 },
 };
 
 static bool

@@ -90,8 +90,9 @@ schedule_succeeded(struct schedule *s, int64_t now_ms,
 
 	/* IMDS caches: the same token again is no error, only no news. */
 	if (token->unchanged)
-		delay = max64(UNCHANGED_LEAST_MS,
-		    min64(token->life_ms / 2, UNCHANGED_MAX_MS));
+		delay = min64(token->life_ms,
+		    max64(UNCHANGED_LEAST_MS,
+		        min64(token->life_ms / 2, UNCHANGED_MAX_MS)));
 	else
 		delay = soft_delay(token, random);
 	s->expires_ms = now_ms + token->life_ms;

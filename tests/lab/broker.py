@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import pwd
-import time
 
 from . import daemon, names, paths
 
@@ -81,10 +80,10 @@ def check_token(answer, resource=STORAGE, client=ALICE["client_id"]):
     assert body["token_type"] == "Bearer"
     assert body["client_id"] == client
     assert body["access_token"].count(".") == 2
-    left = int(body["expires_on"]) - time.time()
+    left = int(body["expires_on"]) - answer["at"]
     assert abs(left - int(body["expires_in"])) < 3
     assert body["ext_expires_in"] == body["expires_in"]
-    assert int(body["not_before"]) <= time.time() + 1
+    assert int(body["not_before"]) <= answer["at"] + 1
     return body
 
 

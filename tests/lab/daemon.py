@@ -59,6 +59,12 @@ CONFIG = {
 # Audiences that no other test asks for: nothing is cached for them.
 FRESH = ["https://life.lab.example"]
 FRESH += [f"https://broker-{n}.lab.example" for n in ("wait", "herd")]
+IMDS_FAULTS = [
+    *("400", "401", "404", "410", "429", "429-later", "500", "502", "503"),
+    *("504", "hang", "reset", "slow", "garbage", "empty", "truncated"),
+    *("no_token", "expired", "big", "stale", "same"),
+]
+FRESH += [f"https://imds-{f}.lab.example" for f in IMDS_FAULTS]
 FRESH += [
     f"https://fault-{f}.lab.example"
     for f in (

@@ -39,16 +39,26 @@ class Imds:
             self._cache.clear()
             self.most_busy = 0
             self.fault = None
+            self.only = {}
             self.life_s = 86400
             self.delay_s = 0.0
         self._stop_hang = threading.Event()
 
     def switch(self, fault=None, life_s=None, delay_s=None, **details):
-        """Name a fault (see _fail and _twist) until the next switch.
+        """Name a fault (see _fail and _token) until the next switch.
 
-        times: how many answers it spoils; retry_after: the field's value.
+        times: how many answers it spoils; retry_after: the field's value;
+        resource: for this one alone, beside the faults of others.
         """
+        resource = details.pop("resource", None)
         with self._lock:
+            if resource is not None:
+                self.only[resource] = {
+                    "name": str(fault or ""),
+                    "life_s": life_s,
+                    **details,
+                }
+                return
             if fault is None:
                 self._stop_hang.set()
                 self._stop_hang = threading.Event()
@@ -73,13 +83,15 @@ class Imds:
                     "time": time.time(),
                     "path": path,
                     "metadata": headers.get("Metadata"),
-                    "fault": self.fault and self.fault["name"],
+                    "resource": resource_of(path),
                 }
             )
-            fault = self.fault
+            fault = self.only.get(resource_of(path), self.fault)
             if fault and "times" in fault:
                 if fault["times"] <= 0:
-                    fault = self.fault = None
+                    if fault is self.fault:
+                        self.fault = None
+                    fault = None
                 else:
                     fault["times"] -= 1
             return fault, self.delay_s, self._stop_hang
@@ -88,13 +100,17 @@ class Imds:
         with self._lock:
             self._busy -= 1
 
-    def token(self, identity, resource, bypass):
-        """As the platform does: the same token again until an hour is over."""
+    def token(self, identity, resource, bypass, same=False):
+        """As the platform does: the same token again until an hour is over;
+        or, where that is the fault, until it has ended."""
         key = (identity, resource)
         with self._lock:
             have = self._cache.get(key)
-            life_s = self.life_s
+            own = self.only.get(resource, {}).get("life_s")
+            life_s = own or self.life_s
         now = time.time()
+        if have and same and have["expires_on"] > now:
+            return have
         fresh = have and have["expires_on"] > now + 5
         if fresh and not bypass and now < have["at"] + min(3600, life_s / 2):
             return have
@@ -108,6 +124,10 @@ class Imds:
         with self._lock:
             self._cache[key] = have
         return have
+
+
+def resource_of(path):
+    return dict(parse_qsl(urlsplit(path).query)).get("resource")
 
 
 def choose(query):
@@ -204,7 +224,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(400, "invalid_request", "Identity not found")
             return
         bypass = dict(query).get("bypass_cache") == "true"
-        have = self.imds.token(identity, resource, bypass)
+        same = bool(fault) and fault["name"] == "same"
+        have = self.imds.token(identity, resource, bypass, same)
         self._token(have, identity, resource, fault)
 
     def _token(self, have, identity, resource, fault):

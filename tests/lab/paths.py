@@ -1,5 +1,6 @@
 """Where things are, outside and inside the lab's mount namespace."""
 
+import os
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
@@ -16,3 +17,6 @@ PYTHON = SRC / ".venv" / "bin" / "python"
 CA_FILE = STATE / "ca.pem"
 CERT_FILE = STATE / "server.pem"
 KEY_FILE = STATE / "server.key"
+
+# `./bootstrap check-full` runs every loop at its full size.
+FULL = os.environ.get("WAYLEAVE_SIZE") == "full"

@@ -4,7 +4,7 @@ Run inside the lab as some user. Reads a JSON list on stdin: {"to" ([address,
 port] or a Unix socket's path), "send" (a list of texts, latin-1, on one
 connection), "piece" (bytes a write), "at_once" (as many connections)}. Prints
 one JSON list of answers a line: {"status", "reason", "fields" (a list of
-pairs), "body", "s"}, or {"error"} where there was none.
+pairs), "body", "s", "at"}, or {"error"} where there was none.
 """
 
 import json
@@ -57,6 +57,7 @@ def talk(order):
                     sock.sendall(data[at : at + step])
                 found.append(answer(stream))
                 found[-1]["s"] = round(time.monotonic() - start, 3)
+                found[-1]["at"] = time.time()
     except (OSError, ValueError, IndexError) as e:
         found.append({"error": f"{type(e).__name__}: {e}"})
     return found

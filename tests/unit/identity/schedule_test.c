@@ -101,6 +101,10 @@ takes_the_same_token_again_for_no_news(void **state)
 	t.life_ms = MIN;
 	schedule_succeeded(&s, 0, &t, MID);
 	assert_int_equal(s.next_ms, MIN);
+	/* A source that renews at the very end is asked then, not after. */
+	t.life_ms = 7 * S;
+	schedule_succeeded(&s, 0, &t, MID);
+	assert_int_equal(s.next_ms, 7 * S);
 }
 
 static void
