@@ -222,6 +222,19 @@ relay_end(struct relay *r, enum close_reason why)
 	r->ended(r->arg, why);
 }
 
+/* A side whose other side broke must not take that for a clean end. */
+static void
+relay_break(struct relay *r, int survivor, enum close_reason why)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	r->broken = true;
+	if (survivor >= 0)
+		(void)setsockopt(
+		    survivor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	relay_end(r, why);
+}
+
 /* RFC 9110 9.3.6: what was read is flushed before the end is passed on. */
 static void
 flow_finish(struct relay_flow *f)
@@ -268,10 +281,13 @@ flow_settle(struct relay_flow *f, enum step step)
 		flow_finish(f);
 		break;
 	case STEP_FROM_FAILED:
-		relay_end(f->relay, to_client ? CLOSE_UPSTREAM : CLOSE_CLIENT);
+		relay_break(
+		    f->relay, f->to, to_client ? CLOSE_UPSTREAM : CLOSE_CLIENT);
 		break;
 	case STEP_TO_FAILED:
-		relay_end(f->relay, to_client ? CLOSE_CLIENT : CLOSE_UPSTREAM);
+		/* Where all it had to say has been passed on, that stands. */
+		relay_break(f->relay, flow_other(f)->shut ? -1 : f->from,
+		    to_client ? CLOSE_CLIENT : CLOSE_UPSTREAM);
 		break;
 	case STEP_NOMEM:
 		relay_end(f->relay, CLOSE_ERROR);

@@ -50,6 +50,7 @@ struct relay_flow {
 struct relay {
 	struct relay_pool *pool;
 	struct relay_flow up, down; /**< to the destination, to the client */
+	bool broken;                /**< a socket failed: no clean end */
 	bool moved;        /**< bytes moved since the owner last cleared it */
 	bool client_first; /**< the client ended its side first */
 	/** It is over: the owner calls relay_stop() and closes both. */

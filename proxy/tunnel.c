@@ -101,7 +101,11 @@ tunnel_over(struct tunnel *t, enum close_reason why)
 static void
 tunnel_on_ended(void *arg, enum close_reason why)
 {
-	tunnel_over(arg, why);
+	struct tunnel *t = arg;
+
+	if (why == CLOSE_UPSTREAM && t->relay.broken)
+		request_set_code(t->request, REASON_UPSTREAM_RESET);
+	tunnel_over(t, why);
 }
 
 static void

@@ -62,11 +62,15 @@ class Zone:
         self._turn = Counter()
         self.asked = Counter()
         self.kinds = Counter()
+        # "silent", "truncated", or a response code: of every question.
+        self.fault = None
         self.lock = threading.Lock()
 
     def walk(self, name):
         """The entries along the chain, at most 20: a loop goes on."""
         out, at = [], name.lower()
+        if at.endswith("." + names.FRESH):
+            return [(at, {"a": [names.FAULTY_ADDRESS]})]
         while at in self.table and len(out) < 20:
             entry = self.table[at]
             out.append((at, entry))
@@ -131,6 +135,12 @@ def answer(zone, query, udp):
     with zone.lock:
         zone.asked[query.name.lower()] += 1
         zone.kinds[query.kind] += 1
+    if zone.fault == "silent":
+        return []
+    if isinstance(zone.fault, int):
+        return [(reply(query, zone.fault, []), False)]
+    if zone.fault == "truncated" and udp:
+        return [(reply(query, 0, [], tc=True), False)]
     steps = zone.walk(query.name)
     if not steps:
         no = soa("core.windows.net", private=False)

@@ -19,6 +19,7 @@ from . import (
     front,
     imds,
     names,
+    origin,
     packages,
     paths,
     pki,
@@ -78,6 +79,7 @@ def network():
     lines = ["link set lo up"]
     local = [names.IMDS, names.DNS, names.STRANGER]
     local += [names.CASES_ADDRESS, names.PACKAGES_ADDRESS]
+    local += [names.FAULTY_ADDRESS, names.DNS2, names.DNS_GONE]
     local += [*names.ENDPOINTS.values(), *names.PUBLIC_ALL]
     for address in local:
         bits = "128 dev lo nodad" if ":" in address else "32 dev lo"
@@ -106,6 +108,9 @@ class Guest:
         imds.serve(self.imds)
         self.zone = dns.Zone()
         dns.serve(self.zone)
+        self.zone2 = dns.Zone()
+        dns.serve(self.zone2, names.DNS2)
+        self.origin = origin.Origin()
         self.workspace = databricks.Workspace(self.spawner)
         self.counted = services.serve(self.authority, self.workspace)
         store = artifacts.Artifacts(AZURITE_PORT)
@@ -222,6 +227,26 @@ class Guest:
         if rewind:
             self.zone.rewind()
         return seen
+
+    def op_dns_fault(self, first=None, second=None):
+        """What each server does to every question; None: it answers."""
+        self.zone.fault, self.zone2.fault = first, second
+
+    def op_dns_asked(self):
+        """How many questions each server had since the last call."""
+        counts = []
+        for zone in (self.zone, self.zone2):
+            with zone.lock:
+                counts.append(sum(zone.asked.values()))
+                zone.asked.clear()
+        return counts
+
+    def op_origin(self, plays):
+        """What the faulty origin does with its next connections."""
+        self.origin.set(plays)
+
+    def op_origin_told(self):
+        return self.origin.told()
 
     def op_mint(self, identity="host", resource="", life_s=3600):
         return self.authority.mint(identity, resource, life_s)[0]

@@ -70,6 +70,14 @@ CASES_ADDRESS = "10.20.0.12"
 # Packages for pip, npm and git.
 PACKAGES = "packages.corp.lab.example"
 PACKAGES_ADDRESS = "10.20.0.13"
+# An origin that fails as a test says.
+FAULTY = "faulty.corp.lab.example"
+FAULTY_ADDRESS = "10.20.0.14"
+# Every name below it leads there: none is ever in a cache.
+FRESH = "fresh.corp.lab.example"
+# A second DNS server, and one where nobody answers.
+DNS2 = "10.20.0.53"
+DNS_GONE = "10.20.0.54"
 # Nobody is routed there: the private endpoint of another network.
 UNROUTED = "10.20.99.9"
 # A private address outside of every endpoint range.

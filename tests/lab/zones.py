@@ -45,6 +45,7 @@ def _services():
     for host in PLAIN_HOSTS:
         table[host] = {"a": [EP]}
     table[names.PACKAGES] = {"a": [names.PACKAGES_ADDRESS]}
+    table[names.FAULTY] = {"a": [names.FAULTY_ADDRESS]}
     table[ECHO] = {"a": [names.CASES_ADDRESS]}
     return table
 
@@ -195,6 +196,7 @@ def records():
 def tls_hosts():
     """Every host that some server of the lab proves to be."""
     hosts = [*names.ENDPOINTS, names.LOGIN, names.PACKAGES]
+    hosts += [names.FAULTY]
     hosts += [ECHO, *PLAIN_HOSTS, REBIND]
     hosts += [h for h, _ in ROUTES.values()]
     hosts += [h for h, _ in HOSTILE.values()]

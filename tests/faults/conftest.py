@@ -1,0 +1,148 @@
+"""A lab of its own whose network fails as each test says."""
+
+import copy
+import itertools
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import lab
+from lab import daemon, names, origin, paths
+
+RULE = {"effect": "allow", "route": "private-address"}
+PROXY = ["127.0.0.1", 3180]
+NO_FAULTS = "table inet faults {}\ndelete table inet faults"
+CONNECT_MS, HELLO_MS, IDLE_MS = 900, 1500, 2500
+
+
+def config():
+    value = copy.deepcopy(daemon.CONFIG)
+    value["workers"] = 1
+    value["dns"] = {
+        "servers": [names.DNS, names.DNS2],
+        "timeout_ms": 300,
+        "attempts": 2,
+    }
+    value["timeouts"] = {
+        "connect_ms": CONNECT_MS,
+        "hello_ms": HELLO_MS,
+        "idle_ms": IDLE_MS,
+    }
+    return value
+
+
+def policy():
+    value = daemon.policy()
+    ports = [80, 443, origin.CLOSED]
+    hosts = [names.FAULTY, f"*.{names.FRESH}"]
+    raw = {"hosts": [names.FAULTY], "ports": [origin.RAW], "sni": "any"}
+    value["rules"] += [
+        {"id": "faulty", "hosts": hosts, "ports": ports, **RULE},
+        {"id": "raw", **raw, **RULE},
+    ]
+    return value
+
+
+@pytest.fixture(scope="session")
+def azure():
+    with lab.up() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def agent(azure):
+    with daemon.Daemon(azure, config(), policy()) as running:
+        yield running
+
+
+class Faults:
+    """The client's side, the origin's side, and the audit between them."""
+
+    fresh = itertools.count()
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.lab = agent.lab
+        self._before = len(agent.records())
+
+    def origin(self, *plays):
+        self.lab.call("origin", plays=list(plays))
+
+    def told(self, n=1, limit_s=10):
+        """What the origin's first n connections came to, once all ended."""
+        end = time.monotonic() + limit_s
+        while True:
+            found = self.lab.call("origin_told")
+            if len(found["told"]) >= n and not found["open"]:
+                return found["told"]
+            assert time.monotonic() < end, found
+            time.sleep(0.02)
+
+    def client(self, *steps, name=names.FAULTY):
+        """One connection to the proxy; what it came to."""
+        order = {"to": PROXY, "steps": list(steps), "server_name": name}
+        order["ca"] = str(paths.CA_FILE)
+        result = self.lab.run_as(
+            "alice",
+            [paths.PYTHON, "-m", "lab.script"],
+            env={"PYTHONPATH": str(paths.SRC / "tests")},
+            stdin=json.dumps([order]),
+        )
+        assert result.code == 0, result
+        return json.loads(result.out)
+
+    def name(self):
+        """A host that nobody has asked for yet."""
+        return f"n{next(self.fresh)}-{time.time_ns()}.{names.FRESH}"
+
+    def nft(self, rule):
+        """One more fault of the network until the test is over."""
+        table = f"""table inet faults {{
+            chain out {{
+                type filter hook output priority 0
+                {rule}
+            }}
+        }}"""
+        self.lab.call("nft", script=table)
+
+    def record(self, limit_s=5, **wanted):
+        """The one request record of this test with these members."""
+        end = time.monotonic() + limit_s
+        while True:
+            new = self.agent.records()[self._before :]
+            found = [
+                r
+                for r in new
+                if r["event"] == "request"
+                and all(r.get(k) == v for k, v in wanted.items())
+            ]
+            if found:
+                assert len(found) == 1, found
+                return found[0]
+            assert time.monotonic() < end, new
+            time.sleep(0.05)
+
+    def sockets(self):
+        """How many sockets and pipes the daemon has."""
+        script = f"ls -l /proc/{self.agent.pid}/fd | grep -c 'socket:'"
+        result = self.lab.run_as("root", ["sh", "-c", script])
+        return int(result.out)
+
+
+@pytest.fixture
+def faults(agent):
+    """The lab's faults; all is well again afterwards, and nothing leaked."""
+    found = Faults(agent)
+    before = found.sockets()
+    yield found
+    agent.lab.call("nft", script=NO_FAULTS)
+    agent.lab.call("dns_fault")
+    end = time.monotonic() + 2 * IDLE_MS / 1000
+    while found.sockets() > before and time.monotonic() < end:
+        time.sleep(0.1)
+    assert found.sockets() <= before
