@@ -106,6 +106,8 @@ enum status config_parse(struct slice text, const char *path,
 enum status config_load_policy(const struct config *c, struct policy **out,
     struct policy_issues *issues) ATTR_MUST_USE;
 
+/** Whether @a is reached from this machine alone. */
+bool config_is_loopback(const struct addr *a);
 /** Whether the CA file can be used; E_NOTFOUND or E_INVALID with @detail. */
 enum status config_check_ca(
     const struct config *c, struct status_detail *detail) ATTR_MUST_USE;

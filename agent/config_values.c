@@ -318,8 +318,8 @@ config_read_level(struct config_reader *r, json_t *value)
 	r->config->log_level = level;
 }
 
-static bool
-is_loopback(const struct addr *a)
+bool
+config_is_loopback(const struct addr *a)
 {
 	struct addr plain = addr_unmap(a);
 
@@ -342,7 +342,7 @@ judge_listeners(struct config_reader *r, const char *name,
 		const struct config_listen *l = &list->at[i];
 		size_t inner = reader_push_index(r, i);
 
-		if (l->path[0] == '\0' && !is_loopback(&l->addr) &&
+		if (l->path[0] == '\0' && !config_is_loopback(&l->addr) &&
 		    !r->config->unsafe_listen)
 			reader_error(r, false,
 			    "\"%s\" is not a loopback address: others could "

@@ -87,9 +87,24 @@ name_inherited(struct listener *n, int fd)
 	(void)snprintf(n->at.name, sizeof n->at.name, "unix:%s", n->at.path);
 }
 
+/* What binds it is another's file: the rule of `listen` holds here too. */
 static enum status
-inherit_one(
-    struct listeners *l, int fd, const char *name, struct status_detail *detail)
+judge_inherited(const struct config *c, const struct listener *n,
+    struct status_detail *detail)
+{
+	if (n->at.path[0] != '\0' || c->unsafe_listen ||
+	    config_is_loopback(&n->at.addr))
+		return OK;
+	return status_set(detail, E_INVALID,
+	    "socket activation passed \"%s\" for %s, which is not a loopback "
+	    "address: others could reach it; set ListenStream= to one, or "
+	    "\"unsafe_listen\": true if that is meant",
+	    n->at.name, role_names[n->role]);
+}
+
+static enum status
+inherit_one(const struct config *c, struct listeners *l, int fd,
+    const char *name, struct status_detail *detail)
 {
 	struct listener *n = NULL;
 
@@ -113,11 +128,12 @@ inherit_one(
 	n->fds[0] = fd;
 	n->n_fds = 1;
 	name_inherited(n, fd);
-	return OK;
+	return judge_inherited(c, n, detail);
 }
 
 static enum status
-inherit(struct listeners *l, struct status_detail *detail)
+inherit(
+    const struct config *c, struct listeners *l, struct status_detail *detail)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
@@ -126,7 +142,7 @@ inherit(struct listeners *l, struct status_detail *detail)
 	for (int i = 0; i < n; i++) {
 		if (st == OK)
 			st = inherit_one(
-			    l, SD_LISTEN_FDS_START + i, names[i], detail);
+			    c, l, SD_LISTEN_FDS_START + i, names[i], detail);
 		free(names[i]);
 	}
 	free(names);
@@ -283,7 +299,7 @@ listeners_open(const struct config *config, unsigned n_workers,
 		n_workers = LISTENER_FDS_MAX;
 	st = take_lock(config, out, detail);
 	if (st == OK)
-		st = inherit(out, detail);
+		st = inherit(config, out, detail);
 	if (st == OK)
 		st = open_role(
 		    out, LISTEN_PROXY, &config->proxy, n_workers, detail);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { WORKERS = 3 };
@@ -189,6 +190,57 @@ a_second_daemon_leaves_the_socket_of_the_first_alone(void **state)
 	config_destroy(c[1]);
 }
 
+/* Exits with what a daemon makes of one inherited socket on @address. */
+static void
+open_inherited(const char *dir, uint32_t address, bool unsafe)
+{
+	static struct policy_issues issues;
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct status_detail detail = { "" };
+	struct listeners l;
+	struct config *c = NULL;
+	char text[256], pid[24];
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	sin.sin_addr.s_addr = htonl(address);
+	(void)snprintf(text, sizeof text,
+	    "{\"version\": 1, \"runtime_dir\": \"%s\", \"unsafe_listen\": "
+	    "%s}",
+	    dir, unsafe ? "true" : "false");
+	(void)snprintf(pid, sizeof pid, "%d", (int)getpid());
+	if (bind(fd, (const struct sockaddr *)&sin, sizeof sin) != 0 ||
+	    listen(fd, 1) != 0 || dup2(fd, 3) != 3 ||
+	    setenv("LISTEN_PID", pid, 1) != 0 ||
+	    setenv("LISTEN_FDS", "1", 1) != 0 ||
+	    setenv("LISTEN_FDNAMES", "proxy", 1) != 0 ||
+	    config_parse(slice_of(text), "/etc/w/w.json", &c, &issues) != OK)
+		_exit(100);
+	_exit((int)listeners_open(c, WORKERS, &l, &detail));
+}
+
+static int
+inherited(const char *dir, uint32_t address, bool unsafe)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0)
+		open_inherited(dir, address, unsafe);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+an_inherited_socket_for_other_machines_is_as_unsafe_as_ours(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(inherited(f->dir[0], INADDR_LOOPBACK, false), OK);
+	assert_int_equal(inherited(f->dir[0], INADDR_ANY, false), E_INVALID);
+	assert_int_equal(inherited(f->dir[0], INADDR_ANY, true), OK);
+}
+
 int
 main(void)
 {
@@ -205,6 +257,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_second_daemon_leaves_the_socket_of_the_first_alone, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    an_inherited_socket_for_other_machines_is_as_unsafe_as_ours,
+		    setup, teardown),
 	};
 	return cmocka_run_group_tests_name("listeners", tests, NULL, NULL);
 }
