@@ -212,13 +212,13 @@ batch_write(struct audit_chain *c, size_t *written)
 }
 
 static void
-chain_journal(struct audit_chain *c, int64_t now_ms)
+chain_journal(struct audit_chain *c, struct slice head, int64_t now_ms)
 {
 	if (now_ms - c->journal_at_ms < AUDIT_CHECKPOINT_MS)
 		return;
 	c->journal_at_ms = now_ms;
-	log_info("audit: checkpoint %llu, head %s, key %s",
-	    (unsigned long long)c->checkpoint_seq, c->head,
+	log_info("audit: checkpoint %llu, head %.*s, key %s",
+	    (unsigned long long)c->checkpoint_seq, (int)head.n, head.p,
 	    audit_key_id(c->key));
 }
 
@@ -232,10 +232,12 @@ chain_checkpoint(struct audit_chain *c)
 	struct audit_line line = { .seq = c->seq + 1,
 		.prev = slice_of(c->head) };
 	struct slice text = { line_text, 0 };
+	char signed_head[AUDIT_HASH_BYTES];
 	struct buf b;
 	enum status st;
 	size_t n;
 
+	memcpy(signed_head, c->head, sizeof signed_head);
 	clock_rfc3339(now_ns, time);
 	line.time = slice_of(time);
 	buf_init(&b, sizeof line_text);
@@ -268,7 +270,7 @@ chain_checkpoint(struct audit_chain *c)
 	if (!head_write(c, text))
 		log_warning("audit: %s/audit.head: %s", c->settings.state_dir,
 		    strerror(errno));
-	chain_journal(c, c->checkpoint_at_ms);
+	chain_journal(c, slice_of(signed_head), c->checkpoint_at_ms);
 	return OK;
 }
 
