@@ -3,6 +3,7 @@
 
 #include "agent/control_client.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,14 @@ cli_fail(int code, const char *fmt, ...)
 	va_end(ap);
 	(void)fputc('\n', stderr);
 	return code;
+}
+
+int
+cli_cannot_read(const char *path)
+{
+	int code = errno == EACCES || errno == EPERM ? EX_NOPERM : EX_IOERR;
+
+	return cli_fail(code, "%s: %s", path, strerror(errno));
 }
 
 int

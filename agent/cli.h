@@ -37,6 +37,8 @@ int cli_options_mixed(int argc, char **argv, const struct cli_option *options,
 
 /** "wayleave: ..." on stderr; returns @code. */
 int cli_fail(int code, const char *fmt, ...) ATTR_PRINTF(2, 3);
+/** Says why by errno; 77 where it is a matter of rights, else 74. */
+int cli_cannot_read(const char *path);
 /** As cli_fail(EX_USAGE), with a hint at --help of @verb. */
 int cli_usage(const char *verb, const char *fmt, ...) ATTR_PRINTF(2, 3);
 

@@ -76,13 +76,9 @@ run(const struct verb *verb, int argc, char **argv)
 	    EX_UNAVAILABLE, "%s is not in this version", verb->name);
 }
 
-int
-main(int argc, char **argv)
+static int
+dispatch(int argc, char **argv)
 {
-	if (argc < 2) {
-		print_help(stderr);
-		return EX_USAGE;
-	}
 	if (strcmp(argv[1], "--version") == 0) {
 		(void)printf("wayleave %s\n", agent_version);
 		return EX_OK;
@@ -92,11 +88,22 @@ main(int argc, char **argv)
 		return EX_OK;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		if (strcmp(argv[1], verbs[i].name) == 0) {
-			int code = run(&verbs[i], argc - 1, argv + 1);
-			if (fflush(stdout) != 0 && code == EX_OK)
-				code = EX_IOERR;
-			return code;
-		}
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return run(&verbs[i], argc - 1, argv + 1);
 	return unknown(argv[1]);
+}
+
+int
+main(int argc, char **argv)
+{
+	int code;
+
+	if (argc < 2) {
+		print_help(stderr);
+		return EX_USAGE;
+	}
+	code = dispatch(argc, argv);
+	if (fflush(stdout) != 0 && code == EX_OK)
+		code = EX_IOERR;
+	return code;
 }

@@ -126,12 +126,12 @@ run_child(char **argv, const char *socket)
 	(void)sigprocmask(SIG_BLOCK, &set, &old);
 	child = fork();
 	if (child < 0)
-		return cli_fail(EX_OSERR, "fork: %s", strerror(errno));
+		return cli_fail(EX_SOFTWARE, "fork: %s", strerror(errno));
 	if (child == 0) {
 		/* Who kills us -9 means the command. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
-			_exit(EX_OSERR);
+			_exit(EX_SOFTWARE);
 		(void)sigprocmask(SIG_SETMASK, &old, NULL);
 		_exit(run_exec(argv));
 	}

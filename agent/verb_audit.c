@@ -49,7 +49,7 @@ load_key(const char *path, struct audit_key **out)
 	if (st != OK && path == NULL)
 		return EX_OK;
 	if (st != OK)
-		return cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
+		return cli_cannot_read(path);
 	if (audit_key_public(pem, out) != OK)
 		return cli_fail(EX_DATAERR,
 		    "%s: not an Ed25519 public key in PEM",
@@ -67,7 +67,7 @@ load_head(const char *path, struct audit_verify *v)
 	if (path == NULL)
 		return EX_OK;
 	if (read_small(path, text, sizeof text, &line) != OK)
-		return cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
+		return cli_cannot_read(path);
 	st = audit_verify_head(v, slice_head(line, slice_find(line, '\n')));
 	if (st == E_DENIED)
 		return cli_fail(CLI_NEGATIVE,
@@ -108,6 +108,7 @@ verify_file(struct audit_verify *v, const char *path, unsigned index)
 	struct audit_reader *r = NULL;
 	struct slice line;
 	enum status st = audit_reader_open(path, &r);
+	int code = EX_OK;
 
 	if (st == OK) {
 		while ((st = audit_reader_next(r, &line)) == OK)
@@ -117,9 +118,9 @@ verify_file(struct audit_verify *v, const char *path, unsigned index)
 			audit_verify_line(v, line, false, index);
 	}
 	if (st != E_CLOSED)
-		(void)cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
+		code = cli_cannot_read(path);
 	audit_reader_close(r);
-	return st == E_CLOSED ? EX_OK : EX_IOERR;
+	return code;
 }
 
 static void
@@ -209,7 +210,7 @@ verify_files(
 	int code;
 
 	if (files == NULL)
-		return cli_fail(EX_OSERR, "out of memory");
+		return cli_fail(EX_SOFTWARE, "out of memory");
 	for (size_t i = 0; i < n; i++) {
 		files[i] = (struct run_file){ paths[i], first_seq(paths[i]) };
 		piped = piped || strcmp(paths[i], "-") == 0;

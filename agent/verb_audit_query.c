@@ -14,14 +14,15 @@ take_file(struct audit_view *v, const char *path)
 	struct audit_reader *r = NULL;
 	struct slice line;
 	enum status st = audit_reader_open(path, &r);
+	int code = EX_OK;
 
 	if (st == OK)
 		while ((st = audit_reader_next(r, &line)) == OK)
 			audit_view_line(v, line);
 	if (st != E_CLOSED)
-		(void)cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
+		code = cli_cannot_read(path);
 	audit_reader_close(r);
-	return st == E_CLOSED ? EX_OK : EX_IOERR;
+	return code;
 }
 
 static int
@@ -61,7 +62,7 @@ read_groups(struct audit_view *v, char *list)
 		v->groups[v->n_groups++] = known;
 	}
 	v->counts = json_object();
-	return v->counts != NULL ? -1 : EX_OSERR;
+	return v->counts != NULL ? -1 : EX_SOFTWARE;
 }
 
 struct counted {

@@ -21,7 +21,7 @@ tail_start(struct audit_view *v, struct audit_reader *r, size_t keep)
 	enum status st;
 
 	if (ring == NULL)
-		return cli_fail(EX_OSERR, "out of memory");
+		return cli_fail(EX_SOFTWARE, "out of memory");
 	while ((st = audit_reader_next(r, &line)) == OK) {
 		json_t *j = json_loadb(line.p, line.n, 0, NULL);
 		if (keep > 0 && j != NULL &&
@@ -102,7 +102,7 @@ verb_audit_tail(int argc, char **argv)
 	path = rest < argc ? argv[rest] : CLI_AUDIT_FILE;
 	v.shape = json ? AUDIT_SHAPE_JSON : AUDIT_SHAPE_TABLE;
 	if (audit_reader_open(path, &r) != OK)
-		return cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
+		return cli_cannot_read(path);
 	code = tail_start(&v, r, (size_t)keep);
 	if (code == EX_OK && follow)
 		return tail_follow(&v, r, path);

@@ -62,7 +62,7 @@ environment(
 		    "node, socks, terraform, websocket",
 		    client);
 	if (st != OK)
-		return cli_fail(EX_OSERR, "%s", status_text(st));
+		return cli_fail(EX_SOFTWARE, "%s", status_text(st));
 	for (size_t i = 0; !quiet && i < out->n_warnings; i++)
 		(void)fprintf(
 		    stderr, "wayleave: warning: %s\n", out->warnings[i]);
@@ -172,7 +172,7 @@ verb_run(int argc, char **argv)
 	ok = apply(&list);
 	env_list_release(&list);
 	if (!ok)
-		return cli_fail(EX_OSERR, "the environment is too large");
+		return cli_fail(EX_SOFTWARE, "the environment is too large");
 	/* Whose pid another process knows must stay that process. */
 	if (quiet || getenv("NOTIFY_SOCKET") != NULL ||
 	    getenv("LISTEN_PID") != NULL)

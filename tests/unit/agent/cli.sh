@@ -28,6 +28,12 @@ check() {
 none=$tmp/no.sock
 check "no verb is a usage error" 64 '^Usage: wayleave VERB'
 check "help lists the verbs" 0 '^  audit ' --help
+n=$((n + 1))
+if "$w" --help >/dev/full 2>/dev/null || [ $? -ne 74 ]; then
+	echo "not ok $n - help that cannot be printed is an I/O error"
+else
+	echo "ok $n - help that cannot be printed is an I/O error"
+fi
 check "an unknown verb names the nearest" 64 'did you mean "status"' statsu
 check "a far word names none" 64 'see wayleave --help' frobnicate
 check "the version is printed" 0 '^wayleave [0-9]' --version
@@ -73,6 +79,14 @@ key="--key $tmp/audit.pub"
 	check "a file that is not there" 74 'No such file' \
 		audit verify $key "$tmp/none.jsonl"
 }
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	chmod 711 "$tmp" && : >"$tmp/mine" && chmod 600 "$tmp/mine"
+	n=$((n + 1))
+	setpriv --reuid=65533 --clear-groups "$w" audit query "$tmp/mine" >/dev/null 2>&1
+	if [ $? -eq 77 ]; then echo "ok $n - what may not be read is 77"; else
+		echo "not ok $n - what may not be read is 77"
+	fi
+fi
 head -n 5 "$logs/sound.jsonl" >"$tmp/one.jsonl"
 tail -n +6 "$logs/sound.jsonl" >"$tmp/two.jsonl"
 check "a cut end, with the head" 1 ':5: cut: ' \
