@@ -4,7 +4,7 @@ cd "$SRCDIR" || exit 1
 echo 1..2
 if command -v shellcheck >/dev/null; then
 	bad=
-	for f in bootstrap autogen.sh tests/lint/*.sh tests/fuzz/*.sh tests/e2e/*.sh; do
+	for f in bootstrap autogen.sh tests/*.sh tests/lint/*.sh tests/fuzz/*.sh tests/e2e/*.sh; do
 		[ -e "$f" ] || continue
 		shellcheck -s bash -S warning "$f" >/dev/null || bad="$bad $f"
 	done
