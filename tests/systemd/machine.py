@@ -71,9 +71,9 @@ class Machine:
                 *("--register=no", "--keep-unit", "--resolv-conf=bind-host"),
                 *("--directory", self.root, "--machine", self.name),
                 "--network-namespace-path=/proc/self/ns/net",
-                # Without it nspawn's own filter refuses mlock(2) to all.
-                # CAP_NET_ADMIN is for the network that it is given: the lab's.
-                "--capability=CAP_IPC_LOCK,CAP_NET_ADMIN",
+                # As the manager of a real host: locked memory (nspawn's own
+                # filter refuses mlock(2) else), limits, the lab's network.
+                "--capability=CAP_IPC_LOCK,CAP_SYS_RESOURCE,CAP_NET_ADMIN",
             ],
             unit=f"{self.name}.service",
             env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
