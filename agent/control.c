@@ -1,6 +1,7 @@
 /* The control socket: answers what control_client.h lists, by who asks. */
 #include "agent/control.h"
 
+#include "agent/control_env.h"
 #include "agent/control_why.h"
 #include "agent/denials.h"
 #include "agent/serve.h"
@@ -156,17 +157,10 @@ verb_wait(struct call *c, struct jsonw *w)
 static enum status
 verb_env(struct call *c, struct jsonw *w)
 {
-	struct daemon *d = c->control->daemon;
-	char header[IDENTITY_HEADER_BYTES];
-
 	if (!c->facts.peer.known)
 		return E_DENIED;
-	identity_header_for(d->identity, c->facts.peer.uid, header);
-	jsonw_u64(w, "uid", c->facts.peer.uid);
-	jsonw_str(w, "identity_header", header);
-	status_put_listeners(w, "proxy", d, LISTEN_PROXY);
-	status_put_listeners(w, "broker", d, LISTEN_BROKER);
-	explicit_bzero(header, sizeof header);
+	control_put_env(w, c->control->daemon, c->facts.peer.uid,
+	    json_object_get(c->request, "no_proxy"));
 	return OK;
 }
 

@@ -12,7 +12,9 @@
  *                            records errors key_id last_error} memory {locked
  *                            used_bytes total_bytes}
  *   wait                     ready reasons; at once: who waits asks again
- *   env                      uid identity_header proxy broker (addresses)
+ *   env {no_proxy}           uid identity_header proxy broker (addresses)
+ *                            governed: those of the entries of no_proxy that
+ *                            cover a host of some rule
  *   why {id}                 denial (the record's members) rule_near unmet
  *                            fix fix_rule
  *   why {target, user, groups, unit, cgroup, method, at}

@@ -99,6 +99,10 @@ add_no_proxy(struct env_list *l, const struct env_input *in)
 	rest = buf_slice(&b);
 	while (env_noproxy_next(&rest, &entry)) {
 		why = env_noproxy_slips(entry);
+		if (why == NULL && in->governed != NULL &&
+		    in->governed(in->governed_ctx, entry))
+			why = "a host that the policy governs is reached "
+			      "without the agent";
 		if (why != NULL)
 			warn(l, "NO_PROXY has \"%.*s\": %s", (int)entry.n,
 			    entry.p, why);

@@ -15,6 +15,10 @@ struct env_input {
 	/** The present value of a variable, or NULL; borrowed. */
 	const char *(*get)(void *ctx, const char *name);
 	void *ctx;
+	/** Whether the policy governs hosts that @entry of NO_PROXY covers;
+	 * NULL: nobody can tell. */
+	bool (*governed)(void *ctx, struct slice entry);
+	void *governed_ctx;
 };
 
 struct env_var {

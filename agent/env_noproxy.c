@@ -7,14 +7,14 @@
 static const char *const own[] = { "127.0.0.1", "localhost", "169.254.169.254",
 	"168.63.129.16" };
 
-/* Names under these are what policies are about: one a cloud and service. */
-static const char *const governed[] = { "windows.net", "azure.net", "azure.com",
+/* The ends of the privatelink services' public names, one a cloud and
+ * service; what else is governed only the loaded policy can tell. */
+static const char *const services[] = { "windows.net", "azure.net", "azure.com",
 	"azure.cn", "azure.us", "azureml.ms", "azureml.us",
 	"azuredatabricks.net", "azurecr.io", "azurecr.us", "azurecr.cn",
 	"azuresynapse.net", "azurewebsites.net", "usgovcloudapi.net",
 	"chinacloudapi.cn", "databricks.azure.cn", "databricks.azure.us",
-	"applicationinsights.io", "loganalytics.io", "microsoft.com",
-	"microsoftonline.com", "microsoftonline.us" };
+	"applicationinsights.io", "loganalytics.io" };
 
 bool
 env_noproxy_next(struct slice *rest, struct slice *entry)
@@ -105,29 +105,39 @@ address_slips(struct slice entry, bool *is_address)
 	return NULL;
 }
 
+bool
+env_noproxy_suffix(struct slice entry, char out[HOST_BYTES])
+{
+	struct addr a;
+	struct cidr c;
+
+	if (addr_parse(entry, &a) == OK || cidr_parse(entry, &c) == OK)
+		return false;
+	while (entry.n > 0 && (entry.p[0] == '*' || entry.p[0] == '.'))
+		entry = slice_from(entry, 1);
+	/* "host:port" in Go and Python */
+	entry = slice_head(entry, slice_find(entry, ':'));
+	return host_parse_name(entry, out) == OK;
+}
+
 const char *
 env_noproxy_slips(struct slice entry)
 {
+	char suffix[HOST_BYTES];
 	bool is_address;
 	const char *why;
-	size_t colon;
 
 	if (slice_is(entry, "*"))
 		return "nothing goes through the agent";
 	why = address_slips(entry, &is_address);
 	if (is_address)
 		return why;
-	while (entry.n > 0 && (entry.p[0] == '*' || entry.p[0] == '.'))
-		entry = slice_from(entry, 1);
-	colon = slice_find(entry, ':'); /* "host:port" in Go and Python */
-	entry = slice_head(entry, colon);
-	if (entry.n > 0 && entry.p[entry.n - 1] == '.')
-		entry.n--;
-	if (entry.n == 0)
+	if (!env_noproxy_suffix(entry, suffix))
 		return NULL;
-	for (size_t i = 0; i < ARRAY_LEN(governed); i++) {
-		struct slice g = slice_of(governed[i]);
-		if (is_under(entry, g) || is_under(g, entry))
+	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
+		struct slice s = slice_of(suffix), g = slice_of(services[i]);
+
+		if (is_under(s, g) || is_under(g, s))
 			return "hosts of that name are reached without the "
 			       "agent: no private-route check, no policy, no "
 			       "record";

@@ -1,6 +1,7 @@
 /* wayleave env and run: unmodified clients, led to the agent. */
 #include "agent/cli.h"
 #include "agent/env_list.h"
+#include "agent/env_noproxy.h"
 #include "agent/run_child.h"
 #include "agent/verbs.h"
 
@@ -8,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The daemon reads no more in one question. */
+enum { NO_PROXY_BYTES = 32768 };
 
 static const char *
 get_env(void *ctx, const char *name)
@@ -37,6 +41,38 @@ listener_of(const json_t *reply, const char *key, char out[64])
 	}
 }
 
+/** The question, with what NO_PROXY lets past as it is now. */
+static json_t *
+question(void)
+{
+	json_t *entries = json_array();
+	struct slice rest, entry;
+	struct buf b;
+
+	buf_init(&b, NO_PROXY_BYTES);
+	env_noproxy_merge(&b, getenv("NO_PROXY"), getenv("no_proxy"));
+	rest = buf_status(&b) == OK ? buf_slice(&b) : SLICE("");
+	while (env_noproxy_next(&rest, &entry))
+		(void)json_array_append_new(
+		    entries, json_stringn(entry.p, entry.n));
+	buf_release(&b);
+	return json_pack("{s:s, s:o}", "verb", "env", "no_proxy", entries);
+}
+
+static bool
+is_governed(void *ctx, struct slice entry)
+{
+	const json_t *list = json_object_get(ctx, "governed");
+	size_t i;
+	const json_t *at;
+
+	json_array_foreach(list, i, at) {
+		if (slice_is(entry, json_string_value(at)))
+			return true;
+	}
+	return false;
+}
+
 /** Asks the daemon and composes; prints the warnings unless @quiet. */
 static int
 environment(
@@ -45,15 +81,15 @@ environment(
 	char proxy[64], broker[64];
 	json_t *reply = NULL;
 	enum status st;
-	int code = cli_ask(socket, json_pack("{s:s}", "verb", "env"), &reply);
+	int code = cli_ask(socket, question(), &reply);
 
 	if (code != EX_OK)
 		return code;
 	listener_of(reply, "proxy", proxy);
 	listener_of(reply, "broker", broker);
-	st = env_list_build(
-	    &(struct env_input){ proxy, broker,
-	        cli_member(reply, "identity_header"), client, get_env, NULL },
+	st = env_list_build(&(struct env_input){ proxy, broker,
+	                        cli_member(reply, "identity_header"), client,
+	                        get_env, NULL, is_governed, reply },
 	    out);
 	json_decref(reply);
 	if (st == E_INVALID)

@@ -141,7 +141,7 @@ index_add(
 		*s = (struct index_slot){ name.p, hash, INDEX_NONE,
 			(uint16_t)name.n, (uint8_t)kind };
 		ix->n_slots_used++;
-	} else if (kind == INDEX_NEAR) {
+	} else if (kind == INDEX_NEAR || kind == INDEX_TOP) {
 		return OK;
 	}
 	ix->postings[ix->n_postings].value = value;

@@ -9,6 +9,7 @@ enum index_kind {
 	INDEX_EXACT, /**< the whole name */
 	INDEX_WILD,  /**< the part after "*." */
 	INDEX_NEAR,  /**< a parent of some rule's host: for explanations */
+	INDEX_TOP,   /**< the last label of some rule's host */
 };
 
 #define INDEX_NONE UINT32_MAX
@@ -38,8 +39,8 @@ struct index {
 
 void index_release(struct index *ix);
 /**
- * Files @value under @name, which must outlive the index. NEAR keeps the
- * first value only. E_NOMEM, or E_LIMIT past 2^31 entries.
+ * Files @value under @name, which must outlive the index. NEAR and TOP keep
+ * the first value only. E_NOMEM, or E_LIMIT past 2^31 entries.
  */
 enum status index_add(struct index *ix, enum index_kind kind, struct slice name,
     uint32_t value) ATTR_MUST_USE;

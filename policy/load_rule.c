@@ -23,15 +23,17 @@ index_host(
 	struct slice s = slice_of(name);
 	enum status st = index_add(&l->p->index, kind, s, rule);
 
-	/* Parents of two labels or more lead explanations to this rule. */
+	/* Parents of two labels or more lead explanations to this rule; under
+	 * the last label it is found for policy_governs() alone. */
 	for (size_t i = 0; st == OK && i < s.n; i++) {
 		struct slice parent = slice_from(s, i);
 
 		if ((i == 0 && kind == INDEX_WILD) ||
 		    (i > 0 && s.p[i - 1] == '.'))
-			if (memchr(parent.p, '.', parent.n) != NULL)
-				st = index_add(
-				    &l->p->index, INDEX_NEAR, parent, rule);
+			st = index_add(&l->p->index,
+			    memchr(parent.p, '.', parent.n) != NULL ? INDEX_NEAR
+			                                            : INDEX_TOP,
+			    parent, rule);
 	}
 	if (st != OK)
 		load_no_memory(l);

@@ -63,6 +63,12 @@ bool policy_uses_exes(const struct policy *p);
 /** The id of rule @index (in the file's order), or NULL past the end. */
 const char *policy_rule_id(const struct policy *p, size_t index);
 
+/**
+ * Whether a rule, allow or deny, names a host that is @suffix (canonical) or
+ * lies under it; a wildcard counts where some name of it does.
+ */
+bool policy_governs(const struct policy *p, const char *suffix);
+
 /** One destination as asked for; everything is borrowed. */
 struct policy_request {
 	const struct host *host; /**< canonical */

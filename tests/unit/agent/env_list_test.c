@@ -26,7 +26,7 @@ build(struct pair *env, const char *client)
 {
 	struct env_list l;
 	const struct env_input in = { "127.0.0.1:3180", "127.0.0.1:3181",
-		"c0ffee", client, get_pair, env };
+		"c0ffee", client, get_pair, env, NULL, NULL };
 
 	assert_int_equal(env_list_build(&in, &l), OK);
 	return l;
@@ -114,9 +114,9 @@ entries_that_let_a_governed_host_slip_past_are_known(void **state)
 		".net", "net", "acct1.blob.core.windows.net:443", "10.0.0.0/8",
 		"10.20.0.5", "0.0.0.0/0", "::/0", "fd00::1", "ms",
 		".workspace.westeurope.api.azureml.ms" };
-	static const char *const fine[] = { "127.0.0.1", "localhost",
-		"169.254.169.254", "168.63.129.16", "127.0.0.0/8", "::1",
-		"corp.example", ".svc.cluster.local", "notwindows.net",
+	static const char *const fine[] = { "microsoft.com", "127.0.0.1",
+		"localhost", "169.254.169.254", "168.63.129.16", "127.0.0.0/8",
+		"::1", "corp.example", ".svc.cluster.local", "notwindows.net",
 		"windows.net.example" };
 
 	(void)state;
@@ -126,6 +126,57 @@ entries_that_let_a_governed_host_slip_past_are_known(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(fine); i++)
 		if (env_noproxy_slips(slice_of(fine[i])) != NULL)
 			fail_msg("seen: %s", fine[i]);
+}
+
+static bool
+governs_corp(void *ctx, struct slice entry)
+{
+	char suffix[HOST_BYTES];
+
+	(*(unsigned *)ctx)++;
+	return env_noproxy_suffix(entry, suffix) &&
+	    strcmp(suffix, "corp.example") == 0;
+}
+
+static void
+what_the_policy_governs_is_warned_about_and_what_it_does_not_is_not(
+    void **state)
+{
+	struct pair env[] = { { "NO_PROXY",
+		                  "*.Corp.Example.:443,free.example" },
+		{ NULL, NULL } };
+	unsigned asked = 0;
+	const struct env_input in = { "127.0.0.1:3180", "127.0.0.1:3181",
+		"c0ffee", NULL, get_pair, env, governs_corp, &asked };
+	struct env_list l;
+
+	(void)state;
+	assert_int_equal(env_list_build(&in, &l), OK);
+	assert_true(warned(&l,
+	    "\"*.Corp.Example.:443\": a host that the "
+	    "policy governs"));
+	assert_false(warned(&l, "free.example"));
+	assert_true(asked > 0);
+	env_list_release(&l);
+}
+
+static void
+an_entry_is_read_as_a_suffix(void **state)
+{
+	static const char *const names[][2] = { { ".a.example", "a.example" },
+		{ "*.a.example", "a.example" }, { "A.example.", "a.example" },
+		{ "a.example:443", "a.example" }, { "net", "net" } };
+	static const char *const none[] = { "10.0.0.0/8", "10.0.0.1", "::1",
+		"*", ".", "a b", "a..b" };
+	char out[HOST_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_true(env_noproxy_suffix(slice_of(names[i][0]), out));
+		assert_string_equal(out, names[i][1]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		assert_false(env_noproxy_suffix(slice_of(none[i]), out));
 }
 
 static void
@@ -202,7 +253,8 @@ a_client_gets_what_only_it_wants(void **state)
 	struct pair java[] = { { "JAVA_TOOL_OPTIONS", "-Xmx1g" },
 		{ NULL, NULL } };
 	struct env_list l;
-	struct env_input in = { "", "", "", "toaster", get_pair, java };
+	struct env_input in = { "", "", "", "toaster", get_pair, java, NULL,
+		NULL };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
@@ -225,8 +277,8 @@ static void
 without_a_listener_its_variables_are_left_alone(void **state)
 {
 	struct pair none[] = { { NULL, NULL } };
-	struct env_input in = { "", "127.0.0.1:3181", "x", NULL, get_pair,
-		none };
+	struct env_input in = { "", "127.0.0.1:3181", "x", NULL, get_pair, none,
+		NULL, NULL };
 	struct env_list l;
 
 	(void)state;
@@ -250,6 +302,9 @@ main(void)
 		cmocka_unit_test(no_proxy_is_merged_and_never_clobbered),
 		cmocka_unit_test(
 		    entries_that_let_a_governed_host_slip_past_are_known),
+		cmocka_unit_test(
+		    what_the_policy_governs_is_warned_about_and_what_it_does_not_is_not),
+		cmocka_unit_test(an_entry_is_read_as_a_suffix),
 		cmocka_unit_test(what_gets_in_the_way_is_warned_about_or_unset),
 		cmocka_unit_test(each_shell_gets_its_own_quotes),
 		cmocka_unit_test(a_client_gets_what_only_it_wants),
