@@ -159,6 +159,16 @@ log_publish(struct audit_log *log)
 	    &log->healthy, (c->healthy && started) || !log->deny_on_failure);
 }
 
+/* Mostly the very next one; records that nobody waits for stand between. */
+static bool
+waits_more(const struct queue *batch)
+{
+	for (const struct entry *e = batch->first; e != NULL; e = e->next)
+		if (e->written != NULL)
+			return true;
+	return false;
+}
+
 /** Counts, then tells the first @n of @batch that they stand. */
 static void
 batch_answer(struct audit_log *log, struct queue *batch, size_t n)
@@ -176,7 +186,7 @@ batch_answer(struct audit_log *log, struct queue *batch, size_t n)
 		else if (log->deny_on_failure)
 			st = E_IO;
 		if (e->written != NULL)
-			e->written(e->arg, st);
+			e->written(e->arg, st, waits_more(batch));
 		free(e);
 	}
 }
@@ -381,7 +391,7 @@ audit_log_start(struct audit_log *log, struct slice record_members)
 }
 
 enum status
-audit_log_append(struct audit_log *log, struct slice record_members,
+audit_log_queue(struct audit_log *log, struct slice record_members,
     audit_written written, void *arg)
 {
 	struct entry *e;
@@ -404,11 +414,33 @@ audit_log_append(struct audit_log *log, struct slice record_members,
 		queue_push(&log->queue, e);
 	if (st != OK)
 		log->status.lost++;
-	else if (log->queue.n == 1)
-		pthread_cond_signal(&log->wake);
 	pthread_mutex_unlock(&log->lock);
 	if (st != OK)
 		free(e);
+	return st;
+}
+
+void
+audit_log_wake(struct audit_log *log)
+{
+	bool some;
+
+	pthread_mutex_lock(&log->lock);
+	some = log->queue.n > 0;
+	pthread_mutex_unlock(&log->lock);
+	/* Outside of the lock, or the writer would wake only to wait for it. */
+	if (some)
+		pthread_cond_signal(&log->wake);
+}
+
+enum status
+audit_log_append(struct audit_log *log, struct slice record_members,
+    audit_written written, void *arg)
+{
+	enum status st = audit_log_queue(log, record_members, written, arg);
+
+	if (st == OK)
+		audit_log_wake(log);
 	return st;
 }
 

@@ -37,7 +37,8 @@ enum status audit_log_open(const struct audit_settings *settings,
  */
 void audit_log_close(struct audit_log *log);
 
-typedef void (*audit_written)(void *arg, enum status st);
+/** @more: others of the same batch are answered after this one. */
+typedef void (*audit_written)(void *arg, enum status st, bool more);
 
 /**
  * Takes the text of record_write() (copied). written(), unless NULL, is
@@ -49,6 +50,13 @@ typedef void (*audit_written)(void *arg, enum status st);
  */
 enum status audit_log_append(struct audit_log *log, struct slice record_members,
     audit_written written, void *arg) ATTR_MUST_USE;
+/**
+ * The same without waking the writer: for many records at once, of which
+ * audit_log_wake() tells it. It may come to them before.
+ */
+enum status audit_log_queue(struct audit_log *log, struct slice record_members,
+    audit_written written, void *arg) ATTR_MUST_USE;
+void audit_log_wake(struct audit_log *log);
 
 /**
  * Writes the `start` record before all others and waits until that was tried.

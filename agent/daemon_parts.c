@@ -105,7 +105,7 @@ make_worker(struct daemon *d, unsigned index)
 	struct worker_settings s = {
 		.base = d->config->workers == 0 ? d->base : NULL,
 		.clock = d->clock,
-		.wiring = d->wiring,
+		.wiring = &d->wiring,
 		.snapshot = d->snapshot,
 		.shared = d->shared,
 	};
@@ -165,6 +165,7 @@ make_loop_parts(struct daemon *d, const struct policy *policy)
 		.denials = d->denials,
 		.mailbox = d->mailbox,
 		.desk = d->desk };
+	wiring_open(&d->wiring, d->base);
 	return st;
 }
 
@@ -247,6 +248,7 @@ daemon_unmake(struct daemon *d)
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_destroy(d->workers[i]);
 	mailbox_destroy(d->mailbox);
+	wiring_close(&d->wiring);
 	broker_desk_destroy(d->desk);
 	denials_destroy(d->denials);
 	peer_source_destroy(d->peers);

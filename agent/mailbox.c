@@ -104,21 +104,33 @@ mailbox_destroy(struct mailbox *box)
 	free(box);
 }
 
-static void
-put_last(struct mailbox *box, struct mail *m)
+void
+mail_chain_put(struct mail_chain *c, struct mail *m)
 {
 	m->next = NULL;
-	if (box->last != NULL)
-		box->last->next = m;
+	if (c->last != NULL)
+		c->last->next = m;
 	else
-		box->first = m;
-	box->last = m;
-	box->n++;
+		c->first = m;
+	c->last = m;
+	c->n++;
 }
 
-/* Only the first mail of an empty queue needs to wake the loop. */
+static void
+put_last(struct mailbox *box, const struct mail_chain *c)
+{
+	if (box->last != NULL)
+		box->last->next = c->first;
+	else
+		box->first = c->first;
+	box->last = c->last;
+	box->n += c->n;
+}
+
+/* Only the first mail of an empty queue needs to wake the loop. That is
+ * done under the lock: afterwards the mailbox may be gone. */
 static enum status
-post(struct mailbox *box, struct mail *m, bool always)
+post(struct mailbox *box, const struct mail_chain *c, bool always)
 {
 	const uint64_t one = 1;
 	bool was_empty, full;
@@ -128,7 +140,7 @@ post(struct mailbox *box, struct mail *m, bool always)
 	was_empty = box->first == NULL;
 	full = !always && box->n >= box->max;
 	if (!full)
-		put_last(box, m);
+		put_last(box, c);
 	if (!full && was_empty)
 		n = write(box->fd, &one, sizeof one);
 	pthread_mutex_unlock(&box->lock);
@@ -139,11 +151,25 @@ post(struct mailbox *box, struct mail *m, bool always)
 enum status
 mailbox_post(struct mailbox *box, struct mail *m)
 {
-	return post(box, m, false);
+	struct mail_chain c = { .n = 0 };
+
+	mail_chain_put(&c, m);
+	return post(box, &c, false);
 }
 
 void
 mailbox_answer(struct mailbox *box, struct mail *m)
 {
-	(void)post(box, m, true);
+	struct mail_chain c = { .n = 0 };
+
+	mail_chain_put(&c, m);
+	(void)post(box, &c, true);
+}
+
+void
+mailbox_answer_all(struct mailbox *box, struct mail_chain *c)
+{
+	if (c->n > 0)
+		(void)post(box, c, true);
+	*c = (struct mail_chain){ .n = 0 };
 }

@@ -35,4 +35,14 @@ enum status mailbox_post(struct mailbox *box, struct mail *m) ATTR_MUST_USE;
 /** As above for answers, whose number was bounded when they were asked. */
 void mailbox_answer(struct mailbox *box, struct mail *m);
 
+/** Answers for one mailbox that are brought at once. Zeroed: empty. */
+struct mail_chain {
+	struct mail *first, *last;
+	size_t n;
+};
+
+void mail_chain_put(struct mail_chain *c, struct mail *m);
+/** mailbox_answer() for each, in order; @c is empty afterwards. */
+void mailbox_answer_all(struct mailbox *box, struct mail_chain *c);
+
 #endif

@@ -9,6 +9,8 @@
 #include "identity/identity.h"
 #include "proxy/proxy.h"
 
+#include <event2/event_struct.h>
+
 /** The control loop's end of the broker port. */
 struct broker_desk;
 
@@ -19,7 +21,18 @@ struct wiring {
 	struct denials *denials;
 	struct mailbox *mailbox; /**< of this loop */
 	struct broker_desk *desk;
+	/* wiring_audit.c: what this loop's turn has queued for the writer. */
+	struct event kick;
+	bool opened;
+	struct buf text; /**< a record's, kept from one to the next */
 };
+
+/** The same ports for another loop, which is to be opened. */
+void wiring_share(const struct wiring *from, struct wiring *to);
+/** On the loop of @base: from now on records can be handed over. */
+void wiring_open(struct wiring *w, struct event_base *base);
+/** Before the loop's base ends; also of one that was not opened. */
+void wiring_close(struct wiring *w);
 
 void wiring_fill_proxy(struct wiring *w, struct proxy_ports *out);
 

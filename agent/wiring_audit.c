@@ -4,7 +4,14 @@
 
 #include <stdlib.h>
 
-enum { WORKLOAD_NAMES_MAX = 16 };
+#include <event2/event.h>
+
+enum {
+	WORKLOAD_NAMES_MAX = 16,
+	/* The end of a request need not wake the writer by itself. */
+	UNAWAITED_USEC = 2000,
+	TEXT_KEPT_BYTES = 16384,
+};
 
 /* One record that somebody waits for. Lives from submit to delivery. */
 struct pending {
@@ -28,29 +35,92 @@ pending_deliver(struct mail *m)
 	free(p);
 }
 
-/* On the writer's thread. */
+/* On the writer's thread: one visit to a mailbox for all of a batch. */
 static void
-pending_written(void *arg, enum status st)
+pending_written(void *arg, enum status st, bool more)
 {
+	static _Thread_local struct mail_chain chain;
+	static _Thread_local struct mailbox *to;
 	struct pending *p = arg;
 
+	if (p->box != to)
+		mailbox_answer_all(to, &chain);
+	to = p->box;
 	p->st = st;
-	mailbox_answer(p->box, &p->mail);
+	mail_chain_put(&chain, &p->mail);
+	if (!more)
+		mailbox_answer_all(to, &chain);
+}
+
+static void
+on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	struct wiring *w = arg;
+
+	(void)fd;
+	(void)what;
+	audit_log_wake(w->audit);
+}
+
+void
+wiring_share(const struct wiring *from, struct wiring *to)
+{
+	*to = (struct wiring){ .audit = from->audit,
+		.userdb = from->userdb,
+		.denials = from->denials,
+		.mailbox = from->mailbox,
+		.desk = from->desk };
+}
+
+void
+wiring_open(struct wiring *w, struct event_base *base)
+{
+	(void)evtimer_assign(&w->kick, base, on_kick, w);
+	buf_init(&w->text, AUDIT_MEMBERS_MAX);
+	w->opened = true;
+}
+
+void
+wiring_close(struct wiring *w)
+{
+	if (w->opened)
+		(void)event_del(&w->kick);
+	buf_release(&w->text);
+	w->opened = false;
+}
+
+/* The writer is woken behind what else is ready in this turn of the loop,
+ * so that its batch holds the records of all of it. */
+static void
+kick(struct wiring *w, bool awaited)
+{
+	const struct timeval soon = { .tv_usec = UNAWAITED_USEC };
+
+	if (awaited)
+		event_active(&w->kick, EV_TIMEOUT, 1);
+	else if (!event_pending(&w->kick, EV_TIMEOUT, NULL) &&
+	    evtimer_add(&w->kick, &soon) != 0)
+		audit_log_wake(w->audit);
 }
 
 static enum status
-append(struct audit_log *audit, const struct record *rec, struct pending *p)
+append(struct wiring *w, const struct record *rec, struct pending *p)
 {
-	struct buf text;
+	audit_written written = p != NULL ? pending_written : NULL;
 	enum status st;
 
-	buf_init(&text, AUDIT_MEMBERS_MAX);
-	record_write(&text, rec);
-	st = buf_status(&text);
+	if (!w->opened)
+		return E_INTERNAL;
+	record_write(&w->text, rec);
+	st = buf_status(&w->text);
 	if (st == OK)
-		st = audit_log_append(audit, buf_slice(&text),
-		    p != NULL ? pending_written : NULL, p);
-	buf_release(&text);
+		st = audit_log_queue(w->audit, buf_slice(&w->text), written, p);
+	if (st == OK)
+		kick(w, p != NULL);
+	if (w->text.cap > TEXT_KEPT_BYTES)
+		buf_release(&w->text);
+	else
+		buf_clear(&w->text);
 	return st;
 }
 
@@ -84,7 +154,16 @@ wiring_record_start(struct audit_log *audit, const struct record *rec)
 enum status
 wiring_record(struct audit_log *audit, const struct record *rec)
 {
-	return append(audit, rec, NULL);
+	struct buf text;
+	enum status st;
+
+	buf_init(&text, AUDIT_MEMBERS_MAX);
+	record_write(&text, rec);
+	st = buf_status(&text);
+	if (st == OK)
+		st = audit_log_append(audit, buf_slice(&text), NULL, NULL);
+	buf_release(&text);
+	return st;
 }
 
 enum status
@@ -96,14 +175,14 @@ wiring_audit_submit(
 	enum status st;
 
 	if (wait == NULL)
-		return append(w->audit, rec, NULL);
+		return append(w, rec, NULL);
 	p = pending_new(w);
 	if (p == NULL)
 		return E_NOMEM;
 	/* Before append(): the writer may be done before it returns. */
 	p->proxy = wait;
 	wait->priv = p;
-	st = append(w->audit, rec, p);
+	st = append(w, rec, p);
 	if (st != OK) {
 		wait->priv = NULL;
 		free(p);
@@ -147,13 +226,13 @@ wiring_identity_audit_submit(
 	    : policy_workload_names(
 	          w->snapshot->policy, rec->peer, names, WORKLOAD_NAMES_MAX);
 	if (wait == NULL)
-		return append(w->loop->audit, &named, NULL);
+		return append(w->loop, &named, NULL);
 	p = pending_new(w->loop);
 	if (p == NULL)
 		return E_NOMEM;
 	p->identity = wait;
 	wait->priv = p;
-	st = append(w->loop->audit, &named, p);
+	st = append(w->loop, &named, p);
 	if (st != OK) {
 		wait->priv = NULL;
 		free(p);

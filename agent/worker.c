@@ -90,9 +90,10 @@ worker_create(const struct worker_settings *settings, struct worker **out)
 	if (w == NULL)
 		return E_NOMEM;
 	w->clock = settings->clock;
-	w->wiring = settings->wiring;
+	wiring_share(settings->wiring, &w->wiring);
 	st = make_loop(w, settings);
 	if (st == OK) {
+		wiring_open(&w->wiring, w->base);
 		wiring_fill_proxy(&w->wiring, &w->ports);
 		config.base = w->base;
 		config.clock = w->clock;
@@ -177,6 +178,7 @@ worker_destroy(struct worker *w)
 	worker_stop(w);
 	if (w->own_base)
 		mailbox_destroy(w->mailbox);
+	wiring_close(&w->wiring);
 	if (w->beat != NULL)
 		event_free(w->beat);
 	if (w->own_base && w->base != NULL)

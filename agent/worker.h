@@ -10,7 +10,8 @@ struct worker;
 struct worker_settings {
 	struct event_base *base; /**< the control loop's to share, or NULL */
 	const struct clock *clock;
-	struct wiring wiring; /**< copied; its mailbox only with a base */
+	/** Borrowed; its mailbox is used only with a base. */
+	const struct wiring *wiring;
 	struct proxy_snapshot *snapshot; /**< referenced */
 	struct proxy_shared *shared;
 };

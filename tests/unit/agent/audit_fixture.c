@@ -109,10 +109,11 @@ struct latch {
 };
 
 static void
-latch_down(void *arg, enum status st)
+latch_down(void *arg, enum status st, bool more)
 {
 	struct latch *l = arg;
 
+	(void)more;
 	pthread_mutex_lock(&l->lock);
 	if (st != OK)
 		l->st = st;

@@ -323,9 +323,10 @@ enum { THREADS = 4, EACH = 2000 };
 static atomic_uint answered;
 
 static void
-count_answer(void *arg, enum status st)
+count_answer(void *arg, enum status st, bool more)
 {
 	(void)arg;
+	(void)more;
 	if (st == OK)
 		atomic_fetch_add(&answered, 1);
 }

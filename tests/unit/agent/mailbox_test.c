@@ -131,6 +131,28 @@ a_full_mailbox_refuses_but_answers_still_fit(void **state)
 	assert_int_equal(in.n, 3);
 }
 
+static void
+a_chain_of_answers_keeps_its_order_and_is_empty_afterwards(void **state)
+{
+	struct inbox in;
+	struct mail_chain chain = { .n = 0 };
+
+	(void)state;
+	setup(&in, 1);
+	mailbox_answer(in.box, &letter_new(&in, 0, 1)->mail);
+	for (int i = 2; i <= 5; i++)
+		mail_chain_put(&chain, &letter_new(&in, 0, i)->mail);
+	assert_int_equal(chain.n, 4);
+	mailbox_answer_all(in.box, &chain);
+	assert_int_equal(chain.n, 0);
+	assert_null(chain.first);
+	mailbox_answer_all(in.box, &chain);
+	assert_int_equal(event_base_loop(in.base, EVLOOP_NONBLOCK), 0);
+	assert_int_equal(in.n, 5);
+	assert_true(in.in_order);
+	teardown(&in);
+}
+
 int
 main(void)
 {
@@ -138,6 +160,8 @@ main(void)
 		cmocka_unit_test(
 		    delivers_all_mails_of_many_threads_in_each_ones_order),
 		cmocka_unit_test(a_full_mailbox_refuses_but_answers_still_fit),
+		cmocka_unit_test(
+		    a_chain_of_answers_keeps_its_order_and_is_empty_afterwards),
 	};
 	return cmocka_run_group_tests_name("mailbox", tests, NULL, NULL);
 }
