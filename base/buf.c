@@ -81,7 +81,7 @@ buf_grow(struct buf *b, size_t want)
 }
 
 bool
-buf_reserve(struct buf *b, size_t n)
+buf_make_room(struct buf *b, size_t n)
 {
 	if (b->st != OK)
 		return false;
@@ -90,33 +90,6 @@ buf_reserve(struct buf *b, size_t n)
 		return false;
 	}
 	return b->n + n <= b->cap || buf_grow(b, b->n + n);
-}
-
-void
-buf_put(struct buf *b, const void *p, size_t n)
-{
-	if (n == 0 || !buf_reserve(b, n))
-		return;
-	memcpy(b->p + b->n, p, n);
-	b->n += n;
-}
-
-void
-buf_put_slice(struct buf *b, struct slice s)
-{
-	buf_put(b, s.p, s.n);
-}
-
-void
-buf_puts(struct buf *b, const char *s)
-{
-	buf_put_slice(b, slice_of(s));
-}
-
-void
-buf_putc(struct buf *b, char c)
-{
-	buf_put(b, &c, 1);
 }
 
 void
@@ -169,16 +142,4 @@ buf_printf(struct buf *b, const char *fmt, ...)
 		b->n += (size_t)n;
 	}
 	va_end(again);
-}
-
-enum status
-buf_status(const struct buf *b)
-{
-	return b->st;
-}
-
-struct slice
-buf_slice(const struct buf *b)
-{
-	return (struct slice){ .p = b->p, .n = b->n };
 }

@@ -1,6 +1,8 @@
 /* JSON out: commas, escapes, nothing else. */
 #include "base/jsonw.h"
 
+#include <string.h>
+
 void
 jsonw_init(struct jsonw *w, struct buf *out)
 {
@@ -52,16 +54,53 @@ put_u16(struct buf *out, uint32_t v)
 	buf_put_hex(out, b, 2);
 }
 
+/* Whether none of the eight bytes needs to be escaped. */
+static bool
+is_plain_word(const char *p)
+{
+	const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
+	uint64_t v, quote, slash, del;
+
+	memcpy(&v, p, sizeof v);
+	quote = v ^ ones * '"';
+	slash = v ^ ones * '\\';
+	del = v ^ ones * 0x7f;
+	/* A byte's top bit comes up where it is below 0x20, or zero. */
+	return ((v | ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) |
+	            ((slash - ones) & ~slash) | ((del - ones) & ~del)) &
+	           tops) == 0;
+}
+
+/* How many bytes at the front stand for themselves. */
+static size_t
+plain_bytes(struct slice s)
+{
+	size_t i = 0;
+
+	while (s.n - i >= 8 && is_plain_word(s.p + i))
+		i += 8;
+	for (; i < s.n; i++) {
+		char c = s.p[i];
+		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+			break;
+	}
+	return i;
+}
+
 void
 jsonw_escape(struct buf *out, struct slice s)
 {
 	while (s.n > 0) {
-		size_t len;
-		uint32_t v = utf8_next(s, &len);
+		size_t len = plain_bytes(s);
+		uint32_t v;
+
+		buf_put(out, s.p, len);
+		s = slice_from(s, len);
+		if (s.n == 0)
+			break;
+		v = utf8_next(s, &len);
 		if (v == '"' || v == '\\') {
 			buf_putc(out, '\\');
-			buf_putc(out, (char)v);
-		} else if (v >= 0x20 && v < 0x7f) {
 			buf_putc(out, (char)v);
 		} else if (v < 0x10000) {
 			put_u16(out, v);

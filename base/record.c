@@ -219,19 +219,35 @@ record_write(struct buf *out, const struct record *r)
 	}
 }
 
+/* The kernel's randomness, fetched for many ids at once. */
+static void
+random_bytes(unsigned char *out, size_t n)
+{
+	/* Reads of up to 256 bytes are never cut (getrandom(2)). */
+	static _Thread_local unsigned char stock[250];
+	static _Thread_local size_t left;
+	ssize_t got = sizeof stock;
+
+	if (left < n) {
+		do
+			got = getrandom(stock, sizeof stock, 0);
+		while (got < 0 && errno == EINTR);
+		left = sizeof stock;
+	}
+	/* Without randomness there is no id. */
+	if (got != (ssize_t)sizeof stock)
+		abort();
+	left -= n;
+	memcpy(out, stock + left, n);
+}
+
 void
 record_new_id(char out[RECORD_ID_BYTES])
 {
 	static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 	unsigned char bytes[RECORD_ID_BYTES - 1];
-	ssize_t n;
 
-	do
-		n = getrandom(bytes, sizeof bytes, 0);
-	while (n < 0 && errno == EINTR);
-	/* Small reads are never cut (getrandom(2)); without them no id. */
-	if (n != (ssize_t)sizeof bytes)
-		abort();
+	random_bytes(bytes, sizeof bytes);
 	for (size_t i = 0; i < sizeof bytes; i++)
 		out[i] = base32[bytes[i] & 31];
 	out[sizeof bytes] = '\0';

@@ -3,49 +3,6 @@
 
 #include <string.h>
 
-struct slice
-slice_of(const char *s)
-{
-	return (struct slice){ .p = s, .n = s == NULL ? 0 : strlen(s) };
-}
-
-char
-ascii_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-bool
-ascii_is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-bool
-ascii_is_alpha(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool
-ascii_is_alnum(char c)
-{
-	return ascii_is_alpha(c) || ascii_is_digit(c);
-}
-
-bool
-ascii_is_hex(char c)
-{
-	return ascii_is_digit(c) || (c >= 'a' && c <= 'f') ||
-	    (c >= 'A' && c <= 'F');
-}
-
-bool
-slice_eq(struct slice a, struct slice b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 bool
 slice_eq_nocase(struct slice a, struct slice b)
 {
@@ -55,12 +12,6 @@ slice_eq_nocase(struct slice a, struct slice b)
 		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
 			return false;
 	return true;
-}
-
-bool
-slice_is(struct slice a, const char *s)
-{
-	return slice_eq(a, slice_of(s));
 }
 
 bool
@@ -80,28 +31,6 @@ slice_ends(struct slice a, struct slice suffix)
 {
 	return a.n >= suffix.n &&
 	    slice_eq(slice_from(a, a.n - suffix.n), suffix);
-}
-
-size_t
-slice_find(struct slice a, char c)
-{
-	const char *hit = a.n == 0 ? NULL : memchr(a.p, c, a.n);
-
-	return hit == NULL ? a.n : (size_t)(hit - a.p);
-}
-
-struct slice
-slice_from(struct slice a, size_t from)
-{
-	if (from >= a.n)
-		return (struct slice){ .p = a.p == NULL ? NULL : a.p + a.n };
-	return (struct slice){ .p = a.p + from, .n = a.n - from };
-}
-
-struct slice
-slice_head(struct slice a, size_t n)
-{
-	return (struct slice){ .p = a.p, .n = n < a.n ? n : a.n };
 }
 
 struct slice

@@ -113,6 +113,39 @@ json_is_one_line_of_ascii(void **state)
 	buf_release(&b);
 }
 
+static bool
+stands_for_itself(int c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* The escaper looks at eight bytes at once where it can. */
+static void
+each_byte_is_escaped_alike_wherever_it_stands(void **state)
+{
+	char text[17];
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		for (size_t at = 0; at < sizeof text; at++) {
+			struct slice s = { text, sizeof text };
+			struct buf b;
+
+			memset(text, '~', sizeof text);
+			text[at] = (char)c;
+			buf_init(&b, 200);
+			jsonw_escape(&b, s);
+			assert_int_equal(buf_status(&b), OK);
+			assert_memory_equal(b.p, text, at);
+			assert_memory_equal(
+			    b.p + b.n - (16 - at), text + at + 1, 16 - at);
+			assert_int_equal(b.p[at] == (char)c && b.n == 17,
+			    stands_for_itself(c));
+			buf_release(&b);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -121,6 +154,7 @@ main(void)
 		cmocka_unit_test(the_ceiling_holds_and_sticks_until_cleared),
 		cmocka_unit_test(secret_bytes_do_not_stay_behind),
 		cmocka_unit_test(json_is_one_line_of_ascii),
+		cmocka_unit_test(each_byte_is_escaped_alike_wherever_it_stands),
 	};
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
 }
