@@ -338,7 +338,8 @@ forward_exchange_step(struct forward *f)
 	if (forward_side_is_flushed(&f->client)) {
 		if (!f->x.answer_began)
 			step_head_down(f);
-		else
+		/* What came with the head goes out with it. */
+		if (f->state == FORWARD_EXCHANGE && f->x.answer_began)
 			step_body_down(f);
 	}
 	if (f->state != FORWARD_EXCHANGE)
