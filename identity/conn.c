@@ -185,7 +185,6 @@ conn_answer(struct conn *c, size_t head_bytes)
 	struct slice head = slice_head(buf_slice(&c->in), head_bytes);
 	enum status st;
 
-	event_del(c->readable);
 	event_del(c->timer);
 	answer_prepare(c);
 	st = answer_start(&c->answer, head, &c->listener->rules);
@@ -202,7 +201,6 @@ conn_answer(struct conn *c, size_t head_bytes)
 static bool
 conn_refuse(struct conn *c, const struct http1_error *error)
 {
-	event_del(c->readable);
 	answer_prepare(c);
 	event_del(c->timer);
 	if (answer_malformed(&c->answer, error) == E_PARTIAL) {
@@ -249,6 +247,11 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
+	/* Rare before an answer: it waits, and only then costs a system call. */
+	if (c->state == CONN_ANSWERING || c->state == CONN_WRITING) {
+		event_del(c->readable);
+		return;
+	}
 	if (!buf_reserve(&c->in, READ_BYTES)) {
 		conn_free(c);
 		return;
