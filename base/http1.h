@@ -82,6 +82,9 @@ enum status http1_parse_request(struct slice head, struct http1_request *out,
 enum status http1_parse_response(struct slice head, struct http1_response *out,
     struct http1_error *error) ATTR_MUST_USE;
 
+/** Whether @bytes may be how a response begins: they need not be all. */
+bool http1_response_may_begin(struct slice bytes);
+
 /** Index of the first field @name at or after @from; fields.n when none. */
 size_t http1_field_find(
     const struct http1_fields *f, const char *name, size_t from);

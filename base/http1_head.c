@@ -299,3 +299,18 @@ http1_parse_response(
 		return st;
 	return fields_parse(rest, true, &out->fields, error);
 }
+
+bool
+http1_response_may_begin(struct slice bytes)
+{
+	struct slice version = slice_head(SLICE("HTTP/1."), bytes.n);
+	struct slice rest = bytes, line;
+	struct http1_response unused;
+	struct http1_error error;
+
+	if (!slice_starts(bytes, version))
+		return false;
+	return slice_find(bytes, '\n') == bytes.n ||
+	    (line_next(&rest, &line) &&
+	        status_line_parse(line, &unused, &error) == OK);
+}

@@ -225,6 +225,8 @@ step_head_down(struct forward *f)
 
 	st = http1_head_end(in, FORWARD_RESPONSE_HEAD_BYTES,
 	    &f->upstream_scanned, &end, &error);
+	if (st == E_PARTIAL && !http1_response_may_begin(in))
+		st = E_SYNTAX;
 	if (st == E_PARTIAL) {
 		if (f->upstream.eof)
 			exchange_upstream_died(f);

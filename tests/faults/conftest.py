@@ -110,11 +110,14 @@ class Faults:
         }}"""
         self.lab.call("nft", script=table)
 
+    def new_records(self):
+        return self.agent.records()[self._before :]
+
     def record(self, limit_s=5, **wanted):
         """The one request record of this test with these members."""
         end = time.monotonic() + limit_s
         while True:
-            new = self.agent.records()[self._before :]
+            new = self.new_records()
             found = [
                 r
                 for r in new

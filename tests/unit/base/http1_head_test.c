@@ -299,6 +299,35 @@ list_fields_are_read_over_all_lines(void **state)
 	assert_true(slice_is(v, "1"));
 }
 
+static void
+what_no_response_begins_with_is_seen_early(void **state)
+{
+	static const struct {
+		const char *bytes;
+		bool may;
+	} rows[] = {
+		{ "", true },
+		{ "H", true },
+		{ "HTTP/1.", true },
+		{ "HTTP/1.1 20", true },
+		{ "HTTP/1.1 200 OK\r", true },
+		{ "HTTP/1.1 200 OK\r\n", true },
+		{ "HTTP/1.0 200 \r\nX: 1\r\nY", true },
+		{ "h", false },
+		{ "SSH-2.0-x\r\n", false },
+		{ "HTTP/2.0 200", false },
+		{ "<html>", false },
+		{ "HTTP/1.1\r\n", false },
+		{ "HTTP/1.1 2x0 OK\r\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(
+		    http1_response_may_begin(slice_of(rows[i].bytes)),
+		    rows[i].may);
+}
+
 int
 main(void)
 {
@@ -312,6 +341,7 @@ main(void)
 		cmocka_unit_test(a_hundred_fields_pass_and_no_more),
 		cmocka_unit_test(
 		    responses_are_read_with_the_tolerance_of_the_rfc),
+		cmocka_unit_test(what_no_response_begins_with_is_seen_early),
 		cmocka_unit_test(list_fields_are_read_over_all_lines),
 	};
 	return cmocka_run_group_tests_name("http1_head", tests, NULL, NULL);
