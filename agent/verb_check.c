@@ -1,7 +1,9 @@
 /* `wayleave check`: configuration and policy as the daemon would read them. */
 #include "agent/config.h"
 #include "agent/policy_file.h"
+#include "agent/trusted_file.h"
 #include "agent/verbs.h"
+#include "base/jsonpos.h"
 
 #include <getopt.h>
 #include <grp.h>
@@ -17,11 +19,20 @@ static const char usage_text[] =
     "Reads configuration and policy exactly as the daemon would; no network,\n"
     "no privileges. Says FILE:LINE:COLUMN: what is wrong. Exit: 0 or 78.\n";
 
+enum { FILE_MAX_BYTES = 64 << 20 };
+
 struct check {
 	const char *file;
 	bool json;
 	json_t *issues; /**< with --json */
 	size_t n_errors;
+	json_t *policy; /**< the file's members, once it was accepted */
+};
+
+/** Where in a file a finding stands; "" is the file as a whole. */
+struct spot {
+	const char *file;
+	char pointer[sizeof((struct policy_issue *)0)->pointer];
 };
 
 static void
@@ -44,11 +55,28 @@ note_issues(struct check *c, const char *file, const struct policy_issues *all)
 	}
 }
 
-/* A finding that has a sentence and no place of its own. */
+static struct json_place
+place_of(const struct spot *at)
+{
+	struct json_place place = { 1, 1 };
+	struct status_detail detail;
+	struct buf text;
+
+	buf_init(&text, FILE_MAX_BYTES);
+	if (at->pointer[0] != '\0' &&
+	    trusted_file_read(at->file, &text, &detail) == OK)
+		place = json_place(buf_slice(&text), at->pointer, false);
+	buf_release(&text);
+	return place;
+}
+
+/* A finding of our own, after the file was read. */
 static void
-note_text(struct check *c, bool is_error, const char *file, const char *text)
+note_text(
+    struct check *c, bool is_error, const struct spot *at, const char *text)
 {
 	struct policy_issues *one = calloc(1, sizeof *one);
+	struct json_place place = place_of(at);
 
 	c->n_errors += one == NULL;
 	if (one == NULL)
@@ -56,11 +84,89 @@ note_text(struct check *c, bool is_error, const char *file, const char *text)
 	one->n = 1;
 	one->n_errors = is_error;
 	one->at[0] = (struct policy_issue){
-		.is_error = is_error, .line = 1, .column = 1
+		.is_error = is_error, .line = place.line, .column = place.column
 	};
+	(void)snprintf(
+	    one->at[0].pointer, sizeof one->at[0].pointer, "%s", at->pointer);
 	(void)snprintf(one->at[0].text, sizeof one->at[0].text, "%.511s", text);
-	note_issues(c, file, one);
+	note_issues(c, at->file, one);
 	free(one);
+}
+
+static void
+push(struct spot *at, const char *key)
+{
+	size_t n = strlen(at->pointer);
+
+	if (n + 1 < sizeof at->pointer)
+		at->pointer[n++] = '/';
+	for (; *key != '\0' && n + 2 < sizeof at->pointer; key++) {
+		/* RFC 6901 3: "~" is "~0" and "/" is "~1". */
+		bool escape = *key == '~' || *key == '/';
+
+		at->pointer[n++] = escape ? '~' : *key;
+		if (escape)
+			at->pointer[n++] = *key == '~' ? '0' : '1';
+	}
+	at->pointer[n] = '\0';
+}
+
+static bool
+is_in_list(struct spot *at, const json_t *list, const char *name)
+{
+	char number[24];
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) {
+		const char *s = json_string_value(v);
+
+		if (s == NULL || strcmp(s, name) != 0)
+			continue;
+		(void)snprintf(number, sizeof number, "%zu", i);
+		push(at, number);
+		return true;
+	}
+	return false;
+}
+
+static bool
+is_in_member(struct spot *at, const char *in, const json_t *object,
+    const char *key, const char *name)
+{
+	size_t mark = strlen(at->pointer);
+
+	push(at, in);
+	push(at, key);
+	if (is_in_list(at, json_object_get(object, key), name))
+		return true;
+	at->pointer[mark] = '\0';
+	return false;
+}
+
+/* Where @name stands first: in the list @key of any workload or grant. */
+static struct spot
+spot_of(const struct check *c, const struct config *config, const char *group,
+    const char *key, const char *name)
+{
+	struct spot at = { config->policy_file, "" };
+	json_t *all = json_object_get(c->policy, group), *v;
+	char number[24];
+	const char *k;
+	size_t i;
+
+	push(&at, group);
+	json_object_foreach(all, k, v) {
+		if (is_in_member(&at, k, v, key, name))
+			return at;
+	}
+	json_array_foreach(all, i, v) {
+		(void)snprintf(number, sizeof number, "%zu", i);
+		if (is_in_member(&at, number, v, key, name))
+			return at;
+	}
+	at.pointer[0] = '\0';
+	return at;
 }
 
 static bool
@@ -79,6 +185,7 @@ check_identities(
 {
 	const char *const *names;
 	size_t n = policy_identity_names(p, &names);
+	struct spot at;
 
 	for (size_t i = 0; i < n; i++) {
 		char text[256];
@@ -89,7 +196,8 @@ check_identities(
 		    "\"tokens\" names the identity \"%.64s\", which is not "
 		    "among \"identities\" of %.100s",
 		    names[i], config->file);
-		note_text(c, false, config->policy_file, text);
+		at = spot_of(c, config, "tokens", "identities", names[i]);
+		note_text(c, false, &at, text);
 	}
 }
 
@@ -100,6 +208,7 @@ check_names(
 {
 	const char *const *names;
 	size_t n = policy_user_names(p, &names);
+	struct spot at;
 	char text[256];
 
 	for (size_t i = 0; i < n; i++) {
@@ -108,7 +217,8 @@ check_names(
 		(void)snprintf(text, sizeof text,
 		    "no user is called \"%.64s\" here: it matches nobody",
 		    names[i]);
-		note_text(c, false, config->policy_file, text);
+		at = spot_of(c, config, "workloads", "users", names[i]);
+		note_text(c, false, &at, text);
 	}
 	n = policy_group_names(p, &names);
 	for (size_t i = 0; i < n; i++) {
@@ -117,8 +227,25 @@ check_names(
 		(void)snprintf(text, sizeof text,
 		    "no group is called \"%.64s\" here: it matches nobody",
 		    names[i]);
-		note_text(c, false, config->policy_file, text);
+		at = spot_of(c, config, "workloads", "groups", names[i]);
+		note_text(c, false, &at, text);
 	}
+}
+
+/* The daemon reads it once it serves; here it is read at once. */
+static void
+check_ca(struct check *c, const struct config *config)
+{
+	struct spot at = { c->file, "/tls/ca_file" };
+	struct status_detail detail = { "" };
+	static const char pointer[] = "/tls/ca_file: ";
+	const char *text = detail.text;
+
+	if (config_check_ca(config, &detail) == OK)
+		return;
+	if (strncmp(text, pointer, sizeof pointer - 1) == 0)
+		text += sizeof pointer - 1;
+	note_text(c, true, &at, text);
 }
 
 static void
@@ -126,22 +253,23 @@ check_all(struct check *c, struct policy_issues *issues)
 {
 	struct config *config = NULL;
 	struct policy *p = NULL;
-	struct status_detail detail = { "" };
+	struct spot at = { c->file, "" };
 	enum status st = config_load(c->file, &config, issues);
 
 	if (st != OK && issues->n == 0)
-		note_text(c, true, c->file, status_text(st));
+		note_text(c, true, &at, status_text(st));
 	note_issues(c, c->file, issues);
 	if (st != OK)
 		return;
-	if (config_check_ca(config, &detail) != OK)
-		note_text(c, true, c->file, detail.text);
+	check_ca(c, config);
 	memset(issues, 0, sizeof *issues);
 	st = config_load_policy(config, &p, issues);
+	at.file = config->policy_file;
 	if (st != OK && issues->n == 0)
-		note_text(c, true, config->policy_file, status_text(st));
+		note_text(c, true, &at, status_text(st));
 	note_issues(c, config->policy_file, issues);
 	if (st == OK) {
+		c->policy = json_load_file(config->policy_file, 0, NULL);
 		check_identities(c, config, p);
 		check_names(c, config, p);
 	}
@@ -149,6 +277,7 @@ check_all(struct check *c, struct policy_issues *issues)
 		(void)printf("%s: ok\n%s: ok, %zu rules, mode %s\n", c->file,
 		    config->policy_file, policy_rule_count(p),
 		    policy_mode(p) == POLICY_REPORT ? "report" : "enforce");
+	json_decref(c->policy);
 	policy_unref(p);
 	config_destroy(config);
 }
