@@ -1,6 +1,7 @@
 /* The environment that makes unmodified clients use the agent. */
 #include "agent/env_list.h"
 
+#include "agent/env_clients.h"
 #include "agent/env_noproxy.h"
 #include "base/jsonw.h"
 
@@ -8,9 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char *const env_clients[] = { "azcopy", "azureml", "grpc", "java", "node",
-	"socks", "terraform", "websocket", NULL };
 
 /* These outrank the agent's identity in the SDKs' chains, or are secrets. */
 static const char *const secrets[] = { "AZURE_CLIENT_SECRET",
@@ -44,11 +42,8 @@ put(struct env_list *l, const char *name, char *value)
 	return true;
 }
 
-static bool set(struct env_list *l, const char *name, const char *fmt, ...)
-    ATTR_PRINTF(3, 4);
-
-static bool
-set(struct env_list *l, const char *name, const char *fmt, ...)
+bool
+env_list_set(struct env_list *l, const char *name, const char *fmt, ...)
 {
 	va_list ap;
 	char *value;
@@ -108,8 +103,8 @@ add_no_proxy(struct env_list *l, const struct env_input *in)
 			    entry.p, why);
 	}
 	ok = buf_status(&b) == OK &&
-	    set(l, "NO_PROXY", "%.*s", (int)b.n, b.p) &&
-	    set(l, "no_proxy", "%.*s", (int)b.n, b.p);
+	    env_list_set(l, "NO_PROXY", "%.*s", (int)b.n, b.p) &&
+	    env_list_set(l, "no_proxy", "%.*s", (int)b.n, b.p);
 	buf_release(&b);
 	return ok;
 }
@@ -131,7 +126,7 @@ add_proxy(struct env_list *l, const struct env_input *in)
 			warn(l,
 			    "%s named another proxy; the agent takes its place",
 			    names[i]);
-		if (!set(l, names[i], "%s", url))
+		if (!env_list_set(l, names[i], "%s", url))
 			return false;
 	}
 	return true;
@@ -144,65 +139,31 @@ add_identity(struct env_list *l, const struct env_input *in)
 
 	if (b[0] == '\0')
 		return true;
-	return set(l, "IDENTITY_ENDPOINT", "http://%s/msi/token", b) &&
-	    set(l, "IDENTITY_HEADER", "%s", in->header) &&
-	    set(l, "AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://%s", b) &&
-	    set(l, "AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential") &&
+	return env_list_set(l, "IDENTITY_ENDPOINT", "http://%s/msi/token", b) &&
+	    env_list_set(l, "IDENTITY_HEADER", "%s", in->header) &&
+	    env_list_set(
+	        l, "AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://%s", b) &&
+	    env_list_set(
+	        l, "AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential") &&
 	    /* these send Metadata: true, and no header of their own */
-	    set(l, "ARM_MSI_ENDPOINT",
+	    env_list_set(l, "ARM_MSI_ENDPOINT",
 	        "http://%s/metadata/identity/oauth2/token", b) &&
-	    set(l, "AZURE_MSI_ENDPOINT",
+	    env_list_set(l, "AZURE_MSI_ENDPOINT",
 	        "http://%s/metadata/identity/oauth2/token", b) &&
-	    set(l, "DATABRICKS_METADATA_SERVICE_URL",
+	    env_list_set(l, "DATABRICKS_METADATA_SERVICE_URL",
 	        "http://%s/databricks/token", b);
 }
 
-/** "127.0.0.1:3180" as Java's system properties. */
-static bool
-add_java(struct env_list *l, const struct env_input *in)
-{
-	const char *old = in->get(in->ctx, "JAVA_TOOL_OPTIONS");
-	const char *colon = strrchr(in->proxy, ':');
-	int n = colon == NULL ? 0 : (int)(colon - in->proxy);
-
-	if (n == 0)
-		return true;
-	return set(l, "JAVA_TOOL_OPTIONS",
-	    "%s%s-Dhttp.proxyHost=%.*s -Dhttp.proxyPort=%s "
-	    "-Dhttps.proxyHost=%.*s -Dhttps.proxyPort=%s "
-	    "-Dhttp.nonProxyHosts=localhost|127.0.0.1|169.254.169.254|"
-	    "168.63.129.16",
-	    old != NULL ? old : "", old != NULL && *old != '\0' ? " " : "", n,
-	    in->proxy, colon + 1, n, in->proxy, colon + 1);
-}
-
-/** What one client wants beyond the common set. */
 static bool
 add_client(struct env_list *l, const struct env_input *in)
 {
-	const char *c = in->client;
+	const struct env_client *c;
 
-	if (c == NULL)
+	if (in->client == NULL)
 		return true;
-	if (strcmp(c, "azcopy") == 0)
-		return set(l, "AZCOPY_AUTO_LOGIN_TYPE", "MSI");
-	if (strcmp(c, "azureml") == 0)
-		return set(l, "MSI_ENDPOINT", "http://%s/msi/token",
-		           in->broker) &&
-		    set(l, "MSI_SECRET", "%s", in->header);
-	if (strcmp(c, "grpc") == 0)
-		return set(l, "grpc_proxy", "http://%s", in->proxy);
-	if (strcmp(c, "java") == 0)
-		return add_java(l, in);
-	if (strcmp(c, "node") == 0)
-		return set(l, "NODE_USE_ENV_PROXY", "1");
-	if (strcmp(c, "socks") == 0)
-		return set(l, "ALL_PROXY", "socks5h://%s", in->proxy) &&
-		    set(l, "all_proxy", "socks5h://%s", in->proxy);
-	if (strcmp(c, "terraform") == 0)
-		return set(l, "ARM_USE_MSI", "true");
-	return set(l, "WSS_PROXY", "http://%s", in->proxy) &&
-	    set(l, "wss_proxy", "http://%s", in->proxy);
+	c = env_client_find(in->client);
+	l->note = c->note;
+	return c->add == NULL || c->add(l, in);
 }
 
 /** What is set already and gets in the way. */
@@ -232,20 +193,11 @@ look_around(struct env_list *l, const struct env_input *in)
 		unset(l, "IDENTITY_SERVER_THUMBPRINT");
 }
 
-static bool
-client_is_known(const char *client)
-{
-	for (size_t i = 0; env_clients[i] != NULL; i++)
-		if (strcmp(client, env_clients[i]) == 0)
-			return true;
-	return false;
-}
-
 enum status
 env_list_build(const struct env_input *in, struct env_list *out)
 {
 	*out = (struct env_list){ .n = 0 };
-	if (in->client != NULL && !client_is_known(in->client))
+	if (in->client != NULL && env_client_find(in->client) == NULL)
 		return E_INVALID;
 	if (add_proxy(out, in) && add_no_proxy(out, in) &&
 	    add_identity(out, in) && add_client(out, in)) {
@@ -338,6 +290,12 @@ env_list_print(struct buf *out, const struct env_list *l, enum env_shell shell)
 			buf_puts(out, words[shell].is);
 			put_quoted(out, v->value, shell);
 		}
+		buf_putc(out, '\n');
+	}
+	/* Last: an eval without quotes makes one line of all this. */
+	if (l->note != NULL) {
+		buf_puts(out, "# ");
+		buf_puts(out, l->note);
 		buf_putc(out, '\n');
 	}
 }

@@ -11,7 +11,7 @@ struct env_input {
 	const char *proxy;  /**< "127.0.0.1:3180"; "" without a listener */
 	const char *broker; /**< "127.0.0.1:3181"; "" without a listener */
 	const char *header; /**< the caller's identity header; secret */
-	const char *client; /**< one of env_clients[], or NULL */
+	const char *client; /**< one of env_client_names[], or NULL */
 	/** The present value of a variable, or NULL; borrowed. */
 	const char *(*get)(void *ctx, const char *name);
 	void *ctx;
@@ -32,22 +32,25 @@ struct env_list {
 	size_t n;
 	char *warnings[ENV_WARNINGS_MAX]; /**< sentences; the rest is dropped */
 	size_t n_warnings;
+	const char *note; /**< of the client that was asked for, or NULL */
 };
-
-/** Names that --client takes, ending with NULL. */
-extern const char *const env_clients[];
 
 /** E_INVALID: unknown client. E_NOMEM. On failure @out is empty. */
 enum status env_list_build(
     const struct env_input *in, struct env_list *out) ATTR_MUST_USE;
 void env_list_release(struct env_list *l);
 
+/** Appends a variable; @name is kept. False: out of memory or of room. */
+bool env_list_set(struct env_list *l, const char *name, const char *fmt, ...)
+    ATTR_PRINTF(3, 4);
+
 /** Borrowed; NULL when @name is not set by the list. */
 const char *env_list_get(const struct env_list *l, const char *name);
 
 enum env_shell { ENV_SH, ENV_FISH, ENV_POWERSHELL, ENV_JSON };
 
-/** Appends @l as text that the shell can evaluate. */
+/** Appends @l as text that the shell can evaluate, the note as a comment; JSON
+ * has the variables alone. */
 void env_list_print(
     struct buf *out, const struct env_list *l, enum env_shell shell);
 

@@ -1,6 +1,6 @@
 /* wayleave env and run: unmodified clients, led to the agent. */
 #include "agent/cli.h"
-#include "agent/env_list.h"
+#include "agent/env_clients.h"
 #include "agent/env_noproxy.h"
 #include "agent/run_child.h"
 #include "agent/verbs.h"
@@ -73,6 +73,18 @@ is_governed(void *ctx, struct slice entry)
 	return false;
 }
 
+static int
+no_client(const char *name)
+{
+	const char *near = cli_nearest(name, env_client_names);
+
+	if (near != NULL)
+		return cli_usage(
+		    "env", "no client \"%s\"; did you mean %s?", name, near);
+	return cli_usage(
+	    "env", "no client \"%s\"; wayleave env --clients lists them", name);
+}
+
 /** Asks the daemon and composes; prints the warnings unless @quiet. */
 static int
 environment(
@@ -81,8 +93,11 @@ environment(
 	char proxy[64], broker[64];
 	json_t *reply = NULL;
 	enum status st;
-	int code = cli_ask(socket, question(), &reply);
+	int code;
 
+	if (client != NULL && env_client_find(client) == NULL)
+		return no_client(client);
+	code = cli_ask(socket, question(), &reply);
 	if (code != EX_OK)
 		return code;
 	listener_of(reply, "proxy", proxy);
@@ -92,11 +107,6 @@ environment(
 	                        get_env, NULL, is_governed, reply },
 	    out);
 	json_decref(reply);
-	if (st == E_INVALID)
-		return cli_usage("env",
-		    "no client \"%s\"; there are azcopy, azureml, grpc, java, "
-		    "node, socks, terraform, websocket",
-		    client);
 	if (st != OK)
 		return cli_fail(EX_SOFTWARE, "%s", status_text(st));
 	for (size_t i = 0; !quiet && i < out->n_warnings; i++)
@@ -119,6 +129,24 @@ shell_of(const char *name, enum env_shell *out)
 	return false;
 }
 
+static int
+print_clients(bool json)
+{
+	json_t *list = json ? json_array() : NULL;
+
+	for (const struct env_client *c = env_clients; c->name != NULL; c++)
+		if (json)
+			json_array_append_new(list,
+			    json_pack("{s:s, s:s}", "name", c->name, "note",
+			        c->note));
+		else
+			printf("%-12s%s\n", c->name, c->note);
+	if (json)
+		cli_print_json(list);
+	json_decref(list);
+	return EX_OK;
+}
+
 int
 verb_env(int argc, char **argv)
 {
@@ -126,14 +154,16 @@ verb_env(int argc, char **argv)
 	    "Usage: wayleave env [--shell sh|fish|powershell|json] "
 	    "[--client NAME]\n"
 	    "                    [--quiet] [--json] [--socket PATH]\n"
+	    "       wayleave env --clients [--json]\n"
 	    "The environment that makes unmodified clients use the agent:\n"
 	    "  eval \"$(wayleave env)\"\n"
 	    "NO_PROXY is merged, and warned about where it lets a governed\n"
-	    "host slip past. --client adds what only that client wants:\n"
-	    "azcopy azureml grpc java node socks terraform websocket.\n";
+	    "host slip past. --client adds what only that client wants, and\n"
+	    "what else it needs as a comment; --clients lists them.\n";
 	const char *socket = NULL, *client = NULL, *shell_name = "sh";
-	bool quiet = false, json = false;
+	bool quiet = false, json = false, clients = false;
 	const struct cli_option options[] = {
+		{ "clients", 0, &clients, NULL },
 		{ "shell", 0, NULL, &shell_name },
 		{ "client", 0, NULL, &client },
 		{ "quiet", 'q', &quiet, NULL },
@@ -152,6 +182,8 @@ verb_env(int argc, char **argv)
 		return cli_usage("env", "takes no \"%s\"", argv[rest]);
 	if (!shell_of(json ? "json" : shell_name, &shell))
 		return cli_usage("env", "no shell \"%s\"", shell_name);
+	if (clients)
+		return print_clients(json);
 	code = environment(socket, client, quiet, &list);
 	if (code != EX_OK)
 		return code;

@@ -65,3 +65,28 @@ def java(trust_store, *words):
         "Client",
         *words,
     ]
+
+
+def az(*words):
+    python = paths.SRC / INSTALLED / "az" / "venv" / "bin" / "python"
+    return [str(python), "-m", "azure.cli", *words]
+
+
+def spark_env(trust_store):
+    """PySpark where it was installed; it asks for its host's own name."""
+    folder = paths.SRC / INSTALLED / "spark"
+    return {
+        "PYTHONPATH": str(folder / "site"),
+        "PYSPARK_PYTHON": str(paths.PYTHON),
+        "JAVA_HOME": str(java_home()),
+        "SPARK_LOCAL_HOSTNAME": "localhost",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_SUBMIT_OPTS": f"-Djavax.net.ssl.trustStore={trust_store}"
+        " -XX:TieredStopAtLevel=1",
+    }
+
+
+def spark_jars():
+    folder = paths.REPO / INSTALLED / "spark" / "jars"
+    inside = paths.SRC / INSTALLED / "spark" / "jars"
+    return ",".join(str(inside / j.name) for j in folder.glob("*.jar"))

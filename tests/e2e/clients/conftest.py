@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from lab import clients as programs
 from lab import names, paths, zones
 
 # A public address without a private endpoint; a host that no rule names.
@@ -43,9 +44,11 @@ class Clients:
     def python(self, code, *args, python=paths.PYTHON, **order):
         return self.run([python, "-c", code, *args], **order)
 
-    def why(self, host, user="alice"):
-        """`wayleave why`, as its person asks it after a refusal."""
-        return self.agent.cli("why", f"https://{host}/", user=user)
+    def told(self, code, *args, name=None, python=paths.PYTHON, **order):
+        """The same under `wayleave run`, which says what was denied, for
+        clients that show too little of it themselves."""
+        argv = programs.told([python, "-c", code, *args], name)
+        return self.run(argv, name, **order)
 
     def records(self):
         """The audit's records since this test began."""
@@ -105,6 +108,19 @@ class Patient:
 @pytest.fixture(scope="session", autouse=True)
 def patient(_session_agent):
     return Patient(_session_agent)
+
+
+@pytest.fixture(scope="session")
+def trust(azure):
+    """A file with the lab's CA as Java wants it."""
+    store = paths.STATE / "trust.jks"
+    keytool = programs.java_home() / "bin" / "keytool"
+    argv = [keytool, "-importcert", "-noprompt", "-alias", "lab"]
+    argv += ["-file", paths.CA_FILE, "-keystore", store]
+    argv += ["-storetype", "JKS", "-storepass", "changeit"]
+    made = azure.run_as("root", argv)
+    assert made.code == 0, made
+    return store
 
 
 @pytest.fixture

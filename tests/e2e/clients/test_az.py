@@ -4,17 +4,20 @@ import json
 
 import pytest
 
-from lab import names, paths
+from lab import clients as programs
+from lab import names
 
-AZ = paths.SRC / ".clients" / "az" / "venv" / "bin" / "python"
+pytestmark = pytest.mark.skipif(
+    not programs.installed("az"), reason="run ./bootstrap setup"
+)
 
 
 @pytest.fixture
 def az(clients):
     def run(*words, user="alice", **order):
-        argv = [AZ, "-m", "azure.cli", *words]
-        env = {"PYTHONDONTWRITEBYTECODE": "1"}
-        return clients.run(argv, user=user, env=env, timeout_s=120, **order)
+        order = {"env": {"PYTHONDONTWRITEBYTECODE": "1"}, **order}
+        argv = programs.az(*words)
+        return clients.run(argv, "az", user, timeout_s=120, **order)
 
     return run
 

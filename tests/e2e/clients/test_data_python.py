@@ -103,10 +103,10 @@ def test_a_delta_table_is_written_and_read_back_in_time(clients, untouched):
 
 
 def test_a_delta_table_is_refused(clients, hosts, untouched):
-    """Its HTTP library drops the proxy's answer: the person asks why."""
-    result = clients.python(DELTA, account(hosts["foreign"]), timeout_s=180)
+    """Its HTTP library drops the proxy's answer."""
+    result = clients.told(DELTA, account(hosts["foreign"]), timeout_s=180)
     assert "tunnel error" in result.err, result
-    clients.refused(clients.why(hosts["foreign"]))
+    clients.refused(result)
 
 
 def test_a_delta_table_without_a_grant_is_refused(clients, untouched):

@@ -17,17 +17,6 @@ IDS = {n: i["client_id"] for n, i in names.IDENTITIES.items()}
 TRUST = paths.STATE / "trust.jks"
 
 
-@pytest.fixture(scope="module")
-def trust(azure):
-    """The lab's CA as Java wants it."""
-    keytool = programs.java_home() / "bin" / "keytool"
-    argv = [keytool, "-importcert", "-noprompt", "-alias", "lab"]
-    argv += ["-file", paths.CA_FILE, "-keystore", TRUST]
-    argv += ["-storetype", "JKS", "-storepass", "changeit"]
-    made = azure.run_as("root", argv)
-    assert made.code == 0, made
-
-
 @pytest.fixture
 def java(clients, trust):
     def run(*words, before=(), **order):

@@ -48,6 +48,10 @@ check "status without a daemon" 69 'is wayleaved running' status --socket "$none
 check "wait gives up" 69 'no daemon listens' wait --timeout 0 --socket "$none"
 check "wait wants a number" 64 'seconds' wait --timeout soon
 check "env without a daemon" 69 'no daemon' env --socket "$none"
+check "env knows its clients" 64 'no client "javaa"; did you mean java' \
+	env --client javaa
+check "env lists its clients" 0 '^spark  *pyspark reads' env --clients
+check "env lists its clients as JSON" 0 '"name": "urllib3"' env --clients --json
 check "env knows its shells" 64 'no shell "csh"' env --shell csh
 check "run runs nothing without a daemon" 69 'no daemon' run --socket "$none" -- true
 check "run wants a command" 64 'what to run' run

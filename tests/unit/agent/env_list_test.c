@@ -1,6 +1,7 @@
 /* The environment for clients: merged, quoted, and warned about. */
 #include "tests/unit/test.h"
 
+#include "agent/env_clients.h"
 #include "agent/env_list.h"
 #include "agent/env_noproxy.h"
 
@@ -244,6 +245,9 @@ a_client_gets_what_only_it_wants(void **state)
 		    "http://127.0.0.1:3181/msi/token" },
 		{ "azureml", "MSI_SECRET", "c0ffee" },
 		{ "socks", "ALL_PROXY", "socks5h://127.0.0.1:3180" },
+		{ "az", "AZURE_CORE_COLLECT_TELEMETRY", "false" },
+		{ "databricks", "DATABRICKS_AUTH_TYPE", "metadata-service" },
+		{ "aiohttp", "WSS_PROXY", "http://127.0.0.1:3180" },
 		{ "azcopy", "AZCOPY_AUTO_LOGIN_TYPE", "MSI" },
 		{ "grpc", "grpc_proxy", "http://127.0.0.1:3180" },
 		{ "node", "NODE_USE_ENV_PROXY", "1" },
@@ -271,6 +275,74 @@ a_client_gets_what_only_it_wants(void **state)
 	    env_list_get(&l, "JAVA_TOOL_OPTIONS"));
 	env_list_release(&l);
 	assert_int_equal(env_list_build(&in, &l), E_INVALID);
+}
+
+static void
+spark_gets_its_options_before_the_users(void **state)
+{
+	struct pair none[] = { { NULL, NULL } };
+	struct pair own[] = { { "PYSPARK_SUBMIT_ARGS",
+		                  "--master local[2] pyspark-shell" },
+		{ NULL, NULL } };
+	struct env_list l;
+	const char *v;
+
+	(void)state;
+	l = build(none, "spark");
+	v = env_list_get(&l, "PYSPARK_SUBMIT_ARGS");
+	assert_non_null(strstr(v,
+	    "oauth2.msi.endpoint="
+	    "http://127.0.0.1:3181/metadata/identity/oauth2/token "));
+	assert_non_null(strstr(v, "Default_JSSE pyspark-shell"));
+	assert_non_null(env_list_get(&l, "JAVA_TOOL_OPTIONS"));
+	env_list_release(&l);
+	l = build(own, "spark");
+	v = env_list_get(&l, "PYSPARK_SUBMIT_ARGS");
+	assert_non_null(
+	    strstr(v, "Default_JSSE --master local[2] pyspark-shell"));
+	env_list_release(&l);
+}
+
+static void
+a_clients_note_is_the_last_line_and_never_in_json(void **state)
+{
+	struct pair none[] = { { NULL, NULL } };
+	struct env_list l = build(none, "urllib3");
+	const char *last;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1 << 16);
+	env_list_print(&out, &l, ENV_SH);
+	buf_putc(&out, '\0');
+	last = strstr(out.p, "\n# reads no variable: ");
+	assert_non_null(last);
+	assert_string_equal(strchr(last + 1, '\n'), "\n");
+	buf_release(&out);
+	buf_init(&out, 1 << 16);
+	env_list_print(&out, &l, ENV_JSON);
+	buf_putc(&out, '\0');
+	assert_null(strstr(out.p, "reads no variable"));
+	buf_release(&out);
+	env_list_release(&l);
+}
+
+static void
+every_client_is_found_and_has_its_note(void **state)
+{
+	struct pair none[] = { { NULL, NULL } };
+	size_t n = 0;
+
+	(void)state;
+	for (const struct env_client *c = env_clients; c->name != NULL; c++) {
+		struct env_list l = build(none, c->name);
+		assert_string_equal(env_client_names[n++], c->name);
+		assert_ptr_equal(env_client_find(c->name), c);
+		assert_string_equal(l.note, c->note);
+		env_list_release(&l);
+	}
+	assert_null(env_client_names[n]);
+	assert_null(env_client_find("toaster"));
 }
 
 static void
@@ -308,6 +380,10 @@ main(void)
 		cmocka_unit_test(what_gets_in_the_way_is_warned_about_or_unset),
 		cmocka_unit_test(each_shell_gets_its_own_quotes),
 		cmocka_unit_test(a_client_gets_what_only_it_wants),
+		cmocka_unit_test(spark_gets_its_options_before_the_users),
+		cmocka_unit_test(
+		    a_clients_note_is_the_last_line_and_never_in_json),
+		cmocka_unit_test(every_client_is_found_and_has_its_note),
 		cmocka_unit_test(
 		    without_a_listener_its_variables_are_left_alone),
 	};
