@@ -110,6 +110,11 @@ class Faults:
         }}"""
         self.lab.call("nft", script=table)
 
+    def heal(self):
+        """The network and the resolvers are well again."""
+        self.lab.call("nft", script=NO_FAULTS)
+        self.lab.call("dns_fault")
+
     def new_records(self):
         return self.agent.records()[self._before :]
 
@@ -143,8 +148,7 @@ def faults(agent):
     found = Faults(agent)
     before = found.sockets()
     yield found
-    agent.lab.call("nft", script=NO_FAULTS)
-    agent.lab.call("dns_fault")
+    found.heal()
     end = time.monotonic() + 2 * IDLE_MS / 1000
     while found.sockets() > before and time.monotonic() < end:
         time.sleep(0.1)
