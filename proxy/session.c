@@ -251,11 +251,12 @@ session_ask(struct session *s, const struct host *host, uint16_t port)
 		session_end(s, CLOSE_ERROR);
 }
 
-/* RFC 9110 5.6.2: what a method may begin with. */
+/* RFC 9110 5.6.2: what a method may begin with; RFC 9112 2.2: an empty line
+ * may stand before it. */
 static bool
-is_tchar(char c)
+may_begin_request(char c)
 {
-	return ascii_is_alnum(c) ||
+	return c == '\r' || ascii_is_alnum(c) ||
 	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
@@ -275,7 +276,7 @@ session_advance(struct session *s)
 		if (s->in.p[0] == 5) {
 			s->protocol = REQUEST_SOCKS5;
 			session_move(s, SESSION_GREETING);
-		} else if (is_tchar(s->in.p[0])) {
+		} else if (may_begin_request(s->in.p[0])) {
 			session_move(s, SESSION_HTTP);
 		} else {
 			session_refuse_first(s);

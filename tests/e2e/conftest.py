@@ -8,8 +8,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import lab
-from lab import broker, names
+from lab import broker, names, paths
 from lab.daemon import Daemon
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not paths.OTHERS.is_dir():
+        terminalreporter.write_line(
+            f"the corpora of others are not at {paths.OTHERS}: "
+            "only our own cases were replayed"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -125,6 +125,12 @@ POLICY = {
             **_exact(zones.ECHO),
         },
         {
+            "id": "corpora",
+            "route": "private-address",
+            "ports": [80, *zones.CORPORA_PORTS],
+            **_exact(zones.CORPORA),
+        },
+        {
             "id": "jobs-web",
             "workloads": ["jobs"],
             "route": "private-address",

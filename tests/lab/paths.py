@@ -5,6 +5,11 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 
+# Test corpora of other projects; the folder may be missing.
+OTHERS = Path(
+    os.environ.get("WAYLEAVE_CORPORA", REPO.parent / "shared" / "corpora")
+)
+
 # Inside, every path is the same on every machine, and can be traversed by
 # the lab's plain users even where the checkout lies in a private folder.
 INSIDE = Path("/run/wayleave-lab")

@@ -53,7 +53,10 @@ def _services():
 # Names without a zone, for rules of route "private-address".
 WEB = "web.corp.lab.example"
 ECHO = "echo.corp.lab.example"
-PLAIN_HOSTS = (WEB, "web2.corp.lab.example")
+# Whoever replays corpora serves this one, on ports of its own.
+CORPORA = "corpora.corp.lab.example"
+CORPORA_PORTS = range(18100, 18108)
+PLAIN_HOSTS = (WEB, "web2.corp.lab.example", CORPORA)
 
 # name of the case -> (host, codes that fit; None is allowed)
 ROUTES = {

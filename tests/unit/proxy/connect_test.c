@@ -240,6 +240,23 @@ python_asks_by_http_1_0_without_host(void **state)
 	(void)close(fd);
 }
 
+/* RFC 9112 2.2 */
+static void
+one_empty_line_may_come_first(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	say(fd, "\r");
+	say(fd, "\n" CONNECT);
+	assert_starts(fd, "HTTP/1.1 200 ");
+	(void)close(fd);
+	fd = fake_client();
+	say(fd, "\n" CONNECT);
+	assert_starts(fd, BAD_REQUEST);
+	(void)close(fd);
+}
+
 static void
 absolute_form_goes_to_forward(void **state)
 {
@@ -338,6 +355,7 @@ main(void)
 		T(waits_for_the_user_database),
 		T(malformed_heads_get_their_status),
 		T(python_asks_by_http_1_0_without_host),
+		T(one_empty_line_may_come_first),
 		T(absolute_form_goes_to_forward),
 		T(early_bytes_behind_the_head_reach_the_destination),
 		T(another_name_in_the_hello_ends_in_an_alert),

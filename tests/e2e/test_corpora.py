@@ -1,0 +1,156 @@
+"""Hostile requests and responses through the live daemon, byte for byte.
+
+Our own cases are in tests/corpora; those of others are replayed as well
+where they lie beside the checkout (see conftest.py).
+"""
+
+import json
+import sys
+
+import pytest
+
+from corpora import http1, responses
+from lab import names, paths, zones
+
+PROXY = "127.0.0.1:3180"
+# How the bytes come: (what the destination is, bytes at a time; 0 is all).
+FULL = paths.FULL
+MODES = [("strict", 0), ("lenient", 1), ("strict", 3)]
+if FULL:
+    MODES += [("lenient", 0), ("strict", 1), ("lenient", 3)]
+
+
+def run(lab, kind, *words, proxy=PROXY, name=zones.CORPORA):
+    port = zones.CORPORA_PORTS[0]
+    result = lab.run_as(
+        "alice",
+        [
+            paths.PYTHON,
+            "-m",
+            "corpora.run",
+            kind,
+            proxy,
+            names.CASES_ADDRESS,
+            port,
+            name,
+            *words,
+        ],
+        env={"PYTHONPATH": str(paths.SRC / "tests")},
+        timeout_s=300,
+    )
+    assert result.code == 0, result
+    return json.loads(result.out)
+
+
+@pytest.fixture(scope="module", params=MODES, ids=lambda m: f"{m[0]}-{m[1]}")
+def replayed(request, _session_agent):
+    """Everything, once for each mode: {group: [what went wrong]}."""
+    origin, piece = request.param
+    words = ["--piece", str(piece)]
+    if origin == "lenient":
+        words += ["--lenient"]
+    lab = _session_agent.lab
+    found = {}
+    for kind in ("requests", "responses"):
+        found[kind] = run(lab, kind, *words)
+    return found
+
+
+@pytest.mark.parametrize("group", http1.GROUPS)
+def test_requests_pass_in_one_reading_or_not_at_all(replayed, group):
+    assert replayed["requests"][group] == []
+
+
+@pytest.mark.parametrize("group", responses.GROUPS)
+def test_hostile_responses_neither_poison_nor_hang(replayed, group):
+    assert replayed["responses"][group] == []
+
+
+def test_the_replay_tells_of_a_careless_proxy(azure, _session_agent):
+    pid = azure.start_as(
+        "alice",
+        [paths.PYTHON, "-m", "corpora.control", "18099"],
+        env={"PYTHONPATH": str(paths.SRC / "tests")},
+        log="control.log",
+    )
+    try:
+        found = run(
+            azure,
+            "requests",
+            "--lenient",
+            "--limit-s",
+            "1",
+            "--only",
+            "codings",
+            proxy="127.0.0.1:18099",
+            name=names.CASES_ADDRESS,
+        )
+    finally:
+        azure.call("signal", pid=pid, number=9)
+    assert any("smuggled" in w for w in found["codings"])
+
+
+# conformance: http 61, privatelink 45-68
+def test_no_spelling_of_a_special_address_is_reached(agent, untouched):
+    result = agent.lab.run_as(
+        "alice",
+        [paths.PYTHON, "-m", "corpora.spellings", PROXY],
+        env={"PYTHONPATH": str(paths.SRC / "tests")},
+        timeout_s=300,
+    )
+    assert result.code == 0, result
+    found = json.loads(result.out)
+    assert found["asked"] >= 1500
+    assert found["reached"] == []
+    assert found["odd"] == []
+
+
+# Heads of 8 KiB and more in pieces: that takes longer than a head may.
+SLOW = "^(?!gunicorn/(valid/02[46]|invalid/limit_header_default_01)$)"
+OTHERS = {
+    "whole": [],
+    "lenient-3": ["--lenient", "--split", "3", "--only", SLOW],
+}
+if FULL:
+    OTHERS["strict-1"] = ["--split", "1", "--only", SLOW]
+    OTHERS["lenient-1"] = ["--lenient", *OTHERS["strict-1"]]
+    OTHERS["lenient"] = ["--lenient"]
+    OTHERS["strict-3"] = ["--split", "3", "--only", SLOW]
+
+
+def total(printed):
+    """The last row of the table that replay.py prints."""
+    rows = [line.split() for line in printed.splitlines()]
+    columns = next(r for r in rows if r[:1] == ["corpus"])[1:]
+    figures = next(r for r in rows if r[:1] == ["TOTAL"])[1:]
+    return dict(zip(columns, map(int, figures), strict=True))
+
+
+if paths.OTHERS.is_dir():
+
+    @pytest.mark.parametrize("mode", OTHERS)
+    def test_the_cases_of_others_pass_or_fail_as_they_should(
+        azure, mode, agent
+    ):
+        # Their folder may be closed to the lab's users.
+        result = azure.run_as(
+            "root",
+            [
+                sys.executable,
+                paths.OTHERS / "replay.py",
+                "--proxy",
+                PROXY,
+                "--origin-addr",
+                names.CASES_ADDRESS,
+                "--origin-name",
+                zones.CORPORA,
+                *OTHERS[mode],
+                paths.OTHERS / "h1-gunicorn",
+                paths.OTHERS / "h1-llhttp",
+            ],
+            timeout_s=200,
+        )
+        row = total(result.out)
+        assert row.pop("n") > 200
+        good = ("n_accept", "n_reject", "ok")
+        assert {k: v for k, v in row.items() if v and k not in good} == {}
