@@ -5,24 +5,16 @@
 #include "base/uri.h"
 #include "policy/rfc3339.h"
 
-#include <grp.h>
-#include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { GROUPS_MAX = 64 };
 
 struct why {
 	struct daemon *daemon;
 	struct proxy_snapshot *snapshot;
 	struct policy_request request;
 	struct host host;
-	struct peer peer;
-	char user[128], unit[128], cgroup[512], exe[512];
+	struct who who;
 	char method[32], path[1024], sni[256];
-	struct peer_group groups[GROUPS_MAX];
-	char group_names[GROUPS_MAX][64];
 	struct policy_verdict verdict;
 	struct worker_resolve *resolve;
 	bool is_operator;
@@ -33,6 +25,7 @@ struct why {
 static void
 why_free(struct why *w)
 {
+	who_release(&w->who);
 	proxy_snapshot_unref(w->snapshot);
 	free(w);
 }
@@ -76,6 +69,8 @@ answer_json(struct why *w, const struct policy_answer *a)
 	    "zone", v->zone, "host", w->host.name, "port", (int)w->request.port,
 	    "rule_near", e.rule_near, "unmet", e.unmet, "fix", e.fix,
 	    "fix_rule", e.fix_rule);
+	if (j != NULL && !w->who.has_place)
+		why_note_unit(j, w->snapshot->policy, &w->request);
 	if (j != NULL && a != NULL && w->is_operator)
 		(void)json_object_set_new(j, "resolved", why_resolved_json(a));
 	return j;
@@ -141,104 +136,6 @@ copy_text(json_t *request, const char *key, char *out, size_t out_bytes)
 }
 
 static enum status
-read_user(struct why *w, json_t *request)
-{
-	json_t *v = json_object_get(request, "user");
-	uint64_t uid = 0;
-	struct passwd *pw;
-
-	if (v == NULL)
-		return OK;
-	/* The operator waits for this one look-up; no worker does. */
-	pw = getpwnam(w->user);
-	if (pw != NULL)
-		uid = pw->pw_uid;
-	else if (!slice_to_u64(slice_of(w->user), UINT32_MAX, &uid))
-		return E_NOTFOUND;
-	w->peer.uid = (uint32_t)uid;
-	return userdb_lookup_now(w->daemon->userdb, &w->peer);
-}
-
-static void
-read_groups(struct why *w, json_t *request)
-{
-	json_t *list = json_object_get(request, "groups");
-	json_t *v;
-	size_t i, n = 0;
-
-	if (!json_is_array(list))
-		return;
-	json_array_foreach(list, i, v) {
-		const char *s = json_string_value(v);
-		struct group *gr = s != NULL ? getgrnam(s) : NULL;
-		uint64_t gid = gr != NULL ? gr->gr_gid : UINT32_MAX;
-
-		if (s == NULL || n == GROUPS_MAX)
-			continue;
-		if (gr == NULL && !slice_to_u64(slice_of(s), UINT32_MAX, &gid))
-			gid = UINT32_MAX;
-		(void)snprintf(
-		    w->group_names[n], sizeof w->group_names[n], "%s", s);
-		w->groups[n].gid = (uint32_t)gid;
-		w->groups[n].name = w->group_names[n];
-		n++;
-	}
-	w->peer.groups = w->groups;
-	w->peer.n_groups = n;
-}
-
-static bool
-names_others(json_t *request)
-{
-	static const char *const keys[] = { "user", "groups", "unit", "cgroup",
-		"exe" };
-
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (json_object_get(request, keys[i]) != NULL)
-			return true;
-	return false;
-}
-
-static enum status
-read_workload(struct why *w, const struct why_asker *asker, json_t *request,
-    struct status_detail *detail)
-{
-	w->peer = asker->peer;
-	(void)snprintf(w->unit, sizeof w->unit, "%s", asker->peer.unit);
-	(void)snprintf(w->cgroup, sizeof w->cgroup, "%s", asker->peer.cgroup);
-	if (names_others(request) && !asker->is_operator)
-		return status_set(detail, E_DENIED,
-		    "only root and the daemon's own group may ask about "
-		    "others; ask about yourself");
-	if (!copy_text(request, "user", w->user, sizeof w->user) ||
-	    !copy_text(request, "unit", w->unit, sizeof w->unit) ||
-	    !copy_text(request, "cgroup", w->cgroup, sizeof w->cgroup) ||
-	    !copy_text(request, "exe", w->exe, sizeof w->exe) ||
-	    !copy_text(request, "sni", w->sni, sizeof w->sni) ||
-	    !copy_text(request, "method", w->method, sizeof w->method))
-		return status_set(detail, E_INVALID,
-		    "user, unit, cgroup, exe, sni and method must be short "
-		    "texts");
-	if (read_user(w, request) != OK)
-		return status_set(detail, E_INVALID,
-		    "no user is called \"%s\" here", w->user);
-	read_groups(w, request);
-	w->peer.unit = w->unit;
-	w->peer.cgroup = w->cgroup;
-	/* A unit that is named is known, and so is a program; over TCP the
-	 * asker's own is not. */
-	if (w->unit[0] != '\0' || w->cgroup[0] != '\0')
-		w->peer.cgroup_unknown = false;
-	w->peer.exe = w->exe;
-	w->peer.exe_unknown = w->exe[0] == '\0';
-	w->request.peer = &w->peer;
-	if (w->request.plaintext)
-		w->request.method =
-		    slice_of(w->method[0] != '\0' ? w->method : "GET");
-	return OK;
-}
-
-static enum status
 read_time(struct why *w, json_t *request, struct status_detail *detail)
 {
 	json_t *v = json_object_get(request, "at");
@@ -252,6 +149,21 @@ read_time(struct why *w, json_t *request, struct status_detail *detail)
 		return status_set(detail, E_INVALID,
 		    "\"at\" must be like 2026-11-23T08:00:00Z");
 	return OK;
+}
+
+/* What of the request shows only in plain text. */
+static enum status
+read_rest(struct why *w, json_t *request, struct status_detail *detail)
+{
+	if (!copy_text(request, "sni", w->sni, sizeof w->sni) ||
+	    !copy_text(request, "method", w->method, sizeof w->method))
+		return status_set(
+		    detail, E_INVALID, "sni and method must be short texts");
+	w->request.peer = &w->who.peer;
+	if (w->request.plaintext)
+		w->request.method =
+		    slice_of(w->method[0] != '\0' ? w->method : "GET");
+	return read_time(w, request, detail);
 }
 
 /* E_PARTIAL: the resolver is asked first. */
@@ -282,6 +194,38 @@ decide(struct why *w, struct status_detail *detail)
 	return E_PARTIAL;
 }
 
+static json_t *
+refusal_json(const char *code, const char *message)
+{
+	return json_pack("{s:b, s:{s:s, s:s}}", "ok", 0, "error", "code", code,
+	    "message", message);
+}
+
+/* The user database's thread has found who it is about, or nobody. */
+static void
+on_who(void *arg, enum status st)
+{
+	struct why *w = arg;
+	struct status_detail detail = { "" };
+	bool nobody = st == E_NOTFOUND;
+	json_t *reply;
+
+	if (nobody)
+		(void)status_set(
+		    &detail, st, "no user is called \"%s\" here", w->who.user);
+	if (st == OK)
+		st = decide(w, &detail);
+	if (st == E_PARTIAL)
+		return; /* on_resolved() comes */
+	if (st == OK)
+		reply = answer_json(w, NULL);
+	else
+		reply = refusal_json(nobody ? "usage" : "unavailable",
+		    detail.text[0] != '\0' ? detail.text : status_text(st));
+	w->reply(w->arg, reply);
+	why_free(w);
+}
+
 static struct why *
 why_new(struct daemon *d, const struct why_question *q)
 {
@@ -294,6 +238,8 @@ why_new(struct daemon *d, const struct why_question *q)
 	w->is_operator = q->asker->is_operator;
 	w->reply = q->reply;
 	w->arg = q->arg;
+	w->who.done = on_who;
+	w->who.arg = w;
 	return w;
 }
 
@@ -313,9 +259,9 @@ why_start(struct daemon *d, const struct why_question *q, json_t **now,
 		return status_set(detail, E_NOMEM, "no memory");
 	st = read_target(w, target, detail);
 	if (st == OK)
-		st = read_workload(w, q->asker, q->request, detail);
+		st = read_rest(w, q->request, detail);
 	if (st == OK)
-		st = read_time(w, q->request, detail);
+		st = who_read(&w->who, d, q->asker, q->request, detail);
 	if (st == OK)
 		st = decide(w, detail);
 	if (st == E_PARTIAL) {

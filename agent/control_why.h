@@ -2,17 +2,11 @@
 #ifndef AGENT_CONTROL_WHY_H
 #define AGENT_CONTROL_WHY_H
 
-#include "agent/daemon.h"
+#include "agent/control_who.h"
 
 #include <jansson.h>
 
 struct why;
-
-/** Who asks, and whether others are their business. */
-struct why_asker {
-	struct peer peer; /**< with user and groups */
-	bool is_operator;
-};
 
 struct why_question {
 	const struct why_asker *asker; /**< borrowed */

@@ -53,6 +53,7 @@ struct userdb {
 	pthread_cond_t wake;
 	bool stop; /* under lock, as all below */
 	STAILQ_HEAD(, entry) asked;
+	STAILQ_HEAD(, userdb_job) jobs;
 	struct entry *buckets[USERDB_BUCKETS];
 	size_t n_entries;
 };
@@ -252,6 +253,19 @@ answer_one(struct userdb *db)
 	wake_all(e);
 }
 
+/* Takes the lock and lets it go, as above. */
+static void
+run_one(struct userdb *db)
+{
+	struct userdb_job *job = STAILQ_FIRST(&db->jobs);
+
+	STAILQ_REMOVE_HEAD(&db->jobs, link);
+	pthread_mutex_unlock(&db->lock);
+	job->run(job);
+	mailbox_answer(job->box, &job->mail);
+	pthread_mutex_lock(&db->lock);
+}
+
 static void
 refresh_all(struct userdb *db)
 {
@@ -286,6 +300,10 @@ userdb_run(void *arg)
 			answer_one(db);
 			continue;
 		}
+		if (!STAILQ_EMPTY(&db->jobs)) {
+			run_one(db);
+			continue;
+		}
 		if (pthread_cond_timedwait(&db->wake, &db->lock, &next) !=
 		    ETIMEDOUT)
 			continue;
@@ -306,6 +324,7 @@ userdb_create(struct userdb **out)
 	if (db == NULL)
 		return E_NOMEM;
 	STAILQ_INIT(&db->asked);
+	STAILQ_INIT(&db->jobs);
 	pthread_mutex_init(&db->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -329,6 +348,12 @@ userdb_destroy(struct userdb *db)
 	pthread_cond_signal(&db->wake);
 	pthread_mutex_unlock(&db->lock);
 	pthread_join(db->thread, NULL);
+	while (!STAILQ_EMPTY(&db->jobs)) {
+		struct userdb_job *job = STAILQ_FIRST(&db->jobs);
+
+		STAILQ_REMOVE_HEAD(&db->jobs, link);
+		mailbox_answer(job->box, &job->mail);
+	}
 	for (size_t i = 0; i < USERDB_BUCKETS; i++) {
 		struct entry *e = db->buckets[i];
 
@@ -394,6 +419,15 @@ userdb_cancel(struct userdb_wait *wait)
 {
 	/* It is freed when its mail comes, on this same loop. */
 	wait->woken = NULL;
+}
+
+void
+userdb_run_job(struct userdb *db, struct userdb_job *job)
+{
+	pthread_mutex_lock(&db->lock);
+	STAILQ_INSERT_TAIL(&db->jobs, job, link);
+	pthread_cond_signal(&db->wake);
+	pthread_mutex_unlock(&db->lock);
 }
 
 enum status

@@ -2,10 +2,11 @@
 #ifndef AGENT_USERDB_H
 #define AGENT_USERDB_H
 
+#include "agent/mailbox.h"
 #include "base/peer.h"
-#include "base/status.h"
 
-struct mailbox;
+#include <sys/queue.h>
+
 struct userdb;
 
 /** Somebody who waits for a uid; owned by the asker until woken. */
@@ -26,6 +27,17 @@ enum status userdb_lookup(struct userdb *db, struct peer *peer,
     struct userdb_wait **wait) ATTR_MUST_USE;
 /** On the loop of the mailbox: woken() does not come any more. */
 void userdb_cancel(struct userdb_wait *wait);
+
+/** A question of another kind; stands inside the asker's own struct. */
+struct userdb_job {
+	struct mail mail; /**< first; delivered by @box when run() returned */
+	struct mailbox *box;
+	void (*run)(struct userdb_job *job); /**< on the helper's thread */
+	STAILQ_ENTRY(userdb_job) link;       /**< private */
+};
+
+/** The mail comes in any case: not run, when the database ends before. */
+void userdb_run_job(struct userdb *db, struct userdb_job *job);
 
 /** Asks the system on this thread, for start and tests. */
 enum status userdb_lookup_now(

@@ -64,6 +64,19 @@ why_resolved_json(const struct policy_answer *a)
 	return json_pack("{s:o, s:o}", "chain", chain, "addresses", addresses);
 }
 
+void
+why_note_unit(
+    json_t *reply, const struct policy *p, const struct policy_request *r)
+{
+	const char *rule = policy_asks_unit(p, r);
+
+	if (rule != NULL)
+		(void)json_object_set_new(reply, "note",
+		    json_sprintf("judged as a client in no unit; rule \"%s\" "
+		                 "is for clients in some: give --unit",
+		        rule));
+}
+
 json_t *
 why_json(const struct policy *p, const struct why_request *w,
     const struct why_judgement *j)
@@ -86,6 +99,8 @@ why_json(const struct policy *p, const struct why_request *w,
 		return NULL;
 	(void)json_object_set_new(
 	    out, "phase", json_string(j->whole ? "whole" : "name"));
+	if (w->unit[0] == '\0' && w->cgroup[0] == '\0')
+		why_note_unit(out, p, &w->request);
 	if (w->has_resolves)
 		(void)json_object_set_new(
 		    out, "resolved", why_resolved_json(&w->answer));
@@ -135,6 +150,7 @@ why_print(const json_t *reply)
 		           "passes, and is recorded");
 	else
 		print_member(reply, "mode", "mode");
+	print_member(reply, "note", "note");
 	if (strcmp(text_of(reply, "phase"), "name") == 0)
 		(void)puts("  note       name, port and workload only: nothing "
 		           "was resolved; give --resolves, or start the "

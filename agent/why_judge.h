@@ -16,6 +16,12 @@ void why_judge(
 /** Members as the daemon's `why` gives them. Owned; NULL without memory. */
 json_t *why_json(const struct policy *p, const struct why_request *w,
     const struct why_judgement *j);
+/**
+ * Adds "note" to @reply where the client was judged as one in no unit and a
+ * rule asks for one.
+ */
+void why_note_unit(
+    json_t *reply, const struct policy *p, const struct policy_request *r);
 /** `resolved`: chain and addresses, for operators. Owned. */
 json_t *why_resolved_json(const struct policy_answer *a);
 /** For a person, several lines. Members as in why_json(). */

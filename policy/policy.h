@@ -80,6 +80,14 @@ struct policy_request {
 	int64_t now_unix_s;
 };
 
+/**
+ * The id of a rule for this host and port that is for clients in some unit or
+ * cgroup, and would be for this one if it were in it; NULL: its unit makes no
+ * difference.
+ */
+const char *policy_asks_unit(
+    const struct policy *p, const struct policy_request *r);
+
 /** What the resolver found; borrowed. */
 struct policy_answer {
 	enum reason failure; /**< a DNS_* code or CHAIN_BROKEN, else NONE */

@@ -33,6 +33,10 @@ def azure():
 def _session_agent(azure):
     with Daemon(azure) as daemon:
         yield daemon
+    # A build with a sanitizer says there what it found.
+    journal = daemon.journal()
+    found = journal.find("Sanitizer")
+    assert found < 0, journal[max(0, found - 200) : found + 8000]
 
 
 @pytest.fixture

@@ -55,6 +55,38 @@ serves_answers_and_drains_to_exit_0(void **state)
 	}
 }
 
+static json_t *
+why_user(const struct lab *l, const char *user)
+{
+	return lab_ask(l,
+	    json_pack("{s:s, s:s, s:s, s:[s]}", "verb", "why", "target",
+	        "https://acct1.blob.core.windows.net/", "user", user, "groups",
+	        "no-such-group"));
+}
+
+static void
+why_about_others_is_answered_and_names_nobody_it_does_not_know(void **state)
+{
+	struct lab *l = *state;
+	const char *text;
+	json_t *r;
+
+	l->pid = lab_spawn(l);
+	r = why_user(l, "root");
+	assert_true(json_is_true(json_object_get(r, "ok")));
+	json_decref(r);
+	r = why_user(l, "3999999998"); /* a uid that nobody has */
+	assert_true(json_is_true(json_object_get(r, "ok")));
+	json_decref(r);
+	r = why_user(l, "no-such-user");
+	assert_true(json_is_false(json_object_get(r, "ok")));
+	text = json_string_value(
+	    json_object_get(json_object_get(r, "error"), "message"));
+	assert_string_equal(text, "no user is called \"no-such-user\" here");
+	json_decref(r);
+	lab_stop(l);
+}
+
 static void
 a_bad_policy_at_reload_keeps_the_last_good_one(void **state)
 {
@@ -230,6 +262,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    serves_answers_and_drains_to_exit_0, lab_setup,
 		    lab_teardown),
+		cmocka_unit_test_setup_teardown(
+		    why_about_others_is_answered_and_names_nobody_it_does_not_know,
+		    lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_bad_policy_at_reload_keeps_the_last_good_one, lab_setup,
 		    lab_teardown),

@@ -1,4 +1,4 @@
-/* Which suffixes hold hosts that some rule names. */
+/* What rules ask for: which suffixes, and whose unit. */
 #include "tests/unit/policy/fixture.h"
 
 static void
@@ -36,6 +36,49 @@ an_empty_policy_governs_nothing(void **state)
 	policy_unref(p);
 }
 
+/* policy_asks_unit() of alice, who is in no unit. */
+static const char *
+asks_unit(const struct policy *p, const char *host)
+{
+	struct fixture f;
+
+	fixture_request(&f, host, 443);
+	f.peer.unit = "";
+	f.peer.cgroup = "";
+	return policy_asks_unit(p, &f.request);
+}
+
+static void
+a_unit_counts_where_all_else_holds(void **state)
+{
+	struct policy *p = fixture_load(
+	    "{\"version\":1,\"workloads\":{"
+	    "\"jobs\":{\"units\":[\"job-*.service\"]},"
+	    "\"bobs\":{\"users\":[\"bob\"],\"units\":[\"x.service\"]},"
+	    "\"slice\":{\"cgroups\":[\"/system.slice/*\"]},"
+	    "\"alice\":{\"users\":[\"alice\"]}},\"rules\":["
+	    "{\"id\":\"j\",\"effect\":\"allow\",\"hosts\":[\"j.a.test\"],"
+	    "\"workloads\":[\"jobs\"]},"
+	    "{\"id\":\"b\",\"effect\":\"allow\",\"hosts\":[\"b.a.test\"],"
+	    "\"workloads\":[\"bobs\"]},"
+	    "{\"id\":\"s\",\"effect\":\"deny\",\"hosts\":[\"s.a.test\"],"
+	    "\"workloads\":[\"slice\"]},"
+	    "{\"id\":\"p\",\"effect\":\"allow\",\"hosts\":[\"p.a.test\"],"
+	    "\"ports\":[22],\"workloads\":[\"jobs\"]},"
+	    "{\"id\":\"a\",\"effect\":\"allow\",\"hosts\":[\"a.a.test\"],"
+	    "\"workloads\":[\"alice\"]},"
+	    "{\"id\":\"n\",\"effect\":\"allow\",\"hosts\":[\"n.a.test\"]}]}");
+
+	(void)state;
+	assert_string_equal(asks_unit(p, "j.a.test"), "j");
+	assert_string_equal(asks_unit(p, "s.a.test"), "s");
+	assert_null(asks_unit(p, "b.a.test"));
+	assert_null(asks_unit(p, "p.a.test"));
+	assert_null(asks_unit(p, "a.a.test"));
+	assert_null(asks_unit(p, "n.a.test"));
+	policy_unref(p);
+}
+
 int
 main(void)
 {
@@ -43,6 +86,7 @@ main(void)
 		cmocka_unit_test(
 		    a_suffix_is_governed_where_a_rule_names_a_host_of_it),
 		cmocka_unit_test(an_empty_policy_governs_nothing),
+		cmocka_unit_test(a_unit_counts_where_all_else_holds),
 	};
 	return cmocka_run_group_tests_name("governs", tests, NULL, NULL);
 }
