@@ -11,6 +11,7 @@ enum { DAEMON_WORKERS_MAX = 64, DAEMON_REASONS_MAX = 8 };
 
 struct control;
 struct admin;
+struct interfaces;
 
 /** What the last load of the files came to. */
 struct daemon_reload {
@@ -41,6 +42,7 @@ struct daemon {
 	size_t n_workers; /**< loops of traffic, at least one */
 	struct control *control;
 	struct admin *admin;
+	struct interfaces *interfaces;
 	struct event *signals[3];
 	struct event *watchdog, *drain_timer, *ca_check;
 	uint8_t broker_key[32];
@@ -69,6 +71,8 @@ enum status daemon_load(struct daemon *d, struct config **config,
     struct policy **policy) ATTR_MUST_USE;
 /** SIGHUP: takes effect whole, or the last good state stays. */
 enum status daemon_reload(struct daemon *d);
+/** Takes up the machine's addresses as they are now; false: it could not. */
+bool daemon_renew_self(struct daemon *d);
 /** What the broker is to keep to by @c. */
 struct identity_limits daemon_identity_limits(const struct config *c);
 /** A record of our own (start, reload, stop); @extra is JSON members. */

@@ -133,6 +133,17 @@ struct change {
 };
 
 static enum status
+prepare_workers(struct daemon *d, struct change *change)
+{
+	enum status st = OK;
+
+	for (size_t i = 0; i < d->n_workers && st == OK; i++)
+		st = worker_prepare(d->workers[i], d->snapshot,
+		    change->snapshot, &change->workers[i]);
+	return st;
+}
+
+static enum status
 prepare(struct daemon *d, struct config *c, struct policy *p,
     struct change *change, struct status_detail *detail)
 {
@@ -144,9 +155,8 @@ prepare(struct daemon *d, struct config *c, struct policy *p,
 	if (st == OK &&
 	    policy_uses_exes(p) != policy_uses_exes(d->snapshot->policy))
 		st = daemon_make_peers(c, p, &change->peers);
-	for (size_t i = 0; i < d->n_workers && st == OK; i++)
-		st = worker_prepare(d->workers[i], d->snapshot,
-		    change->snapshot, &change->workers[i]);
+	if (st == OK)
+		st = prepare_workers(d, change);
 	/* The last that can fail, and it takes effect whole or not at all. */
 	if (st == OK)
 		st = identity_set_configs(
@@ -163,12 +173,10 @@ abandon(struct change *change)
 	proxy_snapshot_unref(change->snapshot);
 }
 
-/* Nothing here can fail: from now on the new generation rules. */
+/* Nothing here can fail: from now on the new snapshot rules. */
 static void
-commit(struct daemon *d, const struct config *c, struct change *change)
+commit_snapshot(struct daemon *d, struct change *change)
 {
-	const struct identity_limits limits = daemon_identity_limits(c);
-
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_commit(change->workers[i]);
 	proxy_snapshot_unref(d->snapshot);
@@ -180,9 +188,40 @@ commit(struct daemon *d, const struct config *c, struct change *change)
 	}
 	d->wiring_identity.snapshot = d->snapshot;
 	d->wiring_identity.peers = d->peers;
+}
+
+static void
+commit(struct daemon *d, const struct config *c, struct change *change)
+{
+	const struct identity_limits limits = daemon_identity_limits(c);
+
+	commit_snapshot(d, change);
 	identity_set_limits(d->identity, &limits);
 	control_set_limits(d->control, c);
 	admin_set_limits(d->admin, c);
+}
+
+/* The policy is the same, and so is its generation. */
+bool
+daemon_renew_self(struct daemon *d)
+{
+	struct change change = { .snapshot = NULL };
+	enum status st = snapshot_build(d->config, d->snapshot->policy,
+	    &d->listeners, d->generation, &change.snapshot);
+
+	if (st == OK && snapshot_self_eq(d->snapshot, change.snapshot)) {
+		abandon(&change);
+		return true;
+	}
+	if (st == OK)
+		st = prepare_workers(d, &change);
+	if (st != OK) {
+		abandon(&change);
+		return false;
+	}
+	commit_snapshot(d, &change);
+	log_info("this machine's addresses changed");
+	return true;
 }
 
 static enum status

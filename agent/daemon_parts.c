@@ -4,6 +4,7 @@
 #include "agent/control.h"
 #include "agent/daemon.h"
 #include "agent/harden.h"
+#include "agent/interfaces.h"
 #include "agent/snapshot.h"
 #include "agent/trusted_file.h"
 #include "base/secret.h"
@@ -169,6 +170,12 @@ make_loop_parts(struct daemon *d, const struct policy *policy)
 	return st;
 }
 
+static bool
+on_addresses(void *arg)
+{
+	return daemon_renew_self(arg);
+}
+
 static enum status
 make_servers(struct daemon *d)
 {
@@ -183,6 +190,8 @@ make_servers(struct daemon *d)
 		st = control_create(d, &d->control);
 	if (st == OK)
 		st = admin_create(d, &d->admin);
+	if (st == OK)
+		st = interfaces_watch(d->base, on_addresses, d, &d->interfaces);
 	return st;
 }
 
@@ -231,6 +240,7 @@ daemon_start(struct daemon *d, struct status_detail *detail)
 void
 daemon_unmake(struct daemon *d)
 {
+	interfaces_destroy(d->interfaces);
 	control_destroy(d->control);
 	admin_destroy(d->admin);
 	/* Workers first: what they asked of identity is cancelled by them. */

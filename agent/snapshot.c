@@ -1,20 +1,22 @@
 /* Makes one generation of what the workers decide by. */
 #include "agent/snapshot.h"
 
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SELF_MAX = 256 };
+/* More addresses than any machine has; beyond it nothing is published. */
+enum { SELF_MAX = 65536 };
 
 /* The snapshot and all that its pointers point at. */
 struct owned {
 	struct proxy_snapshot snapshot; /* first */
 	struct proxy_dns_zone zones[CONFIG_ZONES_MAX];
-	struct policy_listener listeners[SELF_MAX];
-	struct addr interfaces[SELF_MAX];
+	struct policy_listener *listeners;
+	struct addr *interfaces;
 };
 
 static void
@@ -23,6 +25,8 @@ owned_release(struct proxy_snapshot *s)
 	struct owned *o = (struct owned *)s;
 
 	policy_unref(s->policy);
+	free(o->listeners);
+	free(o->interfaces);
 	free(o);
 }
 
@@ -38,13 +42,9 @@ is_wildcard(const struct addr *a)
 static void
 add_self(struct owned *o, const struct addr *a, uint16_t port)
 {
-	struct policy_self *self = &o->snapshot.self;
+	size_t n = o->snapshot.self.n_listeners++;
 
-	if (self->n_listeners == SELF_MAX)
-		return;
-	o->listeners[self->n_listeners].addr = *a;
-	o->listeners[self->n_listeners].port = port;
-	self->n_listeners++;
+	o->listeners[n] = (struct policy_listener){ *a, port };
 }
 
 /* A wildcard listener is every address of this machine with that port. */
@@ -73,13 +73,58 @@ add_interfaces(struct owned *o, const struct ifaddrs *list)
 	for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
 		uint16_t port;
 
-		if (i->ifa_addr == NULL || (i->ifa_flags & IFF_LOOPBACK) != 0 ||
-		    self->n_interfaces == SELF_MAX)
-			continue;
-		if (addr_from_sockaddr(
+		if (i->ifa_addr != NULL && (i->ifa_flags & IFF_LOOPBACK) == 0 &&
+		    addr_from_sockaddr(
 		        i->ifa_addr, &o->interfaces[self->n_interfaces], &port))
 			self->n_interfaces++;
 	}
+}
+
+/* Without them a host could pass that is ourselves: no list, no snapshot. */
+static enum status
+fill_self(struct owned *o, const struct listeners *listeners)
+{
+	struct ifaddrs *list = NULL;
+	size_t n = 0;
+	enum status st = OK;
+
+	if (getifaddrs(&list) != 0)
+		return errno == ENOMEM ? E_NOMEM : E_IO;
+	for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next)
+		n++;
+	o->interfaces = calloc(n + 1, sizeof *o->interfaces);
+	o->listeners = calloc(listeners->n * (n + 1) + 1, sizeof *o->listeners);
+	if (n > SELF_MAX)
+		st = E_LIMIT;
+	else if (o->interfaces == NULL || o->listeners == NULL)
+		st = E_NOMEM;
+	for (size_t i = 0; i < listeners->n && st == OK; i++)
+		if (listeners->at[i].at.addr.family != ADDR_NONE)
+			add_listener(o, &listeners->at[i].at, list);
+	if (st == OK)
+		add_interfaces(o, list);
+	freeifaddrs(list);
+	o->snapshot.self.listeners = o->listeners;
+	o->snapshot.self.interfaces = o->interfaces;
+	return st;
+}
+
+bool
+snapshot_self_eq(const struct proxy_snapshot *a, const struct proxy_snapshot *b)
+{
+	const struct policy_self *x = &a->self, *y = &b->self;
+
+	if (x->n_listeners != y->n_listeners ||
+	    x->n_interfaces != y->n_interfaces)
+		return false;
+	for (size_t i = 0; i < x->n_listeners; i++)
+		if (x->listeners[i].port != y->listeners[i].port ||
+		    !addr_eq(&x->listeners[i].addr, &y->listeners[i].addr))
+			return false;
+	for (size_t i = 0; i < x->n_interfaces; i++)
+		if (!addr_eq(&x->interfaces[i], &y->interfaces[i]))
+			return false;
+	return true;
 }
 
 static void
@@ -104,7 +149,7 @@ snapshot_build(const struct config *config, struct policy *policy,
 {
 	struct owned *o = calloc(1, sizeof *o);
 	struct proxy_snapshot *s;
-	struct ifaddrs *list = NULL;
+	enum status st;
 
 	if (o == NULL)
 		return E_NOMEM;
@@ -120,15 +165,11 @@ snapshot_build(const struct config *config, struct policy *policy,
 	fill_limits(&s->limits, config);
 	memcpy(s->name, config->name, sizeof s->name);
 	memcpy(s->cgroup_root, config->cgroup_root, sizeof s->cgroup_root);
-	s->self.listeners = o->listeners;
-	s->self.interfaces = o->interfaces;
-	if (getifaddrs(&list) != 0)
-		list = NULL; /* the never-classes hold without it */
-	for (size_t i = 0; i < listeners->n; i++)
-		if (listeners->at[i].at.addr.family != ADDR_NONE)
-			add_listener(o, &listeners->at[i].at, list);
-	add_interfaces(o, list);
-	freeifaddrs(list);
+	st = fill_self(o, listeners);
+	if (st != OK) {
+		proxy_snapshot_unref(s);
+		return st;
+	}
 	*out = s;
 	return OK;
 }

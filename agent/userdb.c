@@ -16,7 +16,8 @@
 enum {
 	USERDB_BUCKETS = 256,
 	USERDB_ENTRIES_MAX = 16384,
-	USERDB_GROUPS_MAX = 256,
+	USERDB_GROUPS_FIRST = 64,
+	USERDB_GROUPS_MAX = 65536, /* as the kernel: NGROUPS_MAX */
 	USERDB_REFRESH_S = 60,
 	USERDB_TEXT_BYTES = 65536,
 };
@@ -85,27 +86,51 @@ facts_free(struct facts *f)
 	}
 }
 
+/* All of them, or NULL: a deny rule may be for any. Owned. */
+static gid_t *
+group_list(const char *user, gid_t gid, int *n)
+{
+	int cap = USERDB_GROUPS_FIRST;
+	gid_t *gids = NULL;
+
+	for (;;) {
+		gid_t *more = realloc(gids, (size_t)cap * sizeof *gids);
+
+		if (more == NULL)
+			break;
+		gids = more;
+		*n = cap;
+		if (getgrouplist(user, gid, gids, n) >= 0)
+			return gids;
+		/* getgrouplist(3): *n is how many there are. */
+		if (cap == USERDB_GROUPS_MAX)
+			break;
+		cap = *n > cap ? *n : cap * 2;
+		if (cap > USERDB_GROUPS_MAX)
+			cap = USERDB_GROUPS_MAX;
+	}
+	free(gids);
+	return NULL;
+}
+
 static bool
 facts_fill_groups(struct facts *f, const char *user, gid_t gid, char *text)
 {
-	gid_t gids[USERDB_GROUPS_MAX];
-	int n = USERDB_GROUPS_MAX;
+	int n = 0;
+	gid_t *gids = group_list(user, gid, &n);
+	bool ok = gids != NULL;
 
-	/* -1: more than fit; those that fit are in the list (getgrouplist(3)),
-	 * and less groups can only allow less. */
-	if (getgrouplist(user, gid, gids, &n) < 0)
-		n = USERDB_GROUPS_MAX;
-	f->groups = calloc((size_t)n + 1, sizeof *f->groups);
-	if (f->groups == NULL)
-		return false;
-	for (int i = 0; i < n; i++) {
+	if (ok)
+		f->groups = calloc((size_t)n + 1, sizeof *f->groups);
+	ok = ok && f->groups != NULL;
+	for (int i = 0; i < n && ok; i++) {
 		f->groups[i].gid = gids[i];
 		f->groups[i].name = group_name(gids[i], text);
-		if (f->groups[i].name == NULL)
-			return false;
-		f->n_groups++;
+		ok = f->groups[i].name != NULL;
+		f->n_groups += ok;
 	}
-	return true;
+	free(gids);
+	return ok;
 }
 
 /* getpwuid_r(3): some systems say "not found" by one of these. */

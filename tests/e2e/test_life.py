@@ -175,6 +175,31 @@ for name in ("environ", "mem", "maps"):
     assert seen.out.split()[1::2] == ["refused"] * 3, seen
 
 
+def test_an_address_that_comes_later_is_our_own_too(azure, agent):
+    def code():
+        (answer,) = agent.probe({"host": zones.PLAIN_HOSTS[0]})
+        body = answer.get("body") or "{}"
+        return json.loads(body).get("code") if answer["status"] != 200 else 200
+
+    def until(wanted):
+        end = time.monotonic() + 5
+        while (seen := code()) != wanted:
+            assert time.monotonic() < end, seen
+
+    def ip(*words):
+        result = azure.run_as("root", ["ip", *words])
+        assert result.code == 0, result
+
+    assert code() == 200
+    ip("link", "add", "own0", "type", "veth", "peer", "name", "own1")
+    try:
+        ip("address", "add", f"{zones.EP}/32", "dev", "own0")
+        until("SELF")
+    finally:
+        ip("link", "delete", "own0")
+    until(200)
+
+
 LOCK = paths.REPO / "systemd" / "wayleave-egress.nft"
 
 

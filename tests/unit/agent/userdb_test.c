@@ -4,7 +4,12 @@
 #include "agent/userdb.h"
 
 #include <event2/event.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 struct fixture {
 	struct event_base *base;
@@ -93,6 +98,40 @@ a_uid_without_an_entry_has_no_name_and_no_groups(void **state)
 	teardown(&f);
 }
 
+/* Needs root: another /etc/group in a mount namespace of our own. */
+static void
+more_groups_than_one_expects_are_all_there(void **state)
+{
+	enum { GROUPS = 700 };
+
+	struct fixture f;
+	struct peer p = { .known = true, .uid = 0 };
+	char path[] = "/tmp/userdb-XXXXXX";
+	int fd = mkstemp(path);
+	bool last = false;
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (int i = 0; i < GROUPS; i++)
+		(void)dprintf(fd, "many%d:x:%d:root\n", i, 5000 + i);
+	(void)close(fd);
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount(path, "/etc/group", NULL, MS_BIND, NULL) != 0) {
+		(void)unlink(path);
+		skip();
+	}
+	setup(&f);
+	assert_int_equal(userdb_lookup_now(f.db, &p), OK);
+	assert_int_equal(p.n_groups, GROUPS + 1);
+	for (size_t i = 0; i < p.n_groups; i++)
+		last |= strcmp(p.groups[i].name, "many699") == 0;
+	assert_true(last);
+	assert_int_equal(umount("/etc/group"), 0);
+	teardown(&f);
+	(void)unlink(path);
+}
+
 int
 main(void)
 {
@@ -102,6 +141,7 @@ main(void)
 		cmocka_unit_test(a_cancelled_wait_is_never_woken),
 		cmocka_unit_test(
 		    a_uid_without_an_entry_has_no_name_and_no_groups),
+		cmocka_unit_test(more_groups_than_one_expects_are_all_there),
 	};
 	return cmocka_run_group_tests_name("userdb", tests, NULL, NULL);
 }
