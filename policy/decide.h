@@ -19,7 +19,7 @@ struct match {
 	uint32_t rule;  /**< best at that stage; RULE_NONE */
 	uint32_t fixed; /**< labels that are fixed, UINT32_MAX if exact */
 	uint32_t denied_by;
-	enum policy_route route; /**< strictest of the matching ones */
+	enum policy_route route; /**< strictest of host, port and workload */
 };
 
 /** Every rule that names the host, weighed. Pure, no order of rules. */

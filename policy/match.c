@@ -9,20 +9,26 @@ struct weighing {
 	struct match *m;
 };
 
-/* PLAINTEXT: plain HTTP passes only where a rule names port 80. */
 static enum match_stage
-stage_of(const struct weighing *w, const struct rule *rule)
+stage_of_tunnel(const struct weighing *w, const struct rule *rule)
 {
 	const struct policy_request *r = w->r;
 
-	if (r->plaintext && !rule_has_port(rule, 80))
-		return STAGE_PLAIN;
 	if (!rule_has_port(rule, r->port))
 		return STAGE_HOST;
 	if (!workloads_match(w->p, rule->workloads, rule->n_workloads, r->peer))
 		return STAGE_PORT;
 	return rule_has_expired(rule, r->now_unix_s) ? STAGE_WORKLOAD
 	                                             : STAGE_MATCH;
+}
+
+/* PLAINTEXT: plain HTTP passes only where a rule names port 80. */
+static enum match_stage
+stage_of(const struct weighing *w, const struct rule *rule)
+{
+	return w->r->plaintext && !rule_has_port(rule, 80)
+	    ? STAGE_PLAIN
+	    : stage_of_tunnel(w, rule);
 }
 
 /* Contract 3: exact host before longer before shorter wildcard; a rule with
@@ -63,8 +69,8 @@ weigh(void *arg, uint32_t at, uint32_t fixed)
 			m->denied_by = at;
 		return;
 	}
-	if (stage == STAGE_MATCH &&
-	    (m->stage != STAGE_MATCH || rule->route < m->route))
+	/* Whom a rule lets in plain says nothing of where the host may lie. */
+	if (rule->route < m->route && stage_of_tunnel(w, rule) == STAGE_MATCH)
 		m->route = (enum policy_route)rule->route;
 	if (stage > m->stage ||
 	    (stage == m->stage && is_more_specific(w->p, at, fixed, m))) {
@@ -80,7 +86,7 @@ match_rules(
 {
 	struct weighing w = { p, r, out };
 
-	*out = (struct match){ STAGE_NONE, RULE_NONE, 0, RULE_NONE,
-		ROUTE_PRIVATE };
+	*out =
+	    (struct match){ STAGE_NONE, RULE_NONE, 0, RULE_NONE, ROUTE_PUBLIC };
 	index_visit(&p->index, slice_of(r->host->name), weigh, &w);
 }

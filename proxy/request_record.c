@@ -84,9 +84,9 @@ record_put_verdict(struct record *rec, const struct request *r)
 	rec->verdict =
 	    !open && request_is_refused(r) ? RECORD_DENY : RECORD_ALLOW;
 	if (rec->verdict == RECORD_ALLOW && r->verdict.would_deny) {
+		/* What enforce mode would say; the status tells a fault. */
 		rec->would_deny = true;
-		if (rec->code == REASON_NONE)
-			rec->code = r->verdict.code;
+		rec->code = r->verdict.code;
 	}
 	/* An end before the last verdict (the client left) allowed nothing. */
 	if (!open && r->code == REASON_NONE && !r->judged)

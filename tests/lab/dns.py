@@ -154,7 +154,8 @@ def answer(zone, query, udp):
     if "nxdomain" in last:
         no = soa(last["nxdomain"], private=True)
         return [(reply(query, NXDOMAIN, answers, [no]), False)]
-    none = [] if len(answers) >= len(steps) else [soa(zones.BLOB, False)]
+    own = last.get("soa", zones.BLOB)
+    none = [] if len(answers) >= len(steps) else [soa(own, False)]
     message = reply(query, 0, answers, none)
     if udp and (last.get("tc") or len(message) > UDP_MAX):
         return [(reply(query, 0, answers[:1], tc=True), False)]
@@ -209,14 +210,14 @@ def _tcp(zone, sock):
         ).start()
 
 
-def serve(zone, address=names.DNS):
+def serve(zone, address=names.DNS, port=53):
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind((address, 53))
+    udp.bind((address, port))
     stray = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     stray.bind((address, 0))
     tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    tcp.bind((address, 53))
+    tcp.bind((address, port))
     tcp.listen(128)
     for target, args in ((_udp, (zone, udp, stray)), (_tcp, (zone, tcp))):
         threading.Thread(target=target, args=args, daemon=True).start()

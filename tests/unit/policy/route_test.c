@@ -203,6 +203,39 @@ the_strictest_route_of_matching_rules_applies(void **state)
 	policy_unref(p);
 }
 
+/* A rule that plain HTTP may not use still says where the host may lie. */
+static void
+the_strictest_route_holds_for_plain_http_too(void **state)
+{
+	struct policy *p = fixture_load(
+	    "{\"version\":1,\"endpoints\":[\"10.20.0.0/16\"],\"rules\":["
+	    "{\"id\":\"strict\",\"effect\":\"allow\","
+	    "\"hosts\":[\"acct1.blob.core.windows.net\"]},"
+	    "{\"id\":\"lax\",\"effect\":\"allow\",\"ports\":[80,443],"
+	    "\"hosts\":[\"acct1.blob.core.windows.net\"],"
+	    "\"route\":\"private-address\"}]}");
+	struct policy_verdict v;
+	struct fixture f;
+
+	(void)state;
+	fixture_request(&f, BLOB, 443);
+	fixture_resolves(&f, "10.20.0.5");
+	for (int plain = 0; plain < 2; plain++) {
+		f.request.plaintext = plain == 1;
+		policy_decide_name(p, &f.request, &v);
+		assert_int_equal(v.effect, POLICY_ALLOW);
+		assert_int_equal(v.route, ROUTE_PRIVATE);
+		policy_decide_route(
+		    p, &f.request, &f.answer, &fixture_self, &v);
+		assert_int_equal(v.code, REASON_NO_PRIVATE_ZONE);
+	}
+	/* On port 80 it is the only rule that speaks. */
+	f.request.port = 80;
+	policy_decide_name(p, &f.request, &v);
+	assert_int_equal(v.route, ROUTE_PRIVATE_ADDRESS);
+	policy_unref(p);
+}
+
 int
 main(void)
 {
@@ -212,6 +245,7 @@ main(void)
 		cmocka_unit_test(names_the_zone_that_proved_the_route),
 		cmocka_unit_test(our_own_listener_is_self_on_its_port_only),
 		cmocka_unit_test(the_strictest_route_of_matching_rules_applies),
+		cmocka_unit_test(the_strictest_route_holds_for_plain_http_too),
 	};
 	return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }

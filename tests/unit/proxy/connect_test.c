@@ -167,6 +167,25 @@ report_mode_passes_and_says_what_it_would_do(void **state)
 	assert_int_equal(fake.denials, 0);
 }
 
+/* Else the reader of report mode would count an outage, and no denial. */
+static void
+a_failed_dial_does_not_hide_what_report_mode_found(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	fake.would_code = REASON_PUBLIC_ADDRESS;
+	fake.dial_code = REASON_CONNECT_REFUSED;
+	say(fd, CONNECT);
+	assert_starts(fd, "HTTP/1.1 502 Denied CONNECT_REFUSED id=");
+	(void)close(fd);
+	assert_int_equal(fake.n_records, 1);
+	assert_int_equal(fake.records[0].verdict, RECORD_ALLOW);
+	assert_true(fake.records[0].would);
+	assert_int_equal(fake.records[0].code, REASON_PUBLIC_ADDRESS);
+	assert_int_equal(fake.records[0].status, 502);
+}
+
 static void
 an_unknown_peer_is_denied(void **state)
 {
@@ -351,6 +370,7 @@ main(void)
 		T(no_record_means_no_answer_of_success),
 		T(a_sick_audit_refuses_everybody),
 		T(report_mode_passes_and_says_what_it_would_do),
+		T(a_failed_dial_does_not_hide_what_report_mode_found),
 		T(an_unknown_peer_is_denied),
 		T(waits_for_the_user_database),
 		T(malformed_heads_get_their_status),
