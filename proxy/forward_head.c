@@ -40,7 +40,8 @@ forward_trailer_is_allowed(struct slice name)
 		"expect", "max-forwards", "pragma", "range", "date", "expires",
 		"location", "retry-after", "vary", "warning", "via", "age",
 		"www-authenticate", "if-match", "if-none-match",
-		"if-modified-since", "if-unmodified-since", "if-range" };
+		"if-modified-since", "if-unmodified-since", "if-range",
+		"proxy-status" };
 
 	return !is_one_of(name, hop_by_hop, ARRAY_LEN(hop_by_hop)) &&
 	    !is_one_of(name, claims, ARRAY_LEN(claims)) &&

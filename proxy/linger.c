@@ -12,6 +12,7 @@ enum {
 	DROP_BYTES = 4096,
 	DROP_TURNS = 64,
 	TALK_FACTOR = 15, /* of linger_ms: as long as bytes come */
+	HURRY_MOST_MS = 10000,
 };
 
 struct lingering {
@@ -155,7 +156,12 @@ lingering_start(struct proxy_worker *w, int fd, struct buf *last,
 void
 lingering_hurry(struct lingering *l)
 {
-	l->end_ms = clock_boot_ms(l->clock) + l->silence_ms;
+	unsigned ms =
+	    l->silence_ms < HURRY_MOST_MS ? l->silence_ms : HURRY_MOST_MS;
+
+	l->end_ms = clock_boot_ms(l->clock) + ms;
+	if (lingering_wait(l) != OK)
+		l->end_ms = 0; /* the timer that runs is the last one */
 }
 
 void

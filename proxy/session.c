@@ -121,7 +121,7 @@ session_say_last(struct session *s, struct buf *last)
 	s->last = lingering_start(s->worker, fd, last, session_on_said, s);
 	if (s->last == NULL)
 		session_end(s, CLOSE_ERROR);
-	else if (s->was_slow)
+	else if (s->was_slow || s->protocol == REQUEST_SOCKS5)
 		lingering_hurry(s->last);
 }
 

@@ -19,6 +19,10 @@ each_reason_is_found_by_its_code(void **state)
 		const struct reason_info *i = reason_info((enum reason)r);
 		assert_int_equal(reason_from_code(slice_of(i->code)), r);
 		assert_true(i->status >= 400 && i->status < 600);
+		/* RFC 9110 15.5.8, 15.5.20: we ask for no credentials, and we
+		 * are no server that a request could be misdirected to. */
+		assert_int_not_equal(i->status, 407);
+		assert_int_not_equal(i->status, 421);
 		/* Contract 5: the reason phrase has at most 60 characters. */
 		assert_true(
 		    strlen("Denied  id=ABCDEFGH23") + strlen(i->code) <= 60);

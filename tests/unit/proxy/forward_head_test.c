@@ -217,6 +217,12 @@ answers_are_rewritten_likewise(void **state)
 		    "HTTP/1.1 405 No\r\nAllow: GET\r\nWWW-Authenticate: x\r\n"
 		    "Date: d\r\nVia: 1.1 wayleave\r\n\r\n",
 		    false, false },
+		{ "HTTP/1.1 502 No\r\nProxy-Status: a; error=dns_error\r\n"
+		  "Date: d\r\nCache-Control: no-transform\r\n\r\n",
+		    "HTTP/1.1 502 No\r\nProxy-Status: a; error=dns_error\r\n"
+		    "Date: d\r\nCache-Control: no-transform\r\n"
+		    "Via: 1.1 wayleave\r\n\r\n",
+		    false, false },
 		{ "HTTP/1.1 200 OK\r\nConnection: content-length\r\n"
 		  "Content-Length: 3\r\n\r\n",
 		    NULL, false, false },
@@ -246,6 +252,22 @@ answers_are_rewritten_likewise(void **state)
 			assert_string_equal(out.p, c->expected);
 		buf_release(&out);
 	}
+}
+
+/* RFC 9110 6.5.1; RFC 9209 2: a status of proxies is of no use so late. */
+static void
+trailers_are_told_from_what_belongs_to_the_head(void **state)
+{
+	static const char *const kept[] = { "X-Sum", "ETag", "Server-Timing" };
+	static const char *const dropped[] = { "Content-Length", "host",
+		"Transfer-Encoding", "Authorization", "Set-Cookie", "Via",
+		"Connection", "X-Forwarded-For", "Proxy-Status" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		assert_true(forward_trailer_is_allowed(slice_of(kept[i])));
+	for (size_t i = 0; i < ARRAY_LEN(dropped); i++)
+		assert_false(forward_trailer_is_allowed(slice_of(dropped[i])));
 }
 
 static void
@@ -287,6 +309,8 @@ main(void)
 		cmocka_unit_test(max_forwards_zero_is_answered_here),
 		cmocka_unit_test(doubtful_paths_are_refused),
 		cmocka_unit_test(answers_are_rewritten_likewise),
+		cmocka_unit_test(
+		    trailers_are_told_from_what_belongs_to_the_head),
 		cmocka_unit_test(the_broker_sees_what_it_must_refuse),
 	};
 	return cmocka_run_group_tests_name("forward_head", tests, NULL, NULL);

@@ -84,6 +84,28 @@ who_was_too_slow_gets_no_more_time(void **state)
 	(void)close(fd);
 }
 
+/* RFC 1928 6: not more than ten seconds after a failure. */
+static void
+a_socks_client_that_was_refused_gets_no_more_time(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	fake.snapshot->limits.linger_ms = 60000;
+	fake_say(fd,
+	    "\5\1\0"
+	    "\5\2\0\3\6a.test\1\xbb",
+	    17);
+	assert_int_equal(proxy_worker_connections(fake.worker), 1);
+	fake.now_ms += 10000;
+	for (int i = 0; i < 20; i++) {
+		(void)send(fd, "x", 1, MSG_NOSIGNAL);
+		fake_run();
+	}
+	assert_int_equal(proxy_worker_connections(fake.worker), 0);
+	(void)close(fd);
+}
+
 int
 main(void)
 {
@@ -92,6 +114,7 @@ main(void)
 		T(silence_ends_it),
 		T(talk_without_end_is_ended),
 		T(who_was_too_slow_gets_no_more_time),
+		T(a_socks_client_that_was_refused_gets_no_more_time),
 	};
 	return cmocka_run_group_tests_name("linger", tests, NULL, NULL);
 }
