@@ -32,7 +32,6 @@ def post(*fields, body="", line="POST http://{A}/x HTTP/1.1"):
     return get(*fields, line=line, body=body)
 
 
-# conformance: http 2, http 4, http 5, http 6, http 15
 LINES = {
     "authority-form": bad(get(line="GET {A} HTTP/1.1")),
     "origin-form": bad(get(line="GET /x HTTP/1.1")),
@@ -68,7 +67,6 @@ LINES = {
     "preface": bad("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
 }
 
-# conformance: http 8, http 9, http 10, http 11, http 12, http 13
 FIELDS = {
     "bare-lf-line": bad("GET http://{A}/x HTTP/1.1\nHost: {A}\r\n\r\n"),
     "bare-lf-field": bad(get("X: 1\nY: 2")),
@@ -102,7 +100,6 @@ FIELDS = {
     "ctl-before-chunked": bad(post("Transfer-Encoding: \x0bchunked")),
 }
 
-# conformance: http 1, http 3
 HOST = {
     "another-host": good(get(host="Host: other.example")),
     "absent": bad(get(host="")),
@@ -118,7 +115,6 @@ HOST = {
     "old-without": good(get(line="GET http://{A}/x HTTP/1.0", host="")),
 }
 
-# conformance: http 16, http 18, http 19, http 20
 CODINGS = {
     "coding-and-length": bad(post(CHUNKED, "Content-Length: 3")),
     "length-and-coding": bad(post("Content-Length: 3", CHUNKED)),
@@ -149,7 +145,6 @@ CODINGS = {
     "on-get": good(get(CHUNKED, body="0\r\n\r\n")),
 }
 
-# conformance: http 21, http 22
 LENGTHS = {
     "plus": bad(post("Content-Length: +3", body="abc")),
     "minus": bad(post("Content-Length: -3", body="abc")),
@@ -178,7 +173,6 @@ def _chunks(body, *fields):
     return post(CHUNKED, *fields, body=body)
 
 
-# conformance: http 22, http 23, http 24, http 42
 CHUNKS = {
     "sign": bad(_chunks("+3\r\nabc\r\n0\r\n\r\n")),
     "minus": bad(_chunks("-3\r\nabc\r\n0\r\n\r\n")),
@@ -217,7 +211,6 @@ CHUNKS = {
     ),
 }
 
-# conformance: http 14
 LIMITS = {
     "long-line": bad(get(line="GET http://{A}/" + "a" * 20000), 414),
     "long-field": bad(get("X: " + "a" * 20000), 431),
@@ -232,7 +225,6 @@ LIMITS = {
     ),
 }
 
-# conformance: http 33, http 34, http 35, http 37, http 38
 HOPS = {
     "connection-host": bad(get("Connection: host")),
     "connection-length": bad(
@@ -263,7 +255,6 @@ HOPS = {
     "loop-in-list": bad(get("Via: 1.1 other, 1.1 wayleave"), 502),
 }
 
-# conformance: http 7, http 39, http 40
 FORWARDS = {
     "options-empty-path": good(get(line="OPTIONS http://{A} HTTP/1.1"), "*"),
     "trace": bad(get(line="TRACE http://{A}/x HTTP/1.1"), 403),
@@ -278,7 +269,6 @@ FORWARDS = {
     ),
 }
 
-# conformance: http 41
 PATHS = {
     "dot-dot": bad(get(line="GET http://{A}/a/../b HTTP/1.1")),
     "dot": bad(get(line="GET http://{A}/a/./b HTTP/1.1")),
@@ -298,7 +288,6 @@ PATHS = {
     ),
 }
 
-# conformance: http 30, http 31, http 32
 ORDER = {
     "pipeline": Case(
         get(line="GET http://{A}/1 HTTP/1.1")
@@ -330,7 +319,6 @@ ORDER = {
     "get-with-body": good(get("Content-Length: 5", body="GET /")),
 }
 
-# conformance: http 36, http 44
 ODD = {
     "empty-line-first": good("\r\n" + get()),
     "scheme-case": good(get(line="GET HTTP://{A}/x HTTP/1.1")),

@@ -33,7 +33,6 @@ def _head(*fields):
     return "HTTP/1.1 200 OK\r\n" + "".join(f"{f}\r\n" for f in fields) + "\r\n"
 
 
-# conformance: http 17, http 25
 FRAMING = {
     "coding-and-length": Response(
         _head("Content-Length: 3", "Transfer-Encoding: chunked")
@@ -77,7 +76,6 @@ FRAMING = {
     ),
 }
 
-# conformance: http 22, http 23, http 26
 CHUNKS = {
     "chunk-sign": _cut(CHUNKED + "+2\r\nok\r\n0\r\n\r\n"),
     "chunk-0x": _cut(CHUNKED + "0x2\r\nok\r\n0\r\n\r\n"),
@@ -99,7 +97,6 @@ CHUNKS = {
     ),
 }
 
-# conformance: http 10, http 11, http 12, http 15
 HEADS = {
     "http-2": _refused("HTTP/2 200 OK\r\n\r\n"),
     "http-2.0": _refused("HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"),
@@ -119,12 +116,17 @@ HEADS = {
     "no-colon": _refused(_head("Xa", "Content-Length: 0")),
     "empty-name": _refused(_head(": a", "Content-Length: 0")),
     "space-in-name": _refused(_head("X Y: a", "Content-Length: 0")),
+    "redirect": Response(
+        "HTTP/1.1 302 Found\r\nLocation: http://public.example/\r\n"
+        "Content-Length: 2\r\n\r\nok",
+        302,
+        b"ok",
+    ),
     "space-before-colon": Response(
         _head("Content-Length : 2") + "ok", 200, b"ok"
     ),
 }
 
-# conformance: http 14
 BOMBS = {
     "one-field": _refused(_head("X: " + "x" * 100000)),
     "many-fields": _refused(_head(*["X: y"] * 20000)),
@@ -135,7 +137,6 @@ BOMBS = {
     "interim-101": _refused("HTTP/1.1 101 Switching\r\n\r\n"),
 }
 
-# conformance: http 26, http 27, http 28
 ENDS = {
     "at-once": _refused("", keep=False),
     "in-head": _refused("HTTP/1.1 200 OK\r\nX: y", keep=False),

@@ -6,6 +6,7 @@ where they lie beside the checkout (see conftest.py).
 
 import json
 import sys
+import time
 
 import pytest
 
@@ -90,7 +91,6 @@ def test_the_replay_tells_of_a_careless_proxy(azure, _session_agent):
     assert any("smuggled" in w for w in found["codings"])
 
 
-# conformance: http 61, privatelink 45-68
 def test_no_spelling_of_a_special_address_is_reached(agent, untouched):
     result = agent.lab.run_as(
         "alice",
@@ -103,6 +103,48 @@ def test_no_spelling_of_a_special_address_is_reached(agent, untouched):
     assert found["asked"] >= 1500
     assert found["reached"] == []
     assert found["odd"] == []
+
+
+COUNT = 100_000 if FULL else 3_000
+GROWTH_KIB = 1024
+
+
+def footprint(agent):
+    """Resident KiB and open descriptors of the daemon."""
+    script = "grep VmRSS /proc/$1/status; ls /proc/$1/fd | wc -l"
+    said = agent.lab.run_as("root", ["sh", "-c", script, "-", agent.pid])
+    words = said.out.split()
+    return int(words[1]), int(words[-1])
+
+
+def settled(agent):
+    """When the last connections are gone."""
+    end = time.monotonic() + 10
+    last = footprint(agent)
+    while time.monotonic() < end:
+        time.sleep(0.5)
+        now = footprint(agent)
+        if now == last:
+            break
+        last = now
+    return last
+
+
+def test_nothing_stays_of_many_connections(agent):
+    argv = [paths.PYTHON, "-m", "corpora.many", PROXY]
+    env = {"PYTHONPATH": str(paths.SRC / "tests")}
+    for count in (1_000, COUNT):
+        before = settled(agent)
+        result = agent.lab.run_as(
+            "alice",
+            [*argv, str(count), names.ACCT1, names.ACCT2],
+            env=env,
+            timeout_s=900,
+        )
+        assert result.code == 0, result
+    after = settled(agent)
+    assert after[0] - before[0] < GROWTH_KIB
+    assert after[1] <= before[1] + 2
 
 
 # Heads of 8 KiB and more in pieces: that takes longer than a head may.

@@ -11,6 +11,25 @@
 #include <string.h>
 #include <unistd.h>
 
+/* RFC 9209 2.3: those of its types that are of use here. */
+static bool
+is_registered(const char *token)
+{
+	static const char *const types[] = { "dns_timeout", "dns_error",
+		"destination_ip_prohibited", "destination_ip_unroutable",
+		"connection_refused", "connection_terminated",
+		"connection_timeout", "connection_limit_reached",
+		"tls_protocol_error", "tls_certificate_error",
+		"http_request_error", "http_request_denied",
+		"http_protocol_error", "proxy_internal_error",
+		"proxy_configuration_error", "proxy_loop_detected" };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (strcmp(types[i], token) == 0)
+			return true;
+	return false;
+}
+
 static void
 each_reason_is_found_by_its_code(void **state)
 {
@@ -26,7 +45,7 @@ each_reason_is_found_by_its_code(void **state)
 		/* Contract 5: the reason phrase has at most 60 characters. */
 		assert_true(
 		    strlen("Denied  id=ABCDEFGH23") + strlen(i->code) <= 60);
-		assert_true(strlen(i->token) > 0 && strlen(i->text) > 0);
+		assert_true(is_registered(i->token) && strlen(i->text) > 0);
 	}
 	assert_int_equal(reason_from_code(SLICE("NO_SUCH")), REASON_NONE);
 	assert_int_equal(reason_from_code(SLICE("")), REASON_NONE);
