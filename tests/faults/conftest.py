@@ -96,15 +96,23 @@ class Faults:
         assert result.code == 0, result
         return json.loads(result.out)
 
+    def get(self, name):
+        """A plain GET of the host, and all that comes back."""
+        head = f"GET http://{name}/ HTTP/1.1\r\nHost: {name}\r\n"
+        return self.client(
+            ["send", head + "Connection: close\r\n\r\n"], ["all"]
+        )
+
     def name(self):
         """A host that nobody has asked for yet."""
         return f"n{next(self.fresh)}-{time.time_ns()}.{names.FRESH}"
 
-    def nft(self, rule):
-        """One more fault of the network until the test is over."""
+    def nft(self, rule, hook="output"):
+        """One more fault of the network until the test is over. What is
+        dropped on output is an error to who sends it, on input it is lost."""
         table = f"""table inet faults {{
-            chain out {{
-                type filter hook output priority 0
+            chain {hook} {{
+                type filter hook {hook} priority 0
                 {rule}
             }}
         }}"""

@@ -11,14 +11,6 @@ SERVFAIL, REFUSED = 2, 5
 FAULTS = ["silent", SERVFAIL, REFUSED, "truncated", "gone"]
 
 
-def ask(faults, name, path="/"):
-    target = f"http://{name}{path}"
-    head = (
-        f"GET {target} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n"
-    )
-    return faults.client(["send", head], ["all"])
-
-
 def fail(faults, which, fault):
     """Server 0, 1 or both (2) have the fault; the network does the rest."""
     servers = [names.DNS, names.DNS2]
@@ -44,7 +36,7 @@ def page(faults):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_second_server_is_asked_where_the_first_fails(faults, page, fault):
     fail(faults, 0, fault)
-    seen = ask(faults, faults.name())
+    seen = faults.get(faults.name())
     assert seen["got"].endswith("ok"), seen
     assert seen["s"] < 2.5
     assert faults.lab.call("dns_asked")[1] >= 2
@@ -55,7 +47,7 @@ def test_the_second_server_is_not_missed_where_the_first_answers(
     faults, page, fault
 ):
     fail(faults, 1, fault)
-    seen = ask(faults, faults.name())
+    seen = faults.get(faults.name())
     assert seen["got"].endswith("ok"), seen
     assert seen["s"] < 0.5
     assert faults.lab.call("dns_asked")[1] == 0
@@ -65,7 +57,7 @@ def test_the_second_server_is_not_missed_where_the_first_answers(
 def test_without_any_server_the_refusal_comes_in_time(faults, page, fault):
     fail(faults, 2, fault)
     name = faults.name()
-    seen = ask(faults, name)
+    seen = faults.get(name)
     assert re.match(
         r"HTTP/1.1 50[24] Denied DNS_(SERVFAIL|TIMEOUT) id=", seen["got"]
     ), seen
@@ -79,7 +71,7 @@ def test_without_any_server_the_refusal_comes_in_time(faults, page, fault):
     assert record["address"] is None
     # Nothing of the failure is left when the servers are back.
     faults.heal()
-    seen = ask(faults, name)
+    seen = faults.get(name)
     assert seen["got"].endswith("ok"), seen
     assert seen["s"] < 1
 
@@ -100,9 +92,9 @@ def test_each_kind_of_client_is_told(faults, page):
 
 def test_a_name_that_is_known_outlasts_its_servers(faults, page):
     name = faults.name()
-    assert ask(faults, name)["got"].endswith("ok")
+    assert faults.get(name)["got"].endswith("ok")
     fail(faults, 2, "silent")
-    seen = ask(faults, name)
+    seen = faults.get(name)
     assert seen["got"].endswith("ok"), seen
     assert seen["s"] < 0.5
 
