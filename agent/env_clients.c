@@ -127,6 +127,9 @@ add_websocket(struct env_list *l, const struct env_input *in)
 	    "logs in with the identity at its first command") \
 	X("azureml", add_azureml, \
 	    "for what knows Azure ML's own variables only") \
+	X("curl", NULL, \
+	    "a refusal reads \"response 403\", its code is shown by -i: " \
+	    "wayleave run says why") \
 	X("databricks", add_databricks, \
 	    "set DATABRICKS_HOST; a refusal is retried for five minutes and " \
 	    "reads \"Timed out\", one of a token \"empty token\": wayleave " \
@@ -135,6 +138,12 @@ add_websocket(struct env_list *l, const struct env_input *in)
 	    "keep credentials out of storage_options, else AZURE_MSI_ENDPOINT " \
 	    "is not read; a refusal reads \"tunnel error\": wayleave run says " \
 	    "why") \
+	X("git", NULL, \
+	    "not for ssh remotes; a refusal reads \"response 403\": wayleave " \
+	    "run says why") \
+	X("go", NULL, \
+	    "azidentity reads IDENTITY_ENDPOINT and no other host of the " \
+	    "metadata service") \
 	X("grpc", add_grpc, \
 	    "a refusal reads \"response code 403\": wayleave run says why") \
 	X("java", add_java, \
@@ -144,7 +153,8 @@ add_websocket(struct env_list *l, const struct env_input *in)
 	    "MLFLOW_TRACKING_URI=azureml://... and the package azureml-mlflow") \
 	X("node", add_node, \
 	    "fetch reads it from Node 24 on (before: undici's " \
-	    "EnvHttpProxyAgent); a refusal has no code: wayleave run says why") \
+	    "EnvHttpProxyAgent) and tunnels http:// too, which is refused; a " \
+	    "refusal has no code: wayleave run says why") \
 	X("socks", add_socks, \
 	    "for what speaks SOCKS5; the agent resolves the names") \
 	X("spark", add_spark, \
