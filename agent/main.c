@@ -3,6 +3,7 @@
 #include "agent/daemon.h"
 #include "agent/harden.h"
 
+#include <event2/event.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,23 @@ stderr_is_journal(void)
 	return slice_eq(slice_of(own), slice_of(stream));
 }
 
+static void
+on_loop_log(int severity, const char *text)
+{
+	if (severity >= EVENT_LOG_ERR)
+		log_error("event loop: %s", text);
+	else if (severity == EVENT_LOG_WARN)
+		log_warning("event loop: %s", text);
+}
+
+/* libevent would exit with 1, which says that a finding is negative. */
+static void
+on_loop_fatal(int error)
+{
+	(void)error;
+	exit(EX_SOFTWARE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -67,6 +85,8 @@ main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	log_set_priorities(stderr_is_journal());
+	event_set_log_callback(on_loop_log);
+	event_set_fatal_callback(on_loop_fatal);
 	if (harden_process(&detail) != OK) {
 		log_error("%s", detail.text);
 		return EX_SOFTWARE;
