@@ -269,6 +269,28 @@ take_config(struct daemon *d, struct config *c)
 		log_error("the CA file could not be read again");
 }
 
+/* Reading it takes tens of ms on this loop: only where it may have changed
+ * what the last reading said. */
+static enum status
+judge_ca(struct daemon *d, const struct config *c)
+{
+	struct status_detail detail = { "" };
+	enum status st;
+
+	if (d->ca_problem.text[0] == '\0' &&
+	    strcmp(c->ca_file, d->config->ca_file) == 0)
+		return OK;
+	st = config_check_ca(c, &detail);
+	if (st == OK) {
+		d->ca_problem.text[0] = '\0';
+		return OK;
+	}
+	log_error("%s: %s", d->config_path, detail.text);
+	(void)snprintf(d->reload.message, sizeof d->reload.message,
+	    "%s: %.400s", d->config_path, detail.text);
+	return st;
+}
+
 enum status
 daemon_reload(struct daemon *d)
 {
@@ -281,7 +303,9 @@ daemon_reload(struct daemon *d)
 	st = daemon_load(d, &c, &p);
 	if (st == OK) {
 		keep_fixed(d, c);
-		st = apply(d, c, p);
+		st = judge_ca(d, c);
+		if (st == OK)
+			st = apply(d, c, p);
 		policy_unref(p);
 		if (st == OK)
 			take_config(d, c);

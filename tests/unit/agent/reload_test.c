@@ -142,19 +142,51 @@ is_ready(const struct lab *l)
 	return ready;
 }
 
+/* ca.pem is a link to certificates, or is not there. */
+static void
+put_trust(const struct lab *l, bool there)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof path, "%s/ca.pem", l->dir);
+	(void)unlink(path);
+	if (there)
+		assert_int_equal(
+		    symlink("/etc/ssl/certs/ca-certificates.crt", path), 0);
+}
+
 static void
 the_trust_anchors_are_read_again_at_a_reload(void **state)
 {
 	struct lab *l = *state;
 
+	put_trust(l, true);
+	put_config(l, ", \"tls\": {\"ca_file\": \"ca.pem\"}");
+	l->pid = lab_spawn(l);
+	assert_true(is_ready(l));
+	put_trust(l, false);
+	json_decref(reload(l));
+	assert_false(is_ready(l));
+	put_trust(l, true);
+	json_decref(reload(l));
+	assert_true(is_ready(l));
+	lab_stop(l);
+	put_trust(l, false);
+}
+
+static void
+trust_anchors_that_are_none_fail_the_reload(void **state)
+{
+	struct lab *l = *state;
+	json_t *r;
+
 	put_config(l, "");
 	l->pid = lab_spawn(l);
 	assert_true(is_ready(l));
 	put_config(l, ", \"tls\": {\"ca_file\": \"none.pem\"}");
-	json_decref(reload(l));
-	assert_false(is_ready(l));
-	put_config(l, "");
-	json_decref(reload(l));
+	r = reload(l);
+	assert_true(json_is_false(json_object_get(r, "ok")));
+	json_decref(r);
 	assert_true(is_ready(l));
 	lab_stop(l);
 }
@@ -270,6 +302,7 @@ main(void)
 		S(limits_and_timeouts_take_effect_at_a_reload),
 		S(the_brokers_ceiling_takes_effect_at_a_reload),
 		S(the_trust_anchors_are_read_again_at_a_reload),
+		S(trust_anchors_that_are_none_fail_the_reload),
 		S(what_needs_a_restart_is_named_and_stays),
 		S(a_reload_that_cannot_be_whole_changes_nothing),
 	};
