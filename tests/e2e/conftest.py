@@ -7,6 +7,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import contract
+
 import lab
 from lab import broker, names, paths
 from lab.daemon import Daemon
@@ -73,3 +75,11 @@ def secrets(_session_agent):
         for purpose in ("header", "capability")
         for user in ("alice", "bob")
     }
+
+
+@pytest.fixture
+def another(agent):
+    """See contract.Another: a daemon beside the one of the run."""
+    more = contract.Another(agent)
+    yield more.start
+    more.stop()

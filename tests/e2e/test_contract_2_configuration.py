@@ -125,61 +125,6 @@ def test_relative_paths_start_at_the_files_folder(tmp_path):
     refused(check(deep, {"tls": {"ca_file": "x.pem"}}), f"{deep}/x.pem")
 
 
-@pytest.fixture
-def another(agent):
-    """Starts a second daemon with files and sockets of its own."""
-    pids = []
-
-    def start(label, inherit=(), **keys):
-        run = f"/run/wayleave/{label}"
-        config = copy.deepcopy(lab_daemon.CONFIG)
-        config["listen"] = {"control": f"{run}/control.sock"}
-        config.update(runtime_dir=run, audit={"file": f"{run}/audit.jsonl"})
-        config.update(keys)
-        make = ["install", "-d", "-o", "wayleave", run]
-        assert agent.lab.run_as("root", make).code == 0
-        path = lab_daemon.ETC / f"{label}.json"
-        agent.lab.write(path, json.dumps(config))
-        argv = [lab_daemon.DAEMON, "-c", path]
-        if inherit:
-            argv = ["/usr/bin/python3", "-c", INHERIT, *inherit, *argv]
-        pids.append(agent.lab.start_as("wayleave", argv, log=f"{label}.log"))
-        words = ["wait", "--timeout", "2", "--socket", f"{run}/control.sock"]
-        ready = agent.cli(*words).code == 0
-        code = agent.lab.call("wait", pid=pids[-1], timeout_s=0.3)
-        log = agent.lab.read(f"{lab_daemon.paths.STATE}/{label}.log")
-        return ready, code, log
-
-    yield start
-    for pid in pids:
-        if agent.lab.call("wait", pid=pid, timeout_s=0.01) is None:
-            agent.lab.call("signal", pid=pid, number=15)
-            agent.lab.call("wait", pid=pid, timeout_s=5)
-
-
-# name=address:port or name=/path, then the daemon: as a service manager does.
-INHERIT = """
-import os, socket, sys
-names, held = [], []
-while "=" in sys.argv[1]:
-    name, _, place = sys.argv.pop(1).partition("=")
-    host, _, port = place.rpartition(":")
-    s = socket.socket(socket.AF_INET if host else socket.AF_UNIX)
-    s.bind((host, int(port)) if host else place)
-    s.listen()
-    names.append(name)
-    held.append(os.dup(s.fileno()))
-for i, fd in enumerate([os.dup(f) for f in held]):
-    held.append(fd)
-high = [__import__("fcntl").fcntl(f, 0, 100) for f in held[:len(names)]]
-for i, fd in enumerate(high):
-    os.dup2(fd, 3 + i)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(names)),
-                  LISTEN_FDNAMES=":".join(names))
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
 def asked(agent, *place, host=names.ACCT1):
     where = place[0] if len(place) == 1 else list(place)
     (answer,) = agent.probe({"host": host, "proxy": where})
