@@ -321,7 +321,7 @@ forward_drain(struct forward *f)
 }
 
 void
-forward_tick(struct forward *f)
+forward_tick(struct forward *f, int64_t now_ms)
 {
 	/* While bytes move their own fate tells, but for a client that has
 	 * sent all it had. */
@@ -331,6 +331,10 @@ forward_tick(struct forward *f)
 
 	if (waits && peer_has_left(worker_peers(f->worker), f->client.fd))
 		forward_end(f, CLOSE_CLIENT);
+	else if (f->state == FORWARD_ASKING)
+		request_tick(f->x.request, now_ms);
+	else if (f->state == FORWARD_REFUSING)
+		refusal_tick(f->refusal, now_ms);
 }
 
 void

@@ -27,8 +27,8 @@ struct forward *forward_start(
 void forward_destroy(struct forward *f);
 /** Draining: ends after the current message, at once when idle. */
 void forward_drain(struct forward *f);
-/** Called a few times a second: sees that the client has left. */
-void forward_tick(struct forward *f);
+/** Called a few times a second: sees who has left or does not answer. */
+void forward_tick(struct forward *f, int64_t now_ms);
 /** Snapshot changed: judges the open exchange again. */
 void forward_rejudge(struct forward *f);
 

@@ -14,6 +14,7 @@ struct refusal {
 	struct request_refusal what; /* without what was borrowed */
 	struct proxy_wait wait;
 	bool waits;
+	int64_t until_ms;
 	bool no_body;
 	struct event turn;
 	struct buf answer, unrecorded;
@@ -194,6 +195,8 @@ refusal_start(const struct request_refusal *what,
 	r->arg = arg;
 	refusal_name(what, id);
 	r->waits = refusal_write(what, id, &r->wait) == OK;
+	r->until_ms =
+	    clock_boot_ms(worker_clock(what->worker)) + RECORD_WAIT_MS;
 	if (what->protocol == REQUEST_SOCKS5)
 		buf_put_slice(&r->answer, what->reply);
 	else
@@ -201,6 +204,18 @@ refusal_start(const struct request_refusal *what,
 	if (!r->waits)
 		event_active(&r->turn, EV_TIMEOUT, 1);
 	return r;
+}
+
+void
+refusal_tick(struct refusal *r, int64_t now_ms)
+{
+	const struct proxy_audit_port *audit =
+	    &worker_ports(r->what.worker)->audit;
+
+	if (!r->waits || now_ms < r->until_ms)
+		return;
+	audit->cancel(audit->ctx, &r->wait);
+	r->wait.done(&r->wait, E_TIMEOUT);
 }
 
 void

@@ -30,6 +30,8 @@ struct refusal;
  */
 struct refusal *refusal_start(const struct request_refusal *what,
     void (*done)(void *arg, struct buf *answer), void *arg);
+/** Called a few times a second: as request_tick(). */
+void refusal_tick(struct refusal *r, int64_t now_ms);
 /** After it no done() comes. NULL is fine. */
 void refusal_cancel(struct refusal *r);
 

@@ -43,10 +43,18 @@ request_on_closed(struct proxy_wait *w, enum status st)
 
 	r->audit_waits = false;
 	if (st != OK) {
-		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
+		/* request_finish() tries once more, and counts what is lost. */
+		r->closed = false;
 		request_set_denied(r, REASON_AUDIT_UNAVAILABLE);
 	}
 	request_tell(r, REQUEST_DENIED);
+}
+
+static void
+request_await(struct request *r)
+{
+	r->audit_waits = true;
+	r->audit_until_ms = request_now(r) + RECORD_WAIT_MS;
 }
 
 /* Contract 6: no record, no bytes; a refusal's are no other. */
@@ -57,7 +65,7 @@ request_close(struct request *r, const struct request_end *end)
 	r->ms.total = request_now(r) - r->start_ms;
 	if (r->code != REASON_AUDIT_UNAVAILABLE &&
 	    request_record(r, RECORD_REQUEST, end, &r->audit_wait) == OK) {
-		r->audit_waits = true;
+		request_await(r);
 		r->closed = true;
 		return;
 	}
@@ -143,7 +151,7 @@ request_open(struct request *r)
 		request_fail(r, REASON_AUDIT_UNAVAILABLE);
 		return;
 	}
-	r->audit_waits = true;
+	request_await(r);
 	r->opened = true;
 }
 
@@ -334,6 +342,17 @@ request_start(const struct request_params *params,
 	record_new_id(r->id);
 	request_judge_name(r);
 	return r;
+}
+
+void
+request_tick(struct request *r, int64_t now_ms)
+{
+	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
+
+	if (!r->audit_waits || now_ms < r->audit_until_ms)
+		return;
+	audit->cancel(audit->ctx, &r->audit_wait);
+	r->audit_wait.done(&r->audit_wait, E_TIMEOUT);
 }
 
 int

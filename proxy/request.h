@@ -42,6 +42,10 @@ enum request_outcome {
 struct request *request_start(const struct request_params *params,
     void (*done)(void *arg, enum request_outcome outcome), void *arg);
 
+/** Called a few times a second before done(): an audit that does not answer
+ * within five seconds is one that fails. */
+void request_tick(struct request *r, int64_t now_ms);
+
 /** A dialled socket (taken by the caller), or -1 when the idle one fits. */
 int request_take_fd(struct request *r);
 enum reason request_code(const struct request *r);

@@ -27,6 +27,7 @@ struct request {
 	struct dial *dial; /**< running, or NULL */
 	struct proxy_wait audit_wait;
 	bool audit_waits;
+	int64_t audit_until_ms;
 	struct event turn; /**< tells the outcome from the loop */
 
 	struct policy_verdict verdict;
@@ -74,7 +75,10 @@ void request_note_denial(struct request *r);
 
 /* request_record.c, for refusal.c too. */
 
-enum { RECORD_WORKLOADS_MAX = 16 };
+enum {
+	RECORD_WORKLOADS_MAX = 16,
+	RECORD_WAIT_MS = 5000, /* longer than that an audit has failed */
+};
 
 /** What makes two refusals equal, in front of the 10 s memory of ids. */
 struct refusal_key {

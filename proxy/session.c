@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 enum {
-	/* So many over their uid's cap still hear LIMIT_REACHED. */
-	UID_CONNECTIONS_OVER = 16,
 	/* Early bytes behind a head are kept for the tunnel. */
 	EARLY_BYTES_MAX = 16384,
 };
@@ -39,12 +37,6 @@ session_move(struct session *s, enum session_state to)
 {
 	assert(to == SESSION_ENDED || (moves[s->state] & 1U << to) != 0);
 	s->state = to;
-}
-
-static const struct proxy_limits *
-session_limits(const struct session *s)
-{
-	return &worker_snapshot(s->worker)->limits;
 }
 
 static void
@@ -134,7 +126,7 @@ session_on_refused(void *arg, struct buf *answer)
 	session_say_last(s, answer);
 }
 
-static struct request_refusal
+struct request_refusal
 session_refusal(struct session *s, const struct request_refusal *what)
 {
 	struct request_refusal r = *what;
@@ -310,110 +302,6 @@ session_on_readable(evutil_socket_t fd, short what, void *arg)
 		session_advance(s);
 }
 
-/* Over its cap a uid is told so as long as that costs little. */
-static bool
-session_admit(struct session *s)
-{
-	const struct proxy_limits *limits = session_limits(s);
-	uint32_t uid = s->peer.known ? s->peer.uid : UINT32_MAX;
-	struct request_refusal what = { .code = REASON_LIMIT_REACHED };
-	unsigned count = 0;
-
-	if (shared_enter_uid(worker_shared(s->worker), uid, &count) != OK)
-		count = UINT32_MAX;
-	else
-		s->counted_uid = true;
-	s->over_limit = s->over_limit || count > limits->connections_per_uid;
-	if (count > limits->connections_per_uid &&
-	    count - limits->connections_per_uid > UID_CONNECTIONS_OVER) {
-		what = session_refusal(s, &what);
-		refusal_note(&what);
-		session_end(s, CLOSE_LIMIT);
-		return false;
-	}
-	return true;
-}
-
-static void
-session_listen(struct session *s)
-{
-	if (!session_admit(s))
-		return;
-	session_move(s, SESSION_FIRST);
-	if (event_add(&s->readable, NULL) != 0)
-		session_end(s, CLOSE_ERROR);
-}
-
-/* Groups and user names; without them nothing is known of a client. */
-static void
-session_look_up(struct session *s)
-{
-	const struct proxy_userdb_port *db = &worker_ports(s->worker)->userdb;
-	enum status st = OK;
-
-	if (s->peer.known)
-		st = db->lookup(db->ctx, &s->peer, &s->userdb);
-	s->userdb_asked = st == E_PARTIAL;
-	if (st == E_PARTIAL)
-		return;
-	if (st != OK)
-		s->peer.known = false;
-	if (!s->peer.known)
-		metric_add(METRIC_PEER_UNKNOWN_TOTAL, 1);
-	session_listen(s);
-}
-
-static void
-session_on_userdb(struct proxy_wait *w, enum status st)
-{
-	void *at = (char *)w - offsetof(struct session, userdb);
-	struct session *s = at;
-
-	s->userdb_asked = false;
-	if (st != OK)
-		s->peer.known = false;
-	session_look_up(s);
-}
-
-/* The facts in one block as long as they are, not as long as they may be. */
-static enum status
-session_keep_peer(struct session *s, const struct peer_facts *facts)
-{
-	const char *from[3] = { facts->peer.unit, facts->peer.cgroup,
-		facts->peer.exe };
-	const char *to[3];
-	size_t n[3], at = 0;
-
-	for (size_t i = 0; i < 3; i++)
-		n[i] = from[i] == NULL ? 1 : strlen(from[i]) + 1;
-	s->peer_text = malloc(n[0] + n[1] + n[2]);
-	if (s->peer_text == NULL)
-		return E_NOMEM;
-	for (size_t i = 0; i < 3; i++) {
-		to[i] = s->peer_text + at;
-		memcpy(s->peer_text + at, from[i] == NULL ? "" : from[i], n[i]);
-		at += n[i];
-	}
-	s->peer = facts->peer;
-	s->peer.unit = to[0];
-	s->peer.cgroup = to[1];
-	s->peer.exe = to[2];
-	return OK;
-}
-
-static void
-session_identify(struct session *s)
-{
-	struct peer_facts facts;
-
-	memset(&facts, 0, sizeof facts);
-	peer_source_lookup(worker_peers(s->worker), s->fd, &facts);
-	if (session_keep_peer(s, &facts) != OK)
-		session_end(s, CLOSE_ERROR);
-	else
-		session_look_up(s);
-}
-
 void
 session_start(struct proxy_worker *w, int fd, const char *listener)
 {
@@ -430,7 +318,6 @@ session_start(struct proxy_worker *w, int fd, const char *listener)
 	s->fd = fd;
 	s->listener = listener;
 	s->protocol = REQUEST_CONNECT;
-	s->userdb.done = session_on_userdb;
 	s->deadline_ms = clock_boot_ms(worker_clock(w)) + limits->head_ms;
 	buf_init(&s->in,
 	    HTTP1_HEAD_PARTS * (size_t)limits->head_bytes + EARLY_BYTES_MAX);
@@ -458,6 +345,18 @@ session_time_out(struct session *s)
 	session_refuse(s, &what);
 }
 
+/* Somebody else works; who it is for may leave. */
+static void
+session_tick_waiting(struct session *s, int64_t now_ms)
+{
+	if (peer_has_left(worker_peers(s->worker), s->fd))
+		session_end(s, CLOSE_CLIENT);
+	else if (s->request != NULL)
+		request_tick(s->request, now_ms);
+	else
+		refusal_tick(s->refusal, now_ms);
+}
+
 void
 session_tick(struct session *s, int64_t now_ms, int64_t now_unix_s)
 {
@@ -466,10 +365,9 @@ session_tick(struct session *s, int64_t now_ms, int64_t now_unix_s)
 	else if (s->state < SESSION_ASKING && now_ms >= s->deadline_ms)
 		session_time_out(s);
 	else if (s->state == SESSION_FORWARD)
-		forward_tick(s->forward);
-	else if ((s->state == SESSION_ASKING || s->state == SESSION_REFUSING) &&
-	    peer_has_left(worker_peers(s->worker), s->fd))
-		session_end(s, CLOSE_CLIENT);
+		forward_tick(s->forward, now_ms);
+	else if (s->state == SESSION_ASKING || s->state == SESSION_REFUSING)
+		session_tick_waiting(s, now_ms);
 }
 
 void

@@ -64,12 +64,17 @@ void session_rejudge(struct session *s);
 /** Draining: the idle ones end, the others end after their message. */
 void session_drain(struct session *s);
 
-/* Between session.c, session_http.c and session_socks.c. */
+/* Between session.c, session_peer.c, session_http.c and session_socks.c. */
 
 /** The only way from state to state; asserts that the move is a legal one. */
 void session_move(struct session *s, enum session_state to);
 /** Writes @last (released) and closes. */
 void session_say_last(struct session *s, struct buf *last);
+/** Finds out whose it is, then listens to it or ends it. */
+void session_identify(struct session *s);
+/** @what with the facts of @s. */
+struct request_refusal session_refusal(
+    struct session *s, const struct request_refusal *what);
 /** Refuses what is malformed: its record, then the answer, then the end. */
 void session_refuse(struct session *s, const struct request_refusal *what);
 /** Judges @host:@port; session_answered() follows. */

@@ -313,6 +313,8 @@ tunnel_tick(struct tunnel *t, int64_t now_ms, int64_t now_unix_s)
 {
 	int64_t expires;
 
+	if (t->request != NULL && t->stage == TUNNEL_REFUSED)
+		request_tick(t->request, now_ms);
 	if (t->request == NULL || t->stage == TUNNEL_REFUSED)
 		return;
 	expires = request_verdict(t->request)->expires_unix_s;

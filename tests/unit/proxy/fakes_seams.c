@@ -393,9 +393,10 @@ forward_drain(struct forward *f)
 }
 
 void
-forward_tick(struct forward *f)
+forward_tick(struct forward *f, int64_t now_ms)
 {
 	(void)f;
+	(void)now_ms;
 }
 
 void

@@ -294,7 +294,7 @@ leaving_while_asked_about_is_noticed(void **state)
 	(void)close(fake.client_fd);
 	fake.client_fd = -1;
 	fake_turn();
-	forward_tick(fake.forward);
+	forward_tick(fake.forward, 0);
 	assert_true(fake.done);
 	assert_string_equal(fake.ended[0].close, "client");
 	fake_stop();
@@ -305,10 +305,10 @@ leaving_while_asked_about_is_noticed(void **state)
 	fake_client_says(GET_A);
 	assert_int_equal(shutdown(fake.client_fd, SHUT_WR), 0);
 	fake_turn();
-	forward_tick(fake.forward);
+	forward_tick(fake.forward, 0);
 	assert_false(fake.done);
 	fake_release();
-	forward_tick(fake.forward);
+	forward_tick(fake.forward, 0);
 	fake_upstream_says(OK_3);
 	assert_non_null(strstr(fake_client_got(), "200 OK"));
 	fake_stop();
@@ -319,7 +319,7 @@ leaving_while_asked_about_is_noticed(void **state)
 	fake_turn();
 	(void)close(fake.client_fd);
 	fake.client_fd = -1;
-	forward_tick(fake.forward);
+	forward_tick(fake.forward, 0);
 	assert_true(fake.done);
 	assert_string_equal(fake.ended[0].close, "client");
 	fake_stop();

@@ -183,6 +183,13 @@ fake_release(void)
 	fake_turn();
 }
 
+void
+request_tick(struct request *r, int64_t now_ms)
+{
+	(void)r;
+	(void)now_ms;
+}
+
 int
 request_take_fd(struct request *r)
 {
@@ -274,6 +281,13 @@ refusal_on_turn(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	r->done(r->arg, &answer);
 	free(r);
+}
+
+void
+refusal_tick(struct refusal *r, int64_t now_ms)
+{
+	(void)r;
+	(void)now_ms;
 }
 
 void

@@ -148,6 +148,39 @@ a_fault_of_the_way_is_recorded_first_too(void **state)
 	(void)close(fd);
 }
 
+/* A disk that hangs is a disk that fails. */
+static void
+an_audit_that_does_not_answer_is_unavailable(void **state)
+{
+	int open = fake_client(), denied = fake_client(), bad = fake_client();
+	int hello = fake_client();
+	char got[64];
+
+	(void)state;
+	say(hello, CONNECT);
+	assert_starts(hello, "HTTP/1.1 200 ");
+	fake.audit_stuck = true;
+	say_hello(hello, SLICE("b.test"));
+	say(open, CONNECT);
+	fake.name_code = REASON_HOST_NOT_ALLOWED;
+	say(denied, CONNECT);
+	say(bad, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	fake_pass_ms(4999);
+	assert_silent(open);
+	assert_silent(denied);
+	assert_silent(bad);
+	assert_silent(hello);
+	fake_pass_ms(250);
+	assert_starts(open, UNAVAILABLE);
+	assert_starts(denied, UNAVAILABLE);
+	assert_starts(bad, UNAVAILABLE);
+	assert_int_equal(fake_hear(hello, got, sizeof got), -1);
+	(void)close(open);
+	(void)close(denied);
+	(void)close(bad);
+	(void)close(hello);
+}
+
 int
 main(void)
 {
@@ -158,6 +191,7 @@ main(void)
 		T(socks_says_a_general_failure_without_a_record),
 		T(a_hello_that_is_refused_without_a_record_gets_no_alert),
 		T(a_fault_of_the_way_is_recorded_first_too),
+		T(an_audit_that_does_not_answer_is_unavailable),
 	};
 	return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);
 }
