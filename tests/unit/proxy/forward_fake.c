@@ -1,4 +1,4 @@
-/* Stands in for worker.c, request.c and the broker. */
+/* Stands in for request.c, refusal.c and the broker. */
 #include "tests/unit/test.h"
 
 #include "tests/unit/proxy/forward_fake.h"
@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,41 +33,6 @@ struct request {
 	struct event turn;
 };
 
-struct event_base *
-worker_base(struct proxy_worker *w)
-{
-	(void)w;
-	return fake.base;
-}
-
-const struct clock *
-worker_clock(struct proxy_worker *w)
-{
-	(void)w;
-	return &clock_system;
-}
-
-const struct proxy_ports *
-worker_ports(struct proxy_worker *w)
-{
-	(void)w;
-	return &fake.ports;
-}
-
-struct proxy_snapshot *
-worker_snapshot(struct proxy_worker *w)
-{
-	(void)w;
-	return &fake.snapshot;
-}
-
-bool
-worker_is_draining(const struct proxy_worker *w)
-{
-	(void)w;
-	return false;
-}
-
 void
 worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p)
 {
@@ -76,46 +40,6 @@ worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p)
 	assert_true(n_reaped < FAKE_LOG_MAX);
 	reaped[n_reaped] = p;
 	reaped_by[n_reaped++] = destroy;
-}
-
-struct proxy_snapshot *
-proxy_snapshot_ref(struct proxy_snapshot *s)
-{
-	s->refs++;
-	return s;
-}
-
-void
-proxy_snapshot_unref(struct proxy_snapshot *s)
-{
-	if (s != NULL)
-		s->refs--;
-}
-
-bool
-peer_still_connected(int fd)
-{
-	struct sockaddr_storage sa;
-	socklen_t n = sizeof sa;
-	void *at = &sa;
-
-	return getpeername(fd, at, &n) == 0;
-}
-
-struct peer_source *
-worker_peers(struct proxy_worker *w)
-{
-	(void)w;
-	return NULL;
-}
-
-bool
-peer_has_left(struct peer_source *s, int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
-
-	(void)s;
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
 }
 
 static void

@@ -1,0 +1,82 @@
+/* Stands in for worker.c and workload.c. */
+#include "tests/unit/test.h"
+
+#include "tests/unit/proxy/forward_fake.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+struct event_base *
+worker_base(struct proxy_worker *w)
+{
+	(void)w;
+	return fake.base;
+}
+
+const struct clock *
+worker_clock(struct proxy_worker *w)
+{
+	(void)w;
+	return &clock_system;
+}
+
+const struct proxy_ports *
+worker_ports(struct proxy_worker *w)
+{
+	(void)w;
+	return &fake.ports;
+}
+
+struct proxy_snapshot *
+worker_snapshot(struct proxy_worker *w)
+{
+	(void)w;
+	return &fake.snapshot;
+}
+
+bool
+worker_is_draining(const struct proxy_worker *w)
+{
+	(void)w;
+	return false;
+}
+
+struct proxy_snapshot *
+proxy_snapshot_ref(struct proxy_snapshot *s)
+{
+	s->refs++;
+	return s;
+}
+
+void
+proxy_snapshot_unref(struct proxy_snapshot *s)
+{
+	if (s != NULL)
+		s->refs--;
+}
+
+bool
+peer_still_connected(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t n = sizeof sa;
+	void *at = &sa;
+
+	return getpeername(fd, at, &n) == 0;
+}
+
+struct peer_source *
+worker_peers(struct proxy_worker *w)
+{
+	(void)w;
+	return NULL;
+}
+
+bool
+peer_has_left(struct peer_source *s, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	(void)s;
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
+}
