@@ -103,9 +103,31 @@ may_tell(struct denials *d, const char *id, unsigned *dropped)
 	return true;
 }
 
+/* An audience is whatever the client sent: one word of ASCII is told. */
+static void
+name_destination(const struct record *r, char out[DENIAL_DESTINATION_BYTES])
+{
+	bool has_host = r->host != NULL && *r->host != '\0';
+	const char *audience = r->audience != NULL ? r->audience : "";
+	size_t n = 0;
+
+	if (has_host) {
+		(void)snprintf(
+		    out, DENIAL_DESTINATION_BYTES, "%s:%u", r->host, r->port);
+		return;
+	}
+	for (; audience[n] != '\0' && n < DENIAL_DESTINATION_BYTES - 1; n++)
+		out[n] =
+		    audience[n] > ' ' && audience[n] <= '~' ? audience[n] : '?';
+	if (n == 0)
+		out[n++] = '-';
+	out[n] = '\0';
+}
+
 static void
 tell(const struct record *r, const char *id, unsigned dropped)
 {
+	char destination[DENIAL_DESTINATION_BYTES];
 	const struct peer *p = r->peer;
 	char who[96] = "an unknown workload";
 
@@ -113,15 +135,9 @@ tell(const struct record *r, const char *id, unsigned dropped)
 		(void)snprintf(who, sizeof who, "uid %u (%s)", p->uid,
 		    p->user != NULL && *p->user != '\0' ? p->user : "?");
 	if (r->audience != NULL && *r->audience != '\0')
-		log_notice("denied %s id=%s: a token for %s for %s",
-		    reason_code(r->code), id, r->audience, who);
-	else if (r->protocol != NULL && strcmp(r->protocol, "broker") == 0)
-		log_notice("denied %s id=%s: a request to the broker for %s",
-		    reason_code(r->code), id, who);
-	else
-		log_notice("denied %s id=%s: %s:%u for %s",
-		    reason_code(r->code), id, r->host != NULL ? r->host : "-",
-		    r->port, who);
+		name_destination(r, destination);
+	log_notice("denied %s id=%s: %s for %s", reason_code(r->code), id,
+	    destination, who);
 	if (dropped > 0)
 		log_notice(
 		    "%u denials before it are in the audit alone", dropped);
@@ -139,10 +155,7 @@ kept_new(const struct proxy_denial *denial)
 	record_write(&k->members, denial->record);
 	memcpy(k->line.id, denial->id, sizeof k->line.id);
 	k->line.code = denial->record->code;
-	k->line.port = denial->record->port;
-	if (denial->record->host != NULL)
-		(void)snprintf(k->line.host, sizeof k->line.host, "%s",
-		    denial->record->host);
+	name_destination(denial->record, k->line.destination);
 	if (denial->record->peer != NULL) {
 		k->peer_known = denial->record->peer->known;
 		k->uid = denial->record->peer->uid;
@@ -247,20 +260,16 @@ denials_put_own(
     struct jsonw *w, struct denials *d, uint32_t uid, uint64_t after)
 {
 	struct denial_line lines[DENIAL_LINES_MAX];
-	char destination[HOST_BYTES + 8];
 	uint64_t last;
 	size_t n = denials_of(d, uid, after, lines, &last);
 
 	jsonw_u64(w, "last", last);
 	jsonw_array(w, "denials");
 	for (size_t i = 0; i < n; i++) {
-		(void)snprintf(destination, sizeof destination, "%s:%u",
-		    lines[i].host[0] != '\0' ? lines[i].host : "-",
-		    lines[i].port);
 		jsonw_object(w, NULL);
 		jsonw_str(w, "id", lines[i].id);
 		jsonw_str(w, "code", reason_code(lines[i].code));
-		jsonw_str(w, "destination", destination);
+		jsonw_str(w, "destination", lines[i].destination);
 		jsonw_str(w, "reason", reason_info(lines[i].code)->text);
 		jsonw_object_end(w);
 	}

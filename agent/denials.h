@@ -27,12 +27,14 @@ struct denial_found {
 enum status denials_find(
     struct denials *d, struct slice id, struct denial_found *out) ATTR_MUST_USE;
 
+enum { DENIAL_DESTINATION_BYTES = HOST_BYTES + 8 };
+
 /** One of them in a line. */
 struct denial_line {
 	char id[RECORD_ID_BYTES];
 	enum reason code;
-	char host[HOST_BYTES]; /**< "" when there is none */
-	uint16_t port;
+	/** HOST:PORT, the audience of a token, or "-". */
+	char destination[DENIAL_DESTINATION_BYTES];
 };
 
 enum { DENIAL_LINES_MAX = 16 };

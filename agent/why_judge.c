@@ -127,16 +127,32 @@ print_member(const json_t *o, const char *key, const char *label)
 	(void)fputc('\n', stdout);
 }
 
+/* A past denial of a token has an audience in place of a host. */
+static void
+print_destination(const json_t *reply)
+{
+	const char *host = text_of(reply, "host");
+	const char *audience =
+	    text_of(json_object_get(reply, "injected"), "audience");
+
+	if (*host == '\0') {
+		policy_file_put_safe(
+		    stdout, *audience != '\0' ? audience : "-");
+		return;
+	}
+	policy_file_put_safe(stdout, host);
+	(void)printf(
+	    ":%d", (int)json_integer_value(json_object_get(reply, "port")));
+}
+
 void
 why_print(const json_t *reply)
 {
 	const char *code = text_of(reply, "code");
 
 	(void)printf("%s  ", text_of(reply, "verdict"));
-	policy_file_put_safe(stdout, text_of(reply, "host"));
-	(void)printf(":%d%s%s\n",
-	    (int)json_integer_value(json_object_get(reply, "port")),
-	    *code == '\0' ? "" : "  ", code);
+	print_destination(reply);
+	(void)printf("%s%s\n", *code == '\0' ? "" : "  ", code);
 	print_member(reply, "reason", "because");
 	print_member(reply, "rule", "rule");
 	print_member(reply, "route", "route");

@@ -86,3 +86,24 @@ def test_the_command_does_not_outlive_a_killed_run(azure, agent):
     azure.call("wait", pid=pid, timeout_s=10)
     gone = ["sh", "-c", f"sleep .2; kill -0 {child}"]
     assert azure.run_as("root", gone).code != 0
+
+
+TOKEN = "$IDENTITY_ENDPOINT?api-version=2019-08-01&resource=%s"
+OUTSIDE = "https://graph.microsoft.com"
+
+
+def test_a_refused_token_is_told_by_its_audience(agent):
+    url = TOKEN % OUTSIDE
+    script = f'curl -sS -H "X-IDENTITY-HEADER: $IDENTITY_HEADER" "{url}"'
+    refused = run(agent, "--", "sh", "-c", script)
+    found = re.search(
+        rf"denied TOKEN_NOT_ALLOWED id=([A-Z2-7]{{10}}): {OUTSIDE}: ",
+        refused.err,
+    )
+    assert found, refused
+    shown = agent.cli("why", found[1])
+    assert OUTSIDE in shown.out.splitlines()[0], shown
+    assert ":0" not in shown.out
+    lines = [x for x in agent.journal().splitlines() if found[1] in x]
+    assert lines
+    assert all(OUTSIDE in x and ":0" not in x for x in lines)

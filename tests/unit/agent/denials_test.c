@@ -80,8 +80,7 @@ tells_each_user_their_own_since_a_point_once(void **state)
 	assert_int_equal(denials_of(d, 7, then, lines, &last), 2);
 	assert_int_equal(last, then + 4);
 	assert_string_equal(lines[0].id, "BBBBBBBBBB");
-	assert_string_equal(lines[0].host, "one.example");
-	assert_int_equal(lines[0].port, 443);
+	assert_string_equal(lines[0].destination, "one.example:443");
 	assert_int_equal(lines[0].code, REASON_HOST_NOT_ALLOWED);
 	assert_string_equal(lines[1].id, "DDDDDDDDDD");
 	assert_int_equal(denials_of(d, 8, then, lines, &last), 1);
@@ -95,6 +94,46 @@ tells_each_user_their_own_since_a_point_once(void **state)
 	    denials_of(d, 7, then, lines, &last), DENIAL_LINES_MAX);
 	(void)snprintf(id, sizeof id, "N%04u", DENIALS_KEPT + 4);
 	assert_string_equal(lines[DENIAL_LINES_MAX - 1].id, id);
+	denials_destroy(d);
+}
+
+static void
+an_audience_is_told_as_one_word(void **state)
+{
+	struct peer peer = { .known = true, .uid = 7, .user = "alice" };
+	struct denial_line lines[DENIAL_LINES_MAX];
+	struct proxy_denial denial = { .id = "AAAAAAAAAA" };
+	char longest[DENIAL_DESTINATION_BYTES * 2];
+	const char *const rows[][2] = {
+		{ "https://x.example/", "https://x.example/" },
+		{ "a\nwayleaved: b\x1b[2J\xc3\xa9", "a?wayleaved:?b?[2J??" },
+		{ NULL, "-" },
+		{ longest, NULL },
+	};
+	struct denials *d;
+	struct record r;
+	uint64_t last = 0;
+
+	(void)state;
+	memset(longest, 'x', sizeof longest);
+	longest[sizeof longest - 1] = '\0';
+	log_set_level(LOG_LEVEL_ERROR);
+	assert_int_equal(denials_create(&d), OK);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		record_init(&r, RECORD_TOKEN);
+		r.id = denial.id;
+		r.code = REASON_TOKEN_NOT_ALLOWED;
+		r.peer = &peer;
+		r.audience = rows[i][0];
+		denial.record = &r;
+		denials_note(d, &denial);
+		assert_int_equal(denials_of(d, 7, last, lines, &last), 1);
+		if (rows[i][1] != NULL)
+			assert_string_equal(lines[0].destination, rows[i][1]);
+		else
+			assert_int_equal(strlen(lines[0].destination),
+			    DENIAL_DESTINATION_BYTES - 1);
+	}
 	denials_destroy(d);
 }
 
@@ -144,6 +183,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_each_user_their_own_since_a_point_once),
+		cmocka_unit_test(an_audience_is_told_as_one_word),
 		cmocka_unit_test(
 		    remembers_the_last_ones_by_id_with_their_owner),
 		cmocka_unit_test(
