@@ -134,7 +134,7 @@ judge_link(struct audit_verify *v, const struct audit_seen *next)
 	        ? "record %llu was altered: its hash is not the prev of %llu"
 	        : "record %llu was altered: its prev is not the hash of the "
 	          "record before it (next: %llu)",
-	    (ull)bad->seq, (ull)(bad->seq + 1));
+	    (ull)bad->seq, (ull)bad->seq + 1);
 }
 
 /** The number is not the one that is due. */

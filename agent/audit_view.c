@@ -121,6 +121,7 @@ print_csv(struct audit_view *v, const json_t *r)
 		(void)fputs(i > 0 ? ",\"" : "\"", stdout);
 		/* RFC 4180 2: quotes are doubled. A cell that a spreadsheet
 		 * would take for a formula gets a quote mark in front. */
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
 		if (b.n > 0 && memchr("=+-@", b.p[0], 4) != NULL)
 			(void)putchar('\'');
 		for (size_t k = 0; k < b.n; k++) {

@@ -7,21 +7,21 @@
 
 /* clang-format off */
 #define UINT(key, field, lo, hi, value, text) \
-	{ .name = key, .kind = CONFIG_UINT, AT(field), .min = (lo), \
-	  .max = (hi), .def = (value), .help = text }
+	{ .name = (key), .kind = CONFIG_UINT, AT(field), .min = (lo), \
+	  .max = (hi), .def = (value), .help = (text) }
 #define UINT64(key, field, lo, hi, value, text) \
-	{ .name = key, .kind = CONFIG_UINT64, AT(field), .min = (lo), \
-	  .max = (hi), .def = (value), .help = text }
+	{ .name = (key), .kind = CONFIG_UINT64, AT(field), .min = (lo), \
+	  .max = (hi), .def = (value), .help = (text) }
 #define BOOLEAN(key, field, value, text) \
-	{ .name = key, .kind = CONFIG_BOOL, AT(field), .def = (value), \
-	  .help = text }
+	{ .name = (key), .kind = CONFIG_BOOL, AT(field), .def = (value), \
+	  .help = (text) }
 #define PATH(key, field, value, words) \
-	{ .name = key, .kind = CONFIG_PATH, AT(field), .text = (value), \
-	  .help = words }
+	{ .name = (key), .kind = CONFIG_PATH, AT(field), .text = (value), \
+	  .help = (words) }
 #define SECTION(key, table, words) \
-	{ .name = key, .kind = CONFIG_SECTION, .keys = (table), .help = words }
+	{ .name = (key), .kind = CONFIG_SECTION, .keys = (table), .help = (words) }
 #define CUSTOM(key, reader, words) \
-	{ .name = key, .kind = CONFIG_CUSTOM, .read = (reader), .help = words }
+	{ .name = (key), .kind = CONFIG_CUSTOM, .read = (reader), .help = (words) }
 #define END { .name = NULL }
 
 static const struct config_key listen_keys[] = {

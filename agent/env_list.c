@@ -89,7 +89,7 @@ add_no_proxy(struct env_list *l, const struct env_input *in)
 	struct buf b;
 	bool ok;
 
-	buf_init(&b, 128 * 1024);
+	buf_init(&b, (size_t)128 * 1024);
 	env_noproxy_merge(&b, upper, lower);
 	rest = buf_slice(&b);
 	while (env_noproxy_next(&rest, &entry)) {

