@@ -11,6 +11,7 @@ enum {
 
 enum chunk_state {
 	CHUNK_SIZE,
+	CHUNK_BWS,
 	CHUNK_EXT,
 	CHUNK_SIZE_LF,
 	CHUNK_DATA,
@@ -38,7 +39,8 @@ hex_value(char c)
 	    unsigned)(ascii_is_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10);
 }
 
-/* After the size comes CRLF or ';' and nothing else: no space, no sign. */
+/* After the size comes CRLF or ';' and nothing else, but for the "bad" white
+ * space that RFC 9112 7.1.1 wants taken before a ';'. No sign. */
 static enum status
 step_size(struct http1_chunked *c, char b)
 {
@@ -48,9 +50,26 @@ step_size(struct http1_chunked *c, char b)
 		c->left = c->left * 16 + hex_value(b);
 		return OK;
 	}
-	if (c->digits == 0 || (b != '\r' && b != ';'))
+	if (c->digits == 0)
 		return E_SYNTAX;
-	c->state = b == '\r' ? CHUNK_SIZE_LF : CHUNK_EXT;
+	if (b == ' ' || b == '\t')
+		c->state = CHUNK_BWS;
+	else if (b == '\r')
+		c->state = CHUNK_SIZE_LF;
+	else if (b == ';')
+		c->state = CHUNK_EXT;
+	else
+		return E_SYNTAX;
+	return OK;
+}
+
+static enum status
+step_bws(struct http1_chunked *c, char b)
+{
+	if (b == ';')
+		c->state = CHUNK_EXT;
+	else if (b != ' ' && b != '\t')
+		return E_SYNTAX;
 	return OK;
 }
 
@@ -133,6 +152,8 @@ step(struct http1_chunked *c, char b)
 	switch ((enum chunk_state)c->state) {
 	case CHUNK_SIZE:
 		return step_size(c, b);
+	case CHUNK_BWS:
+		return step_bws(c, b);
 	case CHUNK_EXT:
 		return step_ext(c, b);
 	case CHUNK_SIZE_LF:

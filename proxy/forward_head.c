@@ -79,8 +79,8 @@ connection_names(const struct http1_fields *f)
  * RFC 9110 7.2, by the grammar of RFC 3986 3.2: what the field says is not
  * used (RFC 9112 3.2.2), but a broken one is a broken request.
  */
-static bool
-host_field_ok(struct slice v)
+bool
+forward_host_is_valid(struct slice v)
 {
 	bool v6 = v.n > 0 && v.p[0] == '[';
 	size_t end = slice_find(v, v6 ? ']' : ':');
@@ -111,7 +111,7 @@ check_host(const struct http1_request *r, struct forward_fault *fault)
 		return fail(fault, REASON_BAD_REQUEST, 0, "Host is missing");
 	if (st != OK)
 		return fail(fault, REASON_BAD_REQUEST, 0, "Host stands twice");
-	if (!host_field_ok(v))
+	if (!forward_host_is_valid(v))
 		return fail(fault, REASON_BAD_REQUEST, 0, "Host is malformed");
 	return OK;
 }

@@ -57,6 +57,9 @@ enum status forward_head_put_response(const struct http1_response *r,
     const struct http1_framing *framing, const struct forward_answer *how,
     struct buf *out) ATTR_MUST_USE;
 
+/** Whether a Host field has a value that it may have (RFC 9110 7.2). */
+bool forward_host_is_valid(struct slice value);
+
 /** Whether a trailer field may be passed on (RFC 9110 6.5.1). */
 bool forward_trailer_is_allowed(struct slice name);
 

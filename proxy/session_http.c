@@ -1,5 +1,6 @@
 /* The HTTP side of a session: CONNECT, absolute-form, and what is neither. */
 #include "proxy/forward.h"
+#include "proxy/forward_head.h"
 #include "proxy/session.h"
 
 #include "base/uri.h"
@@ -20,7 +21,6 @@ http_refuse_detail(struct session *s, enum reason code, int status,
 static const char *
 host_fault(const struct http1_request *r)
 {
-	struct authority said;
 	struct slice value;
 	enum status st = http1_field_only(&r->fields, "Host", &value);
 
@@ -29,7 +29,7 @@ host_fault(const struct http1_request *r)
 		return r->version == HTTP1_0 ? NULL : "Host is missing";
 	if (st != OK)
 		return "Host stands twice";
-	return authority_parse(value, &said) == OK ? NULL : "Host is malformed";
+	return forward_host_is_valid(value) ? NULL : "Host is malformed";
 }
 
 /* RFC 9110 9.3.6; NULL when nothing is wrong with the fields. */

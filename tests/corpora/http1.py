@@ -112,6 +112,9 @@ HOST = {
     "path": bad(get(host="Host: {A}/x")),
     "port-letters": bad(get(host="Host: a:b")),
     "bracket": bad(get(host="Host: [::1")),
+    "underscore": good(get(host="Host: a_b.example")),
+    "sub-delims": good(get(host="Host: a!$&'()*+;=~b:")),
+    "literal": good(get(host="Host: [::1]:80")),
     "old-without": good(get(line="GET http://{A}/x HTTP/1.0", host="")),
 }
 
@@ -199,6 +202,7 @@ CHUNKS = {
     "trailer-long": bad(_chunks("0\r\n" + "A: 1\r\n" * 2000 + "\r\n")),
     "plain": good(_chunks("3\r\nabc\r\n0\r\n\r\n")),
     "extension": good(_chunks('3;a=b;c="d"\r\nabc\r\n0;e\r\n\r\n')),
+    "space-before-extension": good(_chunks("3 ;a\r\nabc\r\n0\t;b\r\n\r\n")),
     "upper-case": good(_chunks("A\r\n0123456789\r\n0\r\n\r\n")),
     "zeros": good(_chunks("0003\r\nabc\r\n000\r\n\r\n")),
     "many": good(_chunks("1\r\na\r\n" * 200 + "0\r\n\r\n")),
@@ -248,6 +252,14 @@ HOPS = {
             "X-Forwarded-For: 1.2.3.4",
             "X-Forwarded-Host: evil",
             "X-Forwarded-Proto: https",
+        )
+    ),
+    "connection-te": good(get("Connection: TE, close", "TE: trailers")),
+    "upgrade-h2c": good(
+        get(
+            "Connection: Upgrade, HTTP2-Settings",
+            "Upgrade: h2c",
+            "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
         )
     ),
     "via-before": good(get("Via: 1.1 other")),
