@@ -10,12 +10,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { LOOK_S = 1 };
+
 struct mailbox {
 	pthread_mutex_t lock;
 	struct mail *first, *last; /* under lock */
 	size_t n, max;             /* under lock */
 	int fd;
-	struct event *readable;
+	struct event *readable, *look;
 };
 
 static struct mail *
@@ -57,9 +59,19 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	deliver_all(box);
 }
 
+/* A wake-up that was lost delays what it was for, and no more. */
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	deliver_all(arg);
+}
+
 enum status
 mailbox_create(struct event_base *base, size_t max, struct mailbox **out)
 {
+	const struct timeval often = { .tv_sec = LOOK_S };
 	struct mailbox *box = calloc(1, sizeof *box);
 
 	if (box == NULL)
@@ -72,10 +84,14 @@ mailbox_create(struct event_base *base, size_t max, struct mailbox **out)
 	}
 	box->readable =
 	    event_new(base, box->fd, EV_READ | EV_PERSIST, on_readable, box);
+	box->look = event_new(base, -1, EV_PERSIST, on_look, box);
 	if (box->readable == NULL || event_add(box->readable, NULL) != 0 ||
+	    box->look == NULL || event_add(box->look, &often) != 0 ||
 	    pthread_mutex_init(&box->lock, NULL) != 0) {
 		if (box->readable != NULL)
 			event_free(box->readable);
+		if (box->look != NULL)
+			event_free(box->look);
 		close(box->fd);
 		free(box);
 		return E_NOMEM;
@@ -99,6 +115,7 @@ mailbox_destroy(struct mailbox *box)
 	while (box->first != NULL)
 		deliver_all(box);
 	event_free(box->readable);
+	event_free(box->look);
 	close(box->fd);
 	pthread_mutex_destroy(&box->lock);
 	free(box);
@@ -144,7 +161,9 @@ post(struct mailbox *box, const struct mail_chain *c, bool always)
 	if (!full && was_empty)
 		n = write(box->fd, &one, sizeof one);
 	pthread_mutex_unlock(&box->lock);
-	(void)n; /* EAGAIN: the counter is at its ceiling, so it is readable */
+	/* EAGAIN: the counter is at its ceiling, so it is readable. After any
+	 * other failure on_look() finds what lies here. */
+	(void)n;
 	return full ? E_BUSY : OK;
 }
 

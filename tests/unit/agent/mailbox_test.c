@@ -2,12 +2,29 @@
 
 #include "agent/mailbox.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { SENDERS = 4, MAILS_EACH = 20000 };
+
+static bool write_fails;
+
+ssize_t __real_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n);
+
+/* The mailbox's wake-up goes through here. */
+ssize_t
+__wrap_write(int fd, const void *p, size_t n)
+{
+	if (!write_fails)
+		return __real_write(fd, p, n);
+	errno = EIO;
+	return -1;
+}
 
 struct letter {
 	struct mail mail; /* first */
@@ -153,10 +170,39 @@ a_chain_of_answers_keeps_its_order_and_is_empty_afterwards(void **state)
 	teardown(&in);
 }
 
+static void
+note_and_break(struct mail *m)
+{
+	struct letter *l = (struct letter *)m;
+
+	l->inbox->n++;
+	event_base_loopbreak(l->inbox->base);
+}
+
+static void
+a_wake_up_that_is_lost_only_delays(void **state)
+{
+	const struct timeval late = { .tv_sec = 5 };
+	struct inbox in = { .base = event_base_new() };
+	struct letter l = { .mail.deliver = note_and_break, .inbox = &in };
+
+	(void)state;
+	assert_int_equal(mailbox_create(in.base, 4, &in.box), OK);
+	write_fails = true;
+	assert_int_equal(mailbox_post(in.box, &l.mail), OK);
+	write_fails = false;
+	assert_int_equal(event_base_loopexit(in.base, &late), 0);
+	(void)event_base_loop(in.base, EVLOOP_NO_EXIT_ON_EMPTY);
+	assert_int_equal(in.n, 1);
+	mailbox_destroy(in.box);
+	event_base_free(in.base);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_wake_up_that_is_lost_only_delays),
 		cmocka_unit_test(
 		    delivers_all_mails_of_many_threads_in_each_ones_order),
 		cmocka_unit_test(a_full_mailbox_refuses_but_answers_still_fit),
