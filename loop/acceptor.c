@@ -28,10 +28,20 @@ struct acceptor {
 };
 
 static void
+acceptor_wait_ms(struct acceptor *a, unsigned ms)
+{
+	const struct timeval tv = { .tv_usec = (suseconds_t)ms * 1000 };
+
+	if (evtimer_add(&a->resume, &tv) != 0)
+		log_error("%s: no memory to go on accepting", a->name);
+}
+
+/* Where the kernel has no memory for it now, it may have some soon. */
+static void
 acceptor_watch(struct acceptor *a)
 {
 	if (event_add(&a->readable, NULL) != 0)
-		log_error("%s: no memory to go on accepting", a->name);
+		acceptor_wait_ms(a, PAUSE_MOST_MS);
 }
 
 /*
@@ -41,8 +51,6 @@ acceptor_watch(struct acceptor *a)
 static void
 acceptor_pause(struct acceptor *a, const char *why)
 {
-	struct timeval tv;
-
 	if (!a->held) {
 		log_warning("%s: accepting no more for now: %s", a->name, why);
 		metric_add(METRIC_ACCEPT_PAUSES_TOTAL, 1);
@@ -52,10 +60,8 @@ acceptor_pause(struct acceptor *a, const char *why)
 		a->pause_ms = PAUSE_FIRST_MS;
 	else if (a->pause_ms < PAUSE_MOST_MS)
 		a->pause_ms *= 2;
-	tv = (struct timeval){ .tv_usec = (suseconds_t)a->pause_ms * 1000 };
 	(void)event_del(&a->readable);
-	if (evtimer_add(&a->resume, &tv) != 0)
-		acceptor_watch(a); /* to spin is better than to be deaf */
+	acceptor_wait_ms(a, a->pause_ms);
 }
 
 /* At the edge one comes in now and then: that is no news of its own. */

@@ -193,8 +193,9 @@ class Daemon:
                 text = json.dumps(value, indent=2)
                 self.lab.write(ETC / f"{name}.json", text)
 
-    def start(self, limit_s=15):
-        argv = [DAEMON, "-c", ETC / "wayleave.json"]
+    def start(self, limit_s=15, before=()):
+        """Start it, by a command that becomes it where one is given."""
+        argv = [*before, DAEMON, "-c", ETC / "wayleave.json"]
         self.pid = self.lab.start_as(
             "wayleave",
             argv,

@@ -28,6 +28,21 @@ static struct {
 	int64_t pauses;
 } world;
 
+static unsigned adds_that_fail;
+
+int __real_event_add(struct event *ev, const struct timeval *tv);
+int __wrap_event_add(struct event *ev, const struct timeval *tv);
+
+/* A timer needs no memory of the kernel's; a descriptor does. */
+int
+__wrap_event_add(struct event *ev, const struct timeval *tv)
+{
+	if (tv != NULL || adds_that_fail == 0)
+		return __real_event_add(ev, tv);
+	adds_that_fail--;
+	return -1;
+}
+
 static void
 on_accepted(void *ctx, int fd)
 {
@@ -207,6 +222,21 @@ an_error_it_does_not_know_does_not_spin_either(void **state)
 	(void)close(pair[0]);
 }
 
+/* epoll_ctl(2): ENOMEM. */
+static void
+is_not_deaf_for_good_where_it_cannot_watch_for_a_while(void **state)
+{
+	(void)state;
+	world.full = true;
+	come(1);
+	adds_that_fail = 2;
+	(void)turn_ms(60);
+	world.full = false;
+	(void)turn_ms(700);
+	assert_int_equal(adds_that_fail, 0);
+	assert_int_equal(world.n_accepted, 1);
+}
+
 static void
 may_be_closed_while_it_accepts(void **state)
 {
@@ -240,6 +270,7 @@ main(void)
 		S(without_descriptors_it_waits_says_so_once_and_recovers),
 		S(a_full_house_leaves_the_next_in_the_backlog),
 		S(an_error_it_does_not_know_does_not_spin_either),
+		S(is_not_deaf_for_good_where_it_cannot_watch_for_a_while),
 		S(may_be_closed_while_it_accepts),
 		S(may_be_closed_while_it_pauses),
 	};
