@@ -11,10 +11,11 @@ from .sizes import size
 
 SLOW = size(check=300, full=1000)
 HALF_OPEN = size(check=1000, full=10000)
-CHURN = size(check=4000, full=100000)
+CHURN = size(check=3000, full=100000)
+WARM = 5000
 FORKS = size(check=600, full=10000)
 HANGUPS = size(check=200, full=2000)
-LEAK_KIB = 1024
+LEAK_KIB, STORM_KIB = 768, 3072
 
 
 def held(lines):
@@ -112,8 +113,9 @@ def test_without_descriptors_it_waits_and_comes_back(process):
 
 def test_memory_and_descriptors_are_flat_after_many_connections(process):
     process.kill_and_start()
-    told = process.load("churn", CHURN // 4, 16)
-    assert int(told[-1]) == CHURN // 4
+    # As many as it remembers of past denials, and more.
+    told = process.load("churn", WARM, 16)
+    assert int(told[-1]) == WARM
     process.load("hammer", 1, 4, "flat")
     time.sleep(1)
     before, fds = process.rss_kib(), process.fds()
@@ -142,7 +144,8 @@ def test_a_storm_of_hangups_costs_no_request_and_leaks_nothing(process):
     time.sleep(1)
     grown, more = process.rss_kib() - before, process.fds() - fds
     assert more <= 2, more
-    assert grown <= LEAK_KIB, grown
+    # The load fills caches; one generation alone holds some 100 KiB.
+    assert grown <= STORM_KIB, grown
     assert process.verify().code == 0
     journal = process.journal()
     assert "still writing the old file" not in journal
