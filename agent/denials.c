@@ -119,9 +119,13 @@ name_destination(const struct record *r, char out[DENIAL_DESTINATION_BYTES])
 	for (; audience[n] != '\0' && n < DENIAL_DESTINATION_BYTES - 1; n++)
 		out[n] =
 		    audience[n] > ' ' && audience[n] <= '~' ? audience[n] : '?';
-	if (n == 0)
-		out[n++] = '-';
 	out[n] = '\0';
+	/* No token was asked for, nor anything else that has a name. */
+	if (n == 0)
+		(void)snprintf(out, DENIAL_DESTINATION_BYTES, "%s",
+		    r->protocol != NULL && strcmp(r->protocol, "broker") == 0
+		        ? "a request to the broker"
+		        : "-");
 }
 
 static void
@@ -134,8 +138,7 @@ tell(const struct record *r, const char *id, unsigned dropped)
 	if (p != NULL && p->known)
 		(void)snprintf(who, sizeof who, "uid %u (%s)", p->uid,
 		    p->user != NULL && *p->user != '\0' ? p->user : "?");
-	if (r->audience != NULL && *r->audience != '\0')
-		name_destination(r, destination);
+	name_destination(r, destination);
 	log_notice("denied %s id=%s: %s for %s", reason_code(r->code), id,
 	    destination, who);
 	if (dropped > 0)

@@ -178,12 +178,76 @@ tells_the_journal_equal_ones_once_and_never_floods_it(void **state)
 	assert_true(lines <= 100); /* a few seconds' share at the most */
 }
 
+/* What the journal says of one denial. */
+static void
+journal_of(const struct record *r, char *out, size_t out_bytes)
+{
+	char path[] = "/tmp/wayleave-denials-XXXXXX";
+	int fd = mkstemp(path), saved = dup(STDERR_FILENO);
+	struct proxy_denial denial = { .id = "AAAAAAAAAA", .record = r };
+	struct denials *d;
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	log_set_level(LOG_LEVEL_NOTICE);
+	assert_int_equal(denials_create(&d), OK);
+	assert_true(dup2(fd, STDERR_FILENO) >= 0);
+	denials_note(d, &denial);
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	denials_destroy(d);
+	n = pread(fd, out, out_bytes - 1, 0);
+	out[n > 0 ? n : 0] = '\0';
+	close(fd);
+	close(saved);
+}
+
+static void
+tells_the_journal_what_was_asked_for_and_by_whom(void **state)
+{
+	struct peer peer = { .known = true, .uid = 7, .user = "alice" };
+
+	const struct row {
+		const char *host, *audience, *protocol, *line;
+	} rows[] = {
+		{ "one.example", NULL, "connect",
+		    "denied RULE_DENIES id=AAAAAAAAAA: one.example:443 for "
+		    "uid 7 (alice)" },
+		{ NULL, "https://x.example/", "broker",
+		    ": https://x.example/ for uid 7" },
+		{ NULL, NULL, "broker", ": a request to the broker for uid" },
+		{ NULL, NULL, "connect", ": - for uid 7" },
+		{ NULL, NULL, NULL, ": - for uid 7" },
+	};
+
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct record r;
+		record_init(&r, RECORD_REQUEST);
+		r.id = "AAAAAAAAAA";
+		r.code = REASON_RULE_DENIES;
+		r.peer = &peer;
+		r.host = rows[i].host;
+		r.port = 443;
+		r.audience = rows[i].audience;
+		r.protocol = rows[i].protocol;
+		journal_of(&r, text, sizeof text);
+		if (strstr(text, rows[i].line) == NULL)
+			fail_msg(
+			    "\"%s\" does not hold \"%s\"", text, rows[i].line);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_each_user_their_own_since_a_point_once),
 		cmocka_unit_test(an_audience_is_told_as_one_word),
+		cmocka_unit_test(
+		    tells_the_journal_what_was_asked_for_and_by_whom),
 		cmocka_unit_test(
 		    remembers_the_last_ones_by_id_with_their_owner),
 		cmocka_unit_test(
