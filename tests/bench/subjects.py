@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import time
 
 from lab import names, paths
@@ -115,10 +116,11 @@ class Subject:
 
     def file(self, name, text):
         """A file in its folder; written from outside, as it may be big."""
-        outside = self.lab.folder / "bench" / self.name
-        outside.mkdir(parents=True, exist_ok=True)
-        (outside / name).write_text(text)
-        self.lab.run_as("root", ["chown", "root:root", self.folder / name])
+        make = ["install", "-d", "-o", str(os.getuid()), self.folder]
+        self.lab.run_as("root", make)
+        (self.lab.folder / "bench" / self.name / name).write_text(text)
+        own = ["chown", "root:root", self.folder, self.folder / name]
+        self.lab.run_as("root", own)
         return self.folder / name
 
     def words(self, **more):

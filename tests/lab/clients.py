@@ -50,7 +50,7 @@ def go(*words):
 
 
 def java_home():
-    return next(Path("/usr/lib/jvm").glob("java-17-openjdk-*"))
+    return min(Path("/usr/lib/jvm").glob("java-[12][0-9]-openjdk-*"))
 
 
 def java(trust_store, *words):

@@ -29,6 +29,8 @@ def azure():
 def debian(azure):
     """The tree, booted once bare: where even that fails, nspawn cannot work
     on this machine, and only then are the tests skipped."""
+    missing = tree.tools_missing()
+    assert not missing, f"run ./bootstrap setup: no {', '.join(missing)}"
     root = tree.make(PROGRAMS)
     with machines.Machine(azure, "bare", root) as bare:
         try:

@@ -96,7 +96,7 @@ make_spark() {
 		get_jars "$here/spark"
 }
 
-java_home=$(echo /usr/lib/jvm/java-17-openjdk-*)
+java_home=$(printf '%s\n' /usr/lib/jvm/java-[12][0-9]-openjdk-* | head -n 1)
 bad=0
 pids=()
 shift 2

@@ -99,7 +99,7 @@ limits_and_timeouts_take_effect_at_a_reload(void **state)
 
 		assert_false(is_ended_within(first, 100));
 		second = join(l, sockets[i]);
-		assert_true(is_ended_within(second, 1000));
+		assert_true(is_ended_within(second, 5000));
 		/* Half a request. */
 		assert_int_equal(send(first, "G", 1, MSG_NOSIGNAL), 1);
 		assert_true(is_ended_within(first, 5000));
@@ -126,7 +126,7 @@ the_brokers_ceiling_takes_effect_at_a_reload(void **state)
 	first = join(l, "broker.sock");
 	assert_false(is_ended_within(first, 100));
 	second = join(l, "broker.sock");
-	assert_true(is_ended_within(second, 1000));
+	assert_true(is_ended_within(second, 5000));
 	(void)close(first);
 	(void)close(second);
 	lab_stop(l);
