@@ -208,6 +208,22 @@ apply(const struct env_list *l)
 	return true;
 }
 
+/*
+ * Whose pid a manager knows must stay that process; and nobody reads what is
+ * said after a service. systemd.exec(5): SYSTEMD_EXEC_PID is inherited.
+ */
+static bool
+pid_is_known(void)
+{
+	const char *main_pid = getenv("SYSTEMD_EXEC_PID");
+	char own[24];
+
+	(void)snprintf(own, sizeof own, "%ld", (long)getpid());
+	return getenv("NOTIFY_SOCKET") != NULL ||
+	    getenv("LISTEN_PID") != NULL ||
+	    (main_pid != NULL && strcmp(main_pid, own) == 0);
+}
+
 int
 verb_run(int argc, char **argv)
 {
@@ -241,9 +257,7 @@ verb_run(int argc, char **argv)
 	env_list_release(&list);
 	if (!ok)
 		return cli_fail(EX_SOFTWARE, "the environment is too large");
-	/* Whose pid another process knows must stay that process. */
-	if (quiet || getenv("NOTIFY_SOCKET") != NULL ||
-	    getenv("LISTEN_PID") != NULL)
+	if (quiet || pid_is_known())
 		return run_exec(argv + rest);
 	return run_child(argv + rest, socket);
 }

@@ -45,16 +45,35 @@ def test_run_does_not_tell_what_was_denied_to_others(agent, untouched):
     assert len(re.findall(TOLD, other.err)) == 1, other
 
 
-@pytest.mark.parametrize("how", ["--quiet", "NOTIFY_SOCKET", "LISTEN_PID"])
+BECOMES = {
+    "--quiet": ("", "--quiet"),
+    "NOTIFY_SOCKET": ("NOTIFY_SOCKET=/nowhere", ""),
+    "LISTEN_PID": ("LISTEN_PID=1", ""),
+    "a service": ("SYSTEMD_EXEC_PID=$$", ""),
+}
+
+
+def pids(agent, variable, word):
+    """Of a shell that becomes `wayleave run`, and of its command."""
+    inner = "sh -c 'echo $$'"
+    script = f"echo $$; {variable} exec {CLI} run {word} -- {inner}"
+    shown = agent.lab.run_as("alice", ["sh", "-c", script])
+    return shown.out.split()
+
+
+@pytest.mark.parametrize("how", BECOMES)
 def test_run_becomes_the_command_where_its_pid_matters(agent, how):
-    words = [how] if how == "--quiet" else []
-    env = {} if words else {how: "1"}
-    script = f"echo $$; exec {CLI} run \"$@\" -- sh -c 'echo $$'"
-    argv = ["sh", "-c", script, "sh", *words]
-    shown = agent.lab.run_as("alice", argv, env=env)
-    first, second = shown.out.split()
+    first, second = pids(agent, *BECOMES[how])
     assert first == second
-    quiet = run(agent, *words, "--", "curl", "-sS", URL, env=env)
+
+
+def test_run_stays_where_only_its_service_was_started_so(agent):
+    first, second = pids(agent, "SYSTEMD_EXEC_PID=1", "")
+    assert first != second
+
+
+def test_a_quiet_run_says_nothing(agent):
+    quiet = run(agent, "--quiet", "--", "curl", "-sS", URL)
     assert quiet.code == 56
     assert "id=" not in quiet.err
 
