@@ -91,20 +91,6 @@ def test_the_replay_tells_of_a_careless_proxy(azure, _session_agent):
     assert any("smuggled" in w for w in found["codings"])
 
 
-def test_no_spelling_of_a_special_address_is_reached(agent, untouched):
-    result = agent.lab.run_as(
-        "alice",
-        [paths.PYTHON, "-m", "corpora.spellings", PROXY],
-        env={"PYTHONPATH": str(paths.SRC / "tests")},
-        timeout_s=300,
-    )
-    assert result.code == 0, result
-    found = json.loads(result.out)
-    assert found["asked"] >= 1500
-    assert found["reached"] == []
-    assert found["odd"] == []
-
-
 COUNT = 100_000 if FULL else 3_000
 GROWTH_KIB = 1024
 
