@@ -12,6 +12,7 @@ enum {
 	DROP_BYTES = 4096,
 	DROP_TURNS = 64,
 	TALK_FACTOR = 15, /* of linger_ms: as long as bytes come */
+	HURRY_FACTOR = 2,
 	HURRY_MOST_MS = 10000,
 };
 
@@ -156,9 +157,10 @@ lingering_start(struct proxy_worker *w, int fd, struct buf *last,
 void
 lingering_hurry(struct lingering *l)
 {
-	unsigned ms =
-	    l->silence_ms < HURRY_MOST_MS ? l->silence_ms : HURRY_MOST_MS;
+	int64_t ms = (int64_t)l->silence_ms * HURRY_FACTOR;
 
+	if (ms > HURRY_MOST_MS)
+		ms = HURRY_MOST_MS;
 	l->end_ms = clock_boot_ms(l->clock) + ms;
 	if (lingering_wait(l) != OK)
 		l->end_ms = 0; /* the timer that runs is the last one */

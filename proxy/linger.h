@@ -15,8 +15,8 @@ struct lingering;
  */
 struct lingering *lingering_start(struct proxy_worker *w, int fd,
     struct buf *last, void (*done)(void *arg), void *arg);
-/** No more than limits.linger_ms from now on, however much still comes, and
- * at most ten seconds (RFC 1928 6). */
+/** No more than twice limits.linger_ms from now on, however much still comes,
+ * and at most ten seconds (RFC 1928 6). */
 void lingering_hurry(struct lingering *l);
 /** Closes at once, without done(). */
 void lingering_destroy(struct lingering *l);

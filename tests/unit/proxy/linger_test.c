@@ -75,7 +75,7 @@ who_was_too_slow_gets_no_more_time(void **state)
 	say(fd, "GET / HTTP/1.1\r\n");
 	fake_pass_ms(10001);
 	assert_int_equal(proxy_worker_connections(fake.worker), 1);
-	fake.now_ms += 599;
+	fake.now_ms += 1199;
 	for (int i = 0; i < 20; i++) {
 		(void)send(fd, "x", 1, MSG_NOSIGNAL);
 		fake_run();
