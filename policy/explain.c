@@ -187,6 +187,11 @@ explain_fixed(enum reason code, const struct policy_request *r,
 		SAY(out->fix,
 		    "no rule allows this: use a name that resolves to a "
 		    "private endpoint");
+	} else if (code == REASON_METADATA_PROXIED) {
+		SAY(out->unmet, "address: of the metadata service");
+		SAY(out->fix,
+		    "no rule allows this: tokens come from the agent's own "
+		    "endpoint, which `wayleave env` sets");
 	} else if (code == REASON_SELF) {
 		SAY(out->unmet, "address: it is this agent or this machine");
 		SAY(out->fix,

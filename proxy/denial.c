@@ -25,9 +25,9 @@ static const char *const fixes[REASON_COUNT] = {
 	[REASON_DNS_NODATA] =
 	    "check the name; the operator can check the private zone's records",
 	[REASON_DNS_SERVFAIL] =
-	    "try again; the operator can check the name server with `wayleave doctor`",
+	    "try again; the operator can check the name servers of the configuration",
 	[REASON_DNS_TIMEOUT] =
-	    "try again; the operator can check the name server with `wayleave doctor`",
+	    "try again; the operator can check the name servers of the configuration",
 	[REASON_CONNECT_REFUSED] = "check the port, and that the service runs",
 	[REASON_CONNECT_TIMEOUT] =
 	    "the operator can check routes and network security groups to the private endpoint",

@@ -88,6 +88,8 @@ static const struct row rows[] = {
 	{ POLICY("{\"id\":\"a\",\"effect\":\"allow\",\"addresses\":[\"fd00:20::9\"]}"), "fd00:20::9:443", REASON_NONE, "a" },
 	{ POLICY("{\"id\":\"a\",\"effect\":\"allow\",\"addresses\":[\"10.20.0.9\"]}"), "10.20.0.9:22", REASON_PORT_NOT_ALLOWED, NULL },
 	{ POLICY(""), "169.254.169.254:80", REASON_RESERVED_ADDRESS, NULL },
+	{ POLICY(""), "http:169.254.169.254:80", REASON_METADATA_PROXIED, NULL },
+	{ POLICY(""), "http:169.254.169.253:80", REASON_RESERVED_ADDRESS, NULL },
 	{ POLICY(""), "168.63.129.16:32526", REASON_RESERVED_ADDRESS, NULL },
 	{ POLICY(""), "::ffff:169.254.169.254:80", REASON_RESERVED_ADDRESS, NULL },
 	{ POLICY(""), "64:ff9b::808:808:443", REASON_RESERVED_ADDRESS, NULL },
