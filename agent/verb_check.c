@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <jansson.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,10 @@ static const char usage_text[] =
     "Reads configuration and policy exactly as the daemon would; no network,\n"
     "no privileges. Says FILE:LINE:COLUMN: what is wrong. Exit: 0 or 78.\n";
 
-enum { FILE_MAX_BYTES = 64 << 20 };
+enum {
+	FILE_MAX_BYTES = 64 << 20,
+	NAMES_SAID_MAX = 32, /**< each is looked for in the whole file */
+};
 
 struct check {
 	const char *file;
@@ -27,6 +31,7 @@ struct check {
 	json_t *issues; /**< with --json */
 	size_t n_errors;
 	json_t *policy; /**< the file's members, once it was accepted */
+	size_t n_names; /**< that this machine does not know */
 };
 
 /** Where in a file a finding stands; "" is the file as a whole. */
@@ -178,6 +183,26 @@ has_identity(const struct config *config, const char *name)
 	return false;
 }
 
+/* A name that means nothing here; of very many only the first are said. */
+static void ATTR_PRINTF(5, 6)
+    note_name(struct check *c, const struct config *config, const char *key,
+        const char *name, const char *fmt, ...)
+{
+	const char *group =
+	    strcmp(key, "identities") == 0 ? "tokens" : "workloads";
+	struct spot at;
+	char text[256];
+	va_list ap;
+
+	if (c->n_names++ >= NAMES_SAID_MAX)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	at = spot_of(c, config, group, key, name);
+	note_text(c, false, &at, text);
+}
+
 /* A grant of an identity that is not configured gives nothing. */
 static void
 check_identities(
@@ -185,20 +210,13 @@ check_identities(
 {
 	const char *const *names;
 	size_t n = policy_identity_names(p, &names);
-	struct spot at;
 
-	for (size_t i = 0; i < n; i++) {
-		char text[256];
-
-		if (has_identity(config, names[i]))
-			continue;
-		(void)snprintf(text, sizeof text,
-		    "\"tokens\" names the identity \"%.64s\", which is not "
-		    "among \"identities\" of %.100s",
-		    names[i], config->file);
-		at = spot_of(c, config, "tokens", "identities", names[i]);
-		note_text(c, false, &at, text);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (!has_identity(config, names[i]))
+			note_name(c, config, "identities", names[i],
+			    "\"tokens\" names the identity \"%.64s\", which "
+			    "is not among \"identities\" of %.100s",
+			    names[i], config->file);
 }
 
 /* Contract 9: a name that this machine does not know matches nobody. */
@@ -208,28 +226,27 @@ check_names(
 {
 	const char *const *names;
 	size_t n = policy_user_names(p, &names);
-	struct spot at;
-	char text[256];
+	struct spot at = { config->policy_file, "" };
+	char text[64];
 
-	for (size_t i = 0; i < n; i++) {
-		if (getpwnam(names[i]) != NULL)
-			continue;
-		(void)snprintf(text, sizeof text,
-		    "no user is called \"%.64s\" here: it matches nobody",
-		    names[i]);
-		at = spot_of(c, config, "workloads", "users", names[i]);
-		note_text(c, false, &at, text);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (getpwnam(names[i]) == NULL)
+			note_name(c, config, "users", names[i],
+			    "no user is called \"%.64s\" here: it matches "
+			    "nobody",
+			    names[i]);
 	n = policy_group_names(p, &names);
-	for (size_t i = 0; i < n; i++) {
-		if (getgrnam(names[i]) != NULL)
-			continue;
-		(void)snprintf(text, sizeof text,
-		    "no group is called \"%.64s\" here: it matches nobody",
-		    names[i]);
-		at = spot_of(c, config, "workloads", "groups", names[i]);
-		note_text(c, false, &at, text);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (getgrnam(names[i]) == NULL)
+			note_name(c, config, "groups", names[i],
+			    "no group is called \"%.64s\" here: it matches "
+			    "nobody",
+			    names[i]);
+	if (c->n_names <= NAMES_SAID_MAX)
+		return;
+	(void)snprintf(text, sizeof text, "%zu more names mean nothing here",
+	    c->n_names - NAMES_SAID_MAX);
+	note_text(c, false, &at, text);
 }
 
 /* The daemon reads it once it serves; here it is read at once. */
