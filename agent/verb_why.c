@@ -71,7 +71,8 @@ take_resolves(
 	while (st == OK && rest.n > 0) {
 		size_t n = slice_find(rest, ',');
 
-		st = why_request_resolves(w, slice_head(rest, n), detail);
+		st = why_request_resolves(
+		    w, slice_trim_ows(slice_head(rest, n)), detail);
 		rest = slice_from(rest, n + 1);
 	}
 	return st;
@@ -186,6 +187,9 @@ parse(struct why_options *o, int argc, char **argv)
 		return EX_USAGE;
 	}
 	o->target = o->batch ? NULL : argv[optind];
+	/* RFC 3986 3.5: a fragment, as in what browsers show, is never sent. */
+	if (o->target != NULL && strstr(o->target, "://") != NULL)
+		argv[optind][strcspn(o->target, "#")] = '\0';
 	return -1;
 }
 

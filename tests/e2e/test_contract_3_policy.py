@@ -535,3 +535,21 @@ def test_a_batch_answers_each_line_and_outlives_the_bad_ones(tmp_path):
     found = [json.loads(x) for x in result.stdout.splitlines()]
     assert [x.get("verdict") for x in found] == ["allow", None, None, "deny"]
     assert found[3]["code"] == "RULE_DENIES"
+
+
+def test_why_takes_what_people_paste(agent):
+    for target in (
+        f"HTTPS://{names.ACCT1.upper()}/c/b?sig=x#part",
+        f"{names.ACCT1}.",
+        f"{names.ACCT1}:443",
+    ):
+        assert agent.cli("why", target).code == 0
+    listed = f"acct1.privatelink.{BLOB}, 10.20.0.5"
+    words = ["why", names.ACCT1, "--resolves", listed]
+    words += ["-c", lab_daemon.ETC / "wayleave.json"]
+    assert agent.cli(*words, user="wayleave").code == 0
+    later = ["why", names.ACCT1, "--at", "2026-11-23T10:00:00+01:00"]
+    assert agent.cli(*later).code == 0
+    metadata = "http://169.254.169.254/metadata/instance"
+    word = agent.cli("why", metadata, "--json")
+    assert json.loads(word.out)["code"] == "METADATA_PROXIED"
