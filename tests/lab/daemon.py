@@ -86,6 +86,7 @@ POLICY = {
         "alice": {"users": ["alice"]},
         "bob": {"users": ["bob"]},
         "jobs": {"units": ["job-*.service"]},
+        "runner": {"units": ["actions.runner.*.service"]},
     },
     "rules": [
         {"id": "lake", **_exact(names.ACCT1, names.DFS1, names.DFS_PUBLIC)},
@@ -135,6 +136,13 @@ POLICY = {
             "workloads": ["jobs"],
             "route": "private-address",
             **_exact(zones.PLAIN_HOSTS[1]),
+        },
+        {
+            "id": "github",
+            "workloads": ["runner"],
+            "route": "public",
+            "reason": "GitHub's tokens for workflows have no private endpoint",
+            **_exact(names.GITHUB_OIDC),
         },
         {
             "id": "entra",

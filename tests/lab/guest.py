@@ -16,6 +16,8 @@ from . import (
     databricks,
     dfs,
     dns,
+    endpoint,
+    entra,
     front,
     imds,
     names,
@@ -112,7 +114,11 @@ class Guest:
         dns.serve(self.zone2, names.DNS2)
         self.origin = origin.Origin()
         self.workspace = databricks.Workspace(self.spawner)
-        self.counted = services.serve(self.authority, self.workspace)
+        self.github = entra.GitHub()
+        self.endpoint = endpoint.Endpoint()
+        self.counted = services.serve(
+            self.authority, self.workspace, self.github, self.endpoint
+        )
         store = artifacts.Artifacts(AZURITE_PORT)
         front.serve(self.authority, AZURITE_PORT, MLFLOW_PORT, store)
         dfs.serve(self.authority, AZURITE_PORT)
@@ -214,6 +220,13 @@ class Guest:
     def op_job(self, job, argv, **order):
         """What a Databricks job runs when it is started."""
         self.workspace.define(job, argv, **order)
+
+    def op_endpoint_reset(self):
+        self.endpoint.reset()
+
+    def op_workflow(self, subject):
+        """Start a workflow's job; returns what its runner gives it."""
+        return self.github.start_job(subject)
 
     def op_public(self):
         """Connections to each address that no private client may reach."""

@@ -30,6 +30,17 @@ IDENTITIES = {
     },
 }
 
+# Applications: no machine has them; they trust the subjects of workflows.
+APPS = {
+    "ci": {
+        "client_id": "00000000-0000-0000-0000-0000000000c1",
+        "object_id": "00000000-0000-0000-0001-0000000000c1",
+        "mi_res_id": None,
+        "subjects": {"repo:contoso/forecast:environment:production"},
+    },
+}
+PRINCIPALS = {**IDENTITIES, **APPS}
+
 IMDS = "169.254.169.254"
 DNS = "168.63.129.16"
 
@@ -51,6 +62,7 @@ NO_ENDPOINT = [DATABRICKS_PUBLIC, VAULT_PUBLIC, DFS_PUBLIC]
 SOCKETS = "wps1.webpubsub.azure.com"
 GRPC = "app1.lab-env.westeurope.azurecontainerapps.io"
 LOGIN = "login.microsoftonline.com"
+GITHUB_OIDC = "pipelines.actions.githubusercontent.com"
 
 ENDPOINTS = {
     ACCT1: "10.20.0.5",
@@ -87,8 +99,9 @@ OWN = "10.20.0.250"
 
 PUBLIC = "20.38.104.164"
 PUBLIC_LOGIN = "20.38.104.170"
+PUBLIC_GITHUB = "20.38.104.172"
 PUBLIC_V6 = "2603:1020:206::5"
-PUBLIC_ALL = [PUBLIC, "20.38.104.165", PUBLIC_LOGIN, PUBLIC_V6]
+PUBLIC_ALL = [PUBLIC, "20.38.104.165", PUBLIC_LOGIN, PUBLIC_GITHUB, PUBLIC_V6]
 
 MLFLOW_PATH = (
     f"/mlflow/v2.0/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
@@ -108,11 +121,14 @@ ROLES = {
     DFS1: {"host", "alice"},
     ACCT2: {"bob"},
     AZUREML: {"host", "alice"},
-    ARM: {"host", "alice", "bob"},
+    ARM: {"host", "alice", "bob", "ci"},
     VAULT: {"host", "alice"},
-    SCORE: {"host", "alice"},
-    DATABRICKS: {"host", "alice"},
+    SCORE: {"host", "alice", "ci"},
+    DATABRICKS: {"host", "alice", "ci"},
 }
+
+# Who may change deployments and their traffic.
+WRITERS = {"ci"}
 
 STORAGE_AUDIENCE = "https://storage.azure.com/"
 ARM_AUDIENCE = "https://management.azure.com/"

@@ -1,4 +1,4 @@
-"""Stubs of ARM, Key Vault, an online endpoint; plain servers; all started."""
+"""Stubs of ARM and Key Vault; plain servers; all of them started."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-from . import databricks, names, web, zones
+from . import databricks, endpoint, entra, names, web, zones
 from .stub import Stub
 
 SUBSCRIPTION = {
@@ -28,7 +28,8 @@ class Arm(Stub):
             self.reply(200, {"value": [SUBSCRIPTION]})
             return
         if path != "/metadata/endpoints":
-            self.reply(200, {"value": [], "caller": who})
+            if not endpoint.manage(self, self.state, path, data, who):
+                self.reply(200, {"value": [], "caller": who})
             return
         authentication = {
             "loginEndpoint": f"https://{names.LOGIN}/",
@@ -92,27 +93,6 @@ class Vault(Stub):
         )
 
 
-class Score(Stub):
-    """A managed online endpoint with two deployments."""
-
-    def answer(self, path, query, data, who):
-        if path != "/score" or self.command != "POST":
-            self.not_found()
-            return
-        which = self.headers.get("azureml-model-deployment", "blue")
-        if which not in ("blue", "green"):
-            error = f"deployment {which} does not exist"
-            self.reply(404, {"error": {"message": error}})
-            return
-        rows = json.loads(data)["data"]
-        factor = 2 if which == "blue" else 3
-        self.reply(
-            200,
-            {"predictions": [factor * x for x in rows]},
-            {"azureml-model-deployment": which},
-        )
-
-
 class Plain(web.Handler):
     """Says what it was asked; /bytes/N sends N bytes, /wait/S answers late."""
 
@@ -167,13 +147,13 @@ def _echo(address, port, tls):
 ECHO_PORT = 8443
 
 
-def serve(authority, workspace):
+def serve(authority, workspace, github, ep1):
     """Start all stubs; returns the counting servers by "address:port"."""
     tls = web.tls_context()
     for host, kind, state in (
-        (names.ARM, Arm, {}),
+        (names.ARM, Arm, ep1),
         (names.VAULT, Vault, {}),
-        (names.SCORE, Score, {}),
+        (names.SCORE, endpoint.Score, ep1),
         (names.DATABRICKS, databricks.Databricks, workspace),
     ):
         own = {"authority": authority, "host": host, "state": state}
@@ -187,8 +167,10 @@ def serve(authority, workspace):
         daemon=True,
     ).start()
     counted = {}
+    public = entra.handlers(authority, github)
     for address in [*names.PUBLIC_ALL, names.STRANGER]:
-        counted[f"{address}:443"] = web.start((address, 443), Plain, tls)
+        handler = public.get(address, Plain)
+        counted[f"{address}:443"] = web.start((address, 443), handler, tls)
         counted[f"{address}:80"] = web.start((address, 80), Plain)
     return counted
 

@@ -33,10 +33,10 @@ class Authority:
         self.minted = []
 
     def mint(self, identity, resource, life_s):
-        """Return (token, expires_on) for an identity of names.IDENTITIES."""
+        """Return (token, expires_on) for one of names.PRINCIPALS."""
         now = int(time.time())
         expires_on = now + life_s
-        who = names.IDENTITIES[identity]
+        who = names.PRINCIPALS[identity]
         claims = {
             "aud": resource,
             "iss": ISSUER,
@@ -75,7 +75,7 @@ class Authority:
             )
         except jwt.InvalidTokenError as e:
             raise Refused(401, "InvalidAuthenticationInfo", str(e)) from e
-        for name, ids in names.IDENTITIES.items():
+        for name, ids in names.PRINCIPALS.items():
             if ids["object_id"] == claims["oid"]:
                 if name in names.ROLES[host]:
                     return name

@@ -42,6 +42,7 @@ def _services():
     for host in names.NO_ENDPOINT:
         table[host] = {"cname": STAMP}
     table[names.LOGIN] = {"a": [names.PUBLIC_LOGIN]}
+    table[names.GITHUB_OIDC] = {"a": [names.PUBLIC_GITHUB]}
     for host in PLAIN_HOSTS:
         table[host] = {"a": [EP]}
     table[names.PACKAGES] = {"a": [names.PACKAGES_ADDRESS]}
@@ -198,7 +199,7 @@ def records():
 
 def tls_hosts():
     """Every host that some server of the lab proves to be."""
-    hosts = [*names.ENDPOINTS, names.LOGIN, names.PACKAGES]
+    hosts = [*names.ENDPOINTS, names.LOGIN, names.GITHUB_OIDC, names.PACKAGES]
     hosts += [names.FAULTY]
     hosts += [ECHO, *PLAIN_HOSTS, REBIND]
     hosts += [h for h, _ in ROUTES.values()]
