@@ -9,22 +9,33 @@
 /* So many over their uid's cap still hear LIMIT_REACHED. */
 enum { UID_CONNECTIONS_OVER = 16 };
 
+/* Where descriptors allow fewer in all, a uid's share shrinks with them. */
+static unsigned
+share_of_uid(struct session *s)
+{
+	const struct proxy_limits *limits = &worker_snapshot(s->worker)->limits;
+	unsigned all =
+	    shared_ceiling(worker_shared(s->worker), limits->connections);
+	uint64_t share =
+	    (uint64_t)limits->connections_per_uid * all / limits->connections;
+
+	return share == 0 ? 1 : (unsigned)share;
+}
+
 /* Over its cap a uid is told so as long as that costs little. */
 static bool
 session_admit(struct session *s)
 {
-	const struct proxy_limits *limits = &worker_snapshot(s->worker)->limits;
 	uint32_t uid = s->peer.known ? s->peer.uid : UINT32_MAX;
 	struct request_refusal what = { .code = REASON_LIMIT_REACHED };
-	unsigned count = 0;
+	unsigned share = share_of_uid(s), count = 0;
 
 	if (shared_enter_uid(worker_shared(s->worker), uid, &count) != OK)
 		count = UINT32_MAX;
 	else
 		s->counted_uid = true;
-	s->over_limit = s->over_limit || count > limits->connections_per_uid;
-	if (count > limits->connections_per_uid &&
-	    count - limits->connections_per_uid > UID_CONNECTIONS_OVER) {
+	s->over_limit = s->over_limit || count > share;
+	if (count > share && count - share > UID_CONNECTIONS_OVER) {
 		what = session_refusal(s, &what);
 		refusal_note(&what);
 		session_end(s, CLOSE_LIMIT);

@@ -203,6 +203,33 @@ a_flood_takes_no_more_than_its_share_of_descriptors(void **state)
 	fakes_release();
 }
 
+static void
+a_uids_share_shrinks_with_the_descriptors(void **state)
+{
+	enum { ALL = 200, SHARE = (ALL - 64 - 64) / 2 / 2 };
+
+	struct rlimit old, few;
+	int fds[SHARE + 1];
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = ALL;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fakes_init();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	/* Of 100 connections 50 for each uid; and so half of what there is. */
+	for (size_t i = 0; i < SHARE + 1; i++)
+		fds[i] = fake_client();
+	say(fds[SHARE - 1], CONNECT);
+	assert_starts(fds[SHARE - 1], "HTTP/1.1 200 ");
+	say(fds[SHARE], CONNECT);
+	assert_starts(fds[SHARE], "HTTP/1.1 503 Denied LIMIT_REACHED id=");
+	for (size_t i = 0; i < SHARE + 1; i++)
+		(void)close(fds[i]);
+	fakes_release();
+}
+
 /* http.md 64: what one idle tunnel costs in user memory. */
 static void
 an_idle_tunnel_costs_little(void **state)
@@ -273,6 +300,7 @@ main(void)
 		T(at_the_limit_of_all_connections_the_next_hears_so),
 		cmocka_unit_test(
 		    a_flood_takes_no_more_than_its_share_of_descriptors),
+		cmocka_unit_test(a_uids_share_shrinks_with_the_descriptors),
 		T(an_idle_tunnel_costs_little),
 		T(drain_ends_the_idle_and_waits_for_the_rest),
 	};
