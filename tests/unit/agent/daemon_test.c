@@ -87,6 +87,49 @@ why_about_others_is_answered_and_names_nobody_it_does_not_know(void **state)
 	lab_stop(l);
 }
 
+/* What programs read: each member, with its type, and what can be known. */
+static void
+status_has_every_member_with_its_type(void **state)
+{
+	struct lab *l = *state;
+	json_t *r;
+	const char *name, *version, *mode, *digest, *head, *file, *message;
+	int pid, up, generation, rules, time, workers, used, total;
+	int ready, ok, healthy, locked;
+	json_t *reasons, *listeners, *identities;
+
+	lab_put_config(l, 1, true);
+	l->pid = lab_spawn(l);
+	r = lab_ask(l, json_pack("{s:s}", "verb", "status"));
+	assert_int_equal(
+	    json_unpack(r,
+	        "{s:s, s:s, s:i, s:i, s:b, s:o, s:{s:i, s:s, s:s, s:i},"
+	        " s:{s:b, s:i, s:s}, s:i, s:o, s:o, s:{s:b, s:s, s:s},"
+	        " s:{s:b, s:i, s:i}}",
+	        "name", &name, "version", &version, "pid", &pid, "uptime_s",
+	        &up, "ready", &ready, "reasons", &reasons, "policy",
+	        "generation", &generation, "sha256", &digest, "mode", &mode,
+	        "rules", &rules, "reload", "ok", &ok, "time", &time, "message",
+	        &message, "workers", &workers, "listeners", &listeners,
+	        "identities", &identities, "audit", "healthy", &healthy, "head",
+	        &head, "file", &file, "memory", "locked", &locked, "used_bytes",
+	        &used, "total_bytes", &total),
+	    0);
+	assert_int_equal(pid, l->pid);
+	assert_int_equal(strlen(digest), 64);
+	assert_int_equal(strlen(head), 64);
+	assert_string_equal(mode, "enforce");
+	assert_int_equal(generation, 1);
+	assert_int_equal(rules, 1);
+	assert_int_equal(workers, 1);
+	assert_true(ok && healthy && total >= 65536 && used <= total);
+	assert_true(json_is_array(reasons) && json_is_array(identities));
+	assert_int_equal(
+	    json_array_size(json_object_get(listeners, "proxy")), 1);
+	json_decref(r);
+	lab_stop(l);
+}
+
 static void
 a_bad_policy_at_reload_keeps_the_last_good_one(void **state)
 {
@@ -265,6 +308,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    why_about_others_is_answered_and_names_nobody_it_does_not_know,
 		    lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(
+		    status_has_every_member_with_its_type, lab_setup,
+		    lab_teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_bad_policy_at_reload_keeps_the_last_good_one, lab_setup,
 		    lab_teardown),
