@@ -23,11 +23,15 @@ numbers_are_digits_only_and_never_wrap(void **state)
 static void
 copies_only_what_fits(void **state)
 {
-	char out[4];
+	char out[4] = { 'x', 'x', 'x', 'x' };
 
 	(void)state;
+	assert_true(slice_copy(SLICE("ab"), out, sizeof out));
+	assert_string_equal(out, "ab");
 	assert_true(slice_copy(SLICE("abc"), out, sizeof out));
 	assert_string_equal(out, "abc");
+	assert_true(slice_copy(SLICE("a"), out, sizeof out));
+	assert_string_equal(out, "a");
 	assert_false(slice_copy(SLICE("abcd"), out, sizeof out));
 	assert_string_equal(out, "");
 }
