@@ -1,214 +1,424 @@
-/* Hosts to rules: a hash of label-reversed suffixes. */
+/* Hosts to rules: a hash of label-reversed suffixes, a cache line a bucket. */
 #include "policy/index.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-enum { FIRST_SLOTS = 64, MAX_ENTRIES = 1 << 30 };
+enum {
+	LINE_BYTES = 64,
+	BUCKET_SLOTS = 8,
+	FIRST_BUCKETS = 4,
+	ENTRY_UNIT = 4,
+	FIRST_UNITS = 256,
+	MAX_BUCKETS = 1 << 28,
+	NAME_MAX_BYTES = 255,
+	PROBES_AT_ONCE = 6,
+};
 
-/* FNV-1a, fed from the right end, so that one pass over a host yields the
- * hash of each of its suffixes. The keys are the policy's own. */
-static const uint32_t hash_start = 2166136261U;
+struct index_slot {
+	uint32_t tag;   /* half of the hash; 0: free */
+	uint32_t entry; /* in units of ENTRY_UNIT */
+};
 
-static uint32_t
-hash_step(uint32_t h, char c)
+struct index_bucket {
+	_Alignas(LINE_BYTES) struct index_slot slots[BUCKET_SLOTS];
+};
+
+/* Name and value lie together: one cache miss for both. */
+struct index_entry {
+	uint32_t value;
+	uint32_t next; /* another value of the same name, or INDEX_NONE */
+	uint8_t n;     /* 0 in those others */
+	char name[];
+};
+
+static uint64_t
+mix(uint64_t h, uint64_t v)
 {
-	return (h ^ (unsigned char)c) * 16777619U;
+	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
 }
 
-static uint32_t
-hash_kind(uint32_t h, enum index_kind kind)
+static uint64_t
+load_bytes(const char *p, size_t n)
 {
-	h = hash_step(h, (char)('0' + kind));
-	return h ^ (h >> 15);
+	uint64_t v = 0;
+
+	memcpy(&v, p, n);
+	return v;
 }
 
-static uint32_t
-hash_all(struct slice name, enum index_kind kind)
+/* Fewer than eight bytes, without a call and without reading past them. */
+static uint64_t
+load_tail(const char *p, size_t n)
 {
-	uint32_t h = hash_start;
-
-	for (size_t i = name.n; i > 0; i--)
-		h = hash_step(h, name.p[i - 1]);
-	return hash_kind(h, kind);
+	if (n >= 4)
+		return load_bytes(p, 4) |
+		    load_bytes(p + n - 4, 4) << (8 * (n - 4));
+	if (n >= 2)
+		return load_bytes(p, 2) |
+		    load_bytes(p + n - 2, 2) << (8 * (n - 2));
+	return n == 1 ? (unsigned char)*p : 0;
 }
 
-static struct index_slot *
-slot_for(const struct index *ix, uint32_t hash, enum index_kind kind,
-    struct slice name)
+/* A label's length goes in with its last bytes, which are fewer than eight.
+ * The keys are the policy's own, so nobody else can make them collide. */
+static uint64_t
+hash_label(uint64_t h, const char *p, size_t n)
 {
-	uint32_t at = hash & ix->mask;
+	size_t left = n;
+
+	for (; left >= 8; left -= 8, p += 8)
+		h = mix(h, load_bytes(p, 8));
+	return mix(h, load_tail(p, left) | (uint64_t)n << 56);
+}
+
+/* Where the label that ends before @end begins. */
+static size_t
+label_start(struct slice name, size_t end)
+{
+	while (end > 0 && name.p[end - 1] != '.')
+		end--;
+	return end;
+}
+
+static uint64_t
+hash_name(struct slice name)
+{
+	uint64_t h = 0;
+	size_t end = name.n;
 
 	for (;;) {
-		struct index_slot *s = &ix->slots[at];
+		size_t start = label_start(name, end);
 
-		if (s->name == NULL)
-			return s;
-		if (s->hash == hash && s->kind == kind && s->n == name.n &&
-		    memcmp(s->name, name.p, name.n) == 0)
-			return s;
-		at = (at + 1) & ix->mask;
+		h = hash_label(h, name.p + start, end - start);
+		if (start == 0)
+			return h;
+		end = start - 1;
+	}
+}
+
+static uint32_t
+hash_tag(uint64_t hash)
+{
+	return (uint32_t)hash | 1;
+}
+
+static uint32_t
+hash_bucket(const struct index_table *t, uint64_t hash)
+{
+	return (uint32_t)((hash >> 32) * t->n_buckets >> 32);
+}
+
+static struct index_entry *
+entry_at(const struct index *ix, uint32_t at)
+{
+	return (struct index_entry *)(void *)(ix->entries +
+	    (size_t)at * ENTRY_UNIT);
+}
+
+/* The slot of @name, or the free one where it belongs. */
+static struct index_slot *
+table_slot(const struct index *ix, const struct index_table *t, uint64_t hash,
+    struct slice name)
+{
+	uint32_t tag = hash_tag(hash), at = hash_bucket(t, hash);
+
+	for (;; at = at + 1 == t->n_buckets ? 0 : at + 1) {
+		struct index_slot *s = t->buckets[at].slots;
+
+		for (size_t i = 0; i < BUCKET_SLOTS; i++, s++) {
+			const struct index_entry *e;
+
+			if (s->tag == 0)
+				return s;
+			if (s->tag != tag)
+				continue;
+			e = entry_at(ix, s->entry);
+			if (e->n == name.n &&
+			    memcmp(e->name, name.p, name.n) == 0)
+				return s;
+		}
 	}
 }
 
 void
 index_release(struct index *ix)
 {
-	free(ix->slots);
-	free(ix->postings);
+	for (size_t i = 0; i < INDEX_KINDS; i++)
+		free(ix->tables[i].buckets);
+	free(ix->entries);
 	memset(ix, 0, sizeof *ix);
 }
 
 size_t
 index_bytes(const struct index *ix)
 {
-	size_t n = ix->slots == NULL ? 0 : (size_t)ix->mask + 1;
+	size_t n = (size_t)ix->cap_entries * ENTRY_UNIT;
 
-	return n * sizeof *ix->slots + ix->cap_postings * sizeof *ix->postings;
+	for (size_t i = 0; i < INDEX_KINDS; i++)
+		n += ix->tables[i].n_buckets * sizeof(struct index_bucket);
+	return n;
 }
 
 static enum status
-grow_slots(struct index *ix)
+table_grow(const struct index *ix, struct index_table *t)
 {
-	uint32_t n = ix->slots == NULL ? FIRST_SLOTS : (ix->mask + 1) * 2;
-	struct index bigger = { .mask = n - 1 };
+	struct index_table more = { .n_buckets = t->n_buckets * 2,
+		.n_used = t->n_used };
 
-	if (n > MAX_ENTRIES)
+	if (more.n_buckets == 0)
+		more.n_buckets = FIRST_BUCKETS;
+	if (more.n_buckets > MAX_BUCKETS)
 		return E_LIMIT;
-	bigger.slots = calloc(n, sizeof *bigger.slots);
-	if (bigger.slots == NULL)
+	more.buckets =
+	    aligned_alloc(LINE_BYTES, more.n_buckets * sizeof *more.buckets);
+	if (more.buckets == NULL)
 		return E_NOMEM;
-	for (uint32_t i = 0; ix->slots != NULL && i <= ix->mask; i++) {
-		const struct index_slot *s = &ix->slots[i];
-		struct slice name = { s->name, s->n };
+	memset(more.buckets, 0, more.n_buckets * sizeof *more.buckets);
+	for (uint32_t i = 0; i < t->n_buckets * BUCKET_SLOTS; i++) {
+		const struct index_slot *s =
+		    &t->buckets[i / BUCKET_SLOTS].slots[i % BUCKET_SLOTS];
+		const struct index_entry *e;
+		struct slice name;
 
-		if (s->name == NULL)
+		if (s->tag == 0)
 			continue;
-		*slot_for(&bigger, s->hash, (enum index_kind)s->kind, name) =
-		    *s;
+		e = entry_at(ix, s->entry);
+		name = (struct slice){ e->name, e->n };
+		*table_slot(ix, &more, hash_name(name), name) = *s;
 	}
-	free(ix->slots);
-	ix->slots = bigger.slots;
-	ix->mask = bigger.mask;
+	free(t->buckets);
+	*t = more;
 	return OK;
 }
 
 static enum status
-grow_postings(struct index *ix)
+entries_resize(struct index *ix, uint32_t units)
 {
-	uint32_t cap = ix->cap_postings == 0 ? 64 : ix->cap_postings * 2;
-	struct index_posting *p;
+	char *p = realloc(ix->entries, (size_t)units * ENTRY_UNIT);
 
-	if (cap > MAX_ENTRIES)
-		return E_LIMIT;
-	p = realloc(ix->postings, cap * sizeof *p);
 	if (p == NULL)
 		return E_NOMEM;
-	ix->postings = p;
-	ix->cap_postings = cap;
+	ix->entries = p;
+	ix->cap_entries = units;
+	return OK;
+}
+
+static enum status
+entry_new(struct index *ix, struct slice name, uint32_t value, uint32_t *out)
+{
+	size_t bytes = offsetof(struct index_entry, name) + name.n;
+	uint32_t units = (uint32_t)((bytes + ENTRY_UNIT - 1) / ENTRY_UNIT);
+	struct index_entry *e;
+	enum status st = OK;
+
+	if (ix->n_entries > INT32_MAX - units)
+		return E_LIMIT;
+	if (ix->cap_entries - ix->n_entries < units)
+		st = entries_resize(
+		    ix, ix->cap_entries + ix->cap_entries / 2 + FIRST_UNITS);
+	if (st != OK)
+		return st;
+	*out = ix->n_entries;
+	ix->n_entries += units;
+	e = entry_at(ix, *out);
+	e->value = value;
+	e->next = INDEX_NONE;
+	e->n = (uint8_t)name.n;
+	if (name.n > 0)
+		memcpy(e->name, name.p, name.n);
 	return OK;
 }
 
 static unsigned
-depth_bit(struct slice name)
+depth_bit(uint32_t depth)
 {
-	unsigned depth = 1;
+	return depth > 63 ? 63 : depth;
+}
+
+static uint32_t
+label_count(struct slice name)
+{
+	uint32_t n = 1;
 
 	for (size_t i = 0; i < name.n; i++)
-		depth += name.p[i] == '.';
-	return depth > 63 ? 63 : depth;
+		n += name.p[i] == '.';
+	return n;
+}
+
+/* One more value of a name that is filed already. */
+static enum status
+value_add(struct index *ix, uint32_t first, uint32_t value)
+{
+	const struct slice none = { NULL, 0 };
+	struct index_entry *e;
+	uint32_t at;
+	enum status st = entry_new(ix, none, value, &at);
+
+	if (st != OK)
+		return st;
+	e = entry_at(ix, first);
+	entry_at(ix, at)->next = e->next;
+	e->next = at;
+	return OK;
 }
 
 enum status
 index_add(
     struct index *ix, enum index_kind kind, struct slice name, uint32_t value)
 {
+	struct index_table *t = &ix->tables[kind];
+	uint64_t hash;
 	struct index_slot *s;
 	enum status st = OK;
-	uint32_t hash;
+	uint32_t at;
 
-	if (name.n > UINT16_MAX)
+	if (name.n == 0 || name.n > NAME_MAX_BYTES)
 		return E_LIMIT;
-	if (ix->slots == NULL || ix->n_slots_used >= ix->mask / 4 * 3)
-		st = grow_slots(ix);
-	if (st == OK && ix->n_postings == ix->cap_postings)
-		st = grow_postings(ix);
+	/* Six of eight slots: few lines overflow into the next. */
+	if (t->n_used >= t->n_buckets * (BUCKET_SLOTS - 2))
+		st = table_grow(ix, t);
 	if (st != OK)
 		return st;
-	hash = hash_all(name, kind);
-	s = slot_for(ix, hash, kind, name);
-	if (s->name == NULL) {
-		*s = (struct index_slot){ name.p, hash, INDEX_NONE,
-			(uint16_t)name.n, (uint8_t)kind };
-		ix->n_slots_used++;
-	} else if (kind == INDEX_NEAR || kind == INDEX_TOP) {
-		return OK;
-	}
-	ix->postings[ix->n_postings].value = value;
-	ix->postings[ix->n_postings].next = s->first;
-	s->first = ix->n_postings++;
+	hash = hash_name(name);
+	s = table_slot(ix, t, hash, name);
+	if (s->tag != 0)
+		return kind == INDEX_NEAR || kind == INDEX_TOP
+		    ? OK
+		    : value_add(ix, s->entry, value);
+	st = entry_new(ix, name, value, &at);
+	if (st != OK)
+		return st;
+	*s = (struct index_slot){ hash_tag(hash), at };
+	t->n_used++;
 	if (kind == INDEX_WILD)
-		ix->wild_depths |= 1ULL << depth_bit(name);
+		ix->wild_depths |= 1ULL << depth_bit(label_count(name));
 	return OK;
 }
 
-static uint32_t
-find_hashed(const struct index *ix, uint32_t hash, enum index_kind kind,
+void
+index_settle(struct index *ix)
+{
+	if (ix->n_entries > 0)
+		(void)entries_resize(ix, ix->n_entries);
+}
+
+/* The entry of @name, or NULL. */
+static const struct index_entry *
+find_hashed(const struct index *ix, enum index_kind kind, uint64_t hash,
     struct slice name)
 {
+	const struct index_table *t = &ix->tables[kind];
 	const struct index_slot *s;
 
-	if (ix->slots == NULL)
-		return INDEX_NONE;
-	s = slot_for(ix, hash, kind, name);
-	return s->name == NULL ? INDEX_NONE : s->first;
+	if (t->n_buckets == 0)
+		return NULL;
+	s = table_slot(ix, t, hash, name);
+	return s->tag == 0 ? NULL : entry_at(ix, s->entry);
 }
 
 uint32_t
 index_find(const struct index *ix, enum index_kind kind, struct slice name)
 {
-	return find_hashed(ix, hash_all(name, kind), kind, name);
+	const struct index_entry *e =
+	    find_hashed(ix, kind, hash_name(name), name);
+
+	return e == NULL ? INDEX_NONE : e->value;
+}
+
+/* A suffix whose bucket is on its way into the cache. */
+struct probe {
+	uint64_t hash;
+	uint32_t start, fixed;
+};
+
+struct visit {
+	const struct index *ix;
+	struct slice host;
+	void (*visit)(void *arg, uint32_t value, uint32_t fixed);
+	void *arg;
+	struct probe probes[PROBES_AT_ONCE];
+	size_t n;
+};
+
+static void
+visit_found(struct visit *v, enum index_kind kind, uint64_t hash,
+    struct slice name, uint32_t fixed)
+{
+	const struct index *ix = v->ix;
+	const struct index_entry *e = find_hashed(ix, kind, hash, name);
+
+	while (e != NULL) {
+		v->visit(v->arg, e->value, fixed);
+		e = e->next == INDEX_NONE ? NULL : entry_at(ix, e->next);
+	}
+}
+
+static void
+visit_probes(struct visit *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		const struct probe *p = &v->probes[i];
+
+		visit_found(v, INDEX_WILD, p->hash,
+		    slice_from(v->host, p->start), p->fixed);
+	}
+	v->n = 0;
+}
+
+static void
+prefetch(const struct index_table *t, uint64_t hash)
+{
+	if (t->n_buckets > 0)
+		__builtin_prefetch(&t->buckets[hash_bucket(t, hash)]);
+}
+
+static void
+visit_later(struct visit *v, const struct probe *p)
+{
+	prefetch(&v->ix->tables[INDEX_WILD], p->hash);
+	if (v->n == PROBES_AT_ONCE)
+		visit_probes(v);
+	v->probes[v->n++] = *p;
 }
 
 void
 index_visit(const struct index *ix, struct slice host,
     void (*visit)(void *arg, uint32_t value, uint32_t fixed), void *arg)
 {
-	uint32_t h = hash_start, depth = 0, at;
+	struct visit v = { .ix = ix, .host = host, .visit = visit, .arg = arg };
+	uint32_t depth = 0;
+	uint64_t h = 0;
+	size_t end = host.n;
 
-	for (size_t i = host.n; i > 0; i--) {
-		if (host.p[i - 1] == '.') {
-			struct slice tail = slice_from(host, i);
+	for (;;) {
+		size_t start = label_start(host, end);
 
-			depth++;
-			if ((ix->wild_depths >> (depth > 63 ? 63 : depth) &
-			        1) == 0) {
-				h = hash_step(h, '.');
-				continue;
-			}
-			at = find_hashed(
-			    ix, hash_kind(h, INDEX_WILD), INDEX_WILD, tail);
-			for (; at != INDEX_NONE; at = ix->postings[at].next)
-				visit(arg, ix->postings[at].value, depth);
-		}
-		h = hash_step(h, host.p[i - 1]);
+		h = hash_label(h, host.p + start, end - start);
+		depth++;
+		if (start == 0)
+			break;
+		if ((ix->wild_depths >> depth_bit(depth) & 1) != 0)
+			visit_later(
+			    &v, &(struct probe){ h, (uint32_t)start, depth });
+		end = start - 1;
 	}
-	at = find_hashed(ix, hash_kind(h, INDEX_EXACT), INDEX_EXACT, host);
-	for (; at != INDEX_NONE; at = ix->postings[at].next)
-		visit(arg, ix->postings[at].value, UINT32_MAX);
+	prefetch(&ix->tables[INDEX_EXACT], h);
+	visit_probes(&v);
+	visit_found(&v, INDEX_EXACT, h, host, UINT32_MAX);
 }
 
 uint32_t
 index_nearest(const struct index *ix, struct slice host)
 {
 	for (size_t i = 0; i < host.n; i++) {
-		uint32_t at;
+		uint32_t found;
 
 		if (i > 0 && host.p[i - 1] != '.')
 			continue;
-		at = index_find(ix, INDEX_NEAR, slice_from(host, i));
-		if (at != INDEX_NONE)
-			return ix->postings[at].value;
+		found = index_find(ix, INDEX_NEAR, slice_from(host, i));
+		if (found != INDEX_NONE)
+			return found;
 	}
 	return INDEX_NONE;
 }

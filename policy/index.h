@@ -10,43 +10,44 @@ enum index_kind {
 	INDEX_WILD,  /**< the part after "*." */
 	INDEX_NEAR,  /**< a parent of some rule's host: for explanations */
 	INDEX_TOP,   /**< the last label of some rule's host */
+	INDEX_KINDS
 };
 
 #define INDEX_NONE UINT32_MAX
 
-struct index_slot {
-	const char *name; /**< borrowed; NULL: free slot */
-	uint32_t hash;
-	uint32_t first; /**< posting */
-	uint16_t n;
-	uint8_t kind;
+/** One cache line of slots; those in use come first. */
+struct index_bucket;
+
+struct index_table {
+	struct index_bucket *buckets;
+	uint32_t n_buckets;
+	uint32_t n_used; /**< slots */
 };
 
-struct index_posting {
-	uint32_t value;
-	uint32_t next;
-};
-
-/** Open addressing over suffixes hashed from their right end. */
+/**
+ * Names hashed label by label from the right end, so that one pass over a
+ * host gives the hash of each of its suffixes. A look-up touches one line of
+ * a table and, where the hash fits, the one entry with name and value.
+ */
 struct index {
-	struct index_slot *slots;
-	struct index_posting *postings;
-	uint32_t mask; /**< slots - 1 */
-	uint32_t n_slots_used;
-	uint32_t n_postings, cap_postings;
+	struct index_table tables[INDEX_KINDS];
+	char *entries;
+	uint32_t n_entries, cap_entries; /**< units of 4 bytes */
 	uint64_t wild_depths; /**< bit d: some wildcard has d labels */
 };
 
 void index_release(struct index *ix);
 /**
- * Files @value under @name, which must outlive the index. NEAR and TOP keep
- * the first value only. E_NOMEM, or E_LIMIT past 2^31 entries.
+ * Files @value under @name (copied), of 1 to 255 bytes. NEAR and TOP keep
+ * the first value only. E_NOMEM, or E_LIMIT past 8 GiB of entries.
  */
 enum status index_add(struct index *ix, enum index_kind kind, struct slice name,
     uint32_t value) ATTR_MUST_USE;
+/** No more will be added: gives back what was kept to grow. */
+void index_settle(struct index *ix);
 /** Memory that it holds. */
 size_t index_bytes(const struct index *ix);
-/** First posting of exactly @name, or INDEX_NONE. */
+/** The first value filed under exactly @name, or INDEX_NONE. */
 uint32_t index_find(
     const struct index *ix, enum index_kind kind, struct slice name);
 

@@ -57,6 +57,9 @@ size_t load_choice(struct loader *l, const json_t *object, const char *key,
  */
 const json_t *load_list(
     struct loader *l, const json_t *object, const char *key, struct where *w);
+/** Text @index of @list, whose place is @at; NULL after saying why not. */
+const char *load_text_at(
+    struct loader *l, const json_t *list, size_t index, const struct where *at);
 /** A non-empty list of non-empty texts, copied; left alone when absent. */
 void load_texts(struct loader *l, const json_t *object, const char *key,
     const struct where *w, struct text_list *out);

@@ -244,6 +244,19 @@ load_list(
 	return v;
 }
 
+const char *
+load_text_at(
+    struct loader *l, const json_t *list, size_t index, const struct where *at)
+{
+	const json_t *v = json_array_get(list, index);
+
+	if (json_is_string(v) && json_string_length(v) > 0 &&
+	    strlen(json_string_value(v)) == json_string_length(v))
+		return json_string_value(v);
+	load_error(l, at, "must be a string that is not empty");
+	return NULL;
+}
+
 void
 load_texts(struct loader *l, const json_t *object, const char *key,
     const struct where *w, struct text_list *out)
@@ -261,16 +274,10 @@ load_texts(struct loader *l, const json_t *object, const char *key,
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		const json_t *v = json_array_get(list, i);
 		struct where at = where_at(&list_at, i);
+		const char *text = load_text_at(l, list, i, &at);
 
-		texts[i] = "";
-		if (!json_is_string(v) || json_string_length(v) == 0 ||
-		    strlen(json_string_value(v)) != json_string_length(v))
-			load_error(
-			    l, &at, "must be a string that is not empty");
-		else
-			texts[i] = load_copy(l, json_string_value(v));
+		texts[i] = text == NULL ? "" : load_copy(l, text);
 	}
 	out->at = texts;
 	out->n = n;

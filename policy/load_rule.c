@@ -133,15 +133,15 @@ static void
 load_hosts(
     struct loader *l, const json_t *v, const struct where *w, uint32_t at)
 {
-	struct where list_at = where_key(w, "hosts");
-	struct text_list hosts = { NULL, 0 };
+	struct where list_at = *w;
+	const json_t *list = load_list(l, v, "hosts", &list_at);
 
-	load_texts(l, v, "hosts", w, &hosts);
-	for (size_t i = 0; i < hosts.n; i++) {
+	for (size_t i = 0; i < json_array_size(list); i++) {
 		struct where where = where_at(&list_at, i);
+		const char *host = load_text_at(l, list, i, &where);
 
-		if (*hosts.at[i] != '\0')
-			load_host(l, hosts.at[i], &where, at);
+		if (host != NULL)
+			load_host(l, host, &where, at);
 	}
 }
 
@@ -150,7 +150,7 @@ load_address(
     struct loader *l, const char *text, const struct where *w, uint32_t at)
 {
 	char canonical[ADDR_TEXT_BYTES];
-	const char *copy, *never;
+	const char *never;
 	struct addr a;
 
 	if (addr_parse(slice_of(text), &a) != OK) {
@@ -168,8 +168,7 @@ load_address(
 		    text, never);
 		return;
 	}
-	copy = load_copy(l, addr_text(&a, canonical));
-	index_host(l, INDEX_EXACT, copy, at);
+	index_host(l, INDEX_EXACT, addr_text(&a, canonical), at);
 }
 
 static void
@@ -306,14 +305,18 @@ check_rule_ids(struct loader *l, const struct where *w)
 
 	for (size_t i = 0; i < l->p->n_rules && l->st != E_NOMEM; i++) {
 		struct slice id = slice_of(l->p->rules[i].id);
-		uint32_t first = index_find(&ids, INDEX_EXACT, id);
+		uint32_t first;
 		struct where rule_at = where_at(w, i);
 		struct where at = where_key(&rule_at, "id");
 
-		if (id.n > 0 && first != INDEX_NONE)
+		/* No id: that has been said. */
+		if (id.n == 0)
+			continue;
+		first = index_find(&ids, INDEX_EXACT, id);
+		if (first != INDEX_NONE)
 			load_error(l, &at,
 			    "the id \"%s\" is taken by rule %u of the list",
-			    l->p->rules[i].id, ids.postings[first].value + 1);
+			    l->p->rules[i].id, first + 1);
 		else if (index_add(&ids, INDEX_EXACT, id, (uint32_t)i) != OK)
 			load_no_memory(l);
 	}
@@ -349,5 +352,6 @@ load_rules(struct loader *l, const json_t *root)
 
 		load_rule(l, json_array_get(list, i), &at, (uint32_t)i);
 	}
+	index_settle(&p->index);
 	check_rule_ids(l, &w);
 }

@@ -310,7 +310,7 @@ see(void *arg, uint32_t value, uint32_t fixed)
 static void
 the_index_finds_each_of_many(void **state)
 {
-	struct index ix = { .n_postings = 0 };
+	struct index ix = { .n_entries = 0 };
 	struct pool pool = { NULL };
 	char text[64];
 
@@ -341,6 +341,41 @@ the_index_finds_each_of_many(void **state)
 	pool_release(&pool);
 }
 
+/* Label lengths on both sides of the hash's eight bytes, values in plenty,
+ * names one byte apart, and nothing found that was never filed. */
+static void
+the_index_keeps_all_values_of_a_name_and_no_other(void **state)
+{
+	struct index ix = { .n_entries = 0 };
+	char name[300], other[300];
+
+	(void)state;
+	for (int n = 1; n <= 63; n++) {
+		struct seen s = { 0, 0, 0 };
+
+		(void)snprintf(
+		    name, sizeof name, "%0*d.b%0*d.test", n, 1, n % 9, 2);
+		(void)snprintf(
+		    other, sizeof other, "%0*d.b%0*d.test", n, 3, n % 9, 2);
+		for (uint32_t i = 0; i < 5; i++)
+			assert_int_equal(
+			    index_add(&ix, INDEX_EXACT, slice_of(name), i), OK);
+		index_settle(&ix);
+		index_visit(&ix, slice_of(name), see, &s);
+		assert_int_equal(s.n, 5);
+		index_visit(&ix, slice_of(other), see, &s);
+		assert_int_equal(s.n, 5);
+		assert_int_equal(
+		    index_find(&ix, INDEX_WILD, slice_of(name)), INDEX_NONE);
+	}
+	memset(name, 'a', sizeof name);
+	assert_int_equal(
+	    index_add(&ix, INDEX_EXACT, (struct slice){ name, sizeof name }, 0),
+	    E_LIMIT);
+	assert_int_equal(index_add(&ix, INDEX_EXACT, SLICE(""), 0), E_LIMIT);
+	index_release(&ix);
+}
+
 int
 main(void)
 {
@@ -351,6 +386,8 @@ main(void)
 		cmocka_unit_test(times_are_rfc_3339),
 		cmocka_unit_test(audiences_have_one_spelling),
 		cmocka_unit_test(the_index_finds_each_of_many),
+		cmocka_unit_test(
+		    the_index_keeps_all_values_of_a_name_and_no_other),
 	};
 	return cmocka_run_group_tests_name("values", tests, NULL, NULL);
 }
