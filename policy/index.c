@@ -145,7 +145,7 @@ void
 index_release(struct index *ix)
 {
 	for (size_t i = 0; i < INDEX_KINDS; i++)
-		free(ix->tables[i].buckets);
+		free(ix->tables[i].memory);
 	free(ix->entries);
 	memset(ix, 0, sizeof *ix);
 }
@@ -160,6 +160,15 @@ index_bytes(const struct index *ix)
 	return n;
 }
 
+static struct index_bucket *
+first_line(void *memory)
+{
+	uintptr_t at = (uintptr_t)memory;
+
+	return (void *)((char *)memory +
+	    (LINE_BYTES - at % LINE_BYTES) % LINE_BYTES);
+}
+
 static enum status
 table_grow(const struct index *ix, struct index_table *t)
 {
@@ -170,11 +179,10 @@ table_grow(const struct index *ix, struct index_table *t)
 		more.n_buckets = FIRST_BUCKETS;
 	if (more.n_buckets > MAX_BUCKETS)
 		return E_LIMIT;
-	more.buckets =
-	    aligned_alloc(LINE_BYTES, more.n_buckets * sizeof *more.buckets);
-	if (more.buckets == NULL)
+	more.memory = calloc((size_t)more.n_buckets + 1, sizeof *more.buckets);
+	if (more.memory == NULL)
 		return E_NOMEM;
-	memset(more.buckets, 0, more.n_buckets * sizeof *more.buckets);
+	more.buckets = first_line(more.memory);
 	for (uint32_t i = 0; i < t->n_buckets * BUCKET_SLOTS; i++) {
 		const struct index_slot *s =
 		    &t->buckets[i / BUCKET_SLOTS].slots[i % BUCKET_SLOTS];
@@ -187,7 +195,7 @@ table_grow(const struct index *ix, struct index_table *t)
 		name = (struct slice){ e->name, e->n };
 		*table_slot(ix, &more, hash_name(name), name) = *s;
 	}
-	free(t->buckets);
+	free(t->memory);
 	*t = more;
 	return OK;
 }
@@ -296,11 +304,10 @@ index_add(
 	return OK;
 }
 
-void
+enum status
 index_settle(struct index *ix)
 {
-	if (ix->n_entries > 0)
-		(void)entries_resize(ix, ix->n_entries);
+	return ix->n_entries == 0 ? OK : entries_resize(ix, ix->n_entries);
 }
 
 /* The entry of @name, or NULL. */

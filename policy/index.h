@@ -19,6 +19,7 @@ enum index_kind {
 struct index_bucket;
 
 struct index_table {
+	void *memory; /**< owned; the buckets begin at its first whole line */
 	struct index_bucket *buckets;
 	uint32_t n_buckets;
 	uint32_t n_used; /**< slots */
@@ -43,8 +44,8 @@ void index_release(struct index *ix);
  */
 enum status index_add(struct index *ix, enum index_kind kind, struct slice name,
     uint32_t value) ATTR_MUST_USE;
-/** No more will be added: gives back what was kept to grow. */
-void index_settle(struct index *ix);
+/** No more will be added: gives back what was kept to grow. E_NOMEM. */
+enum status index_settle(struct index *ix) ATTR_MUST_USE;
 /** Memory that it holds. */
 size_t index_bytes(const struct index *ix);
 /** The first value filed under exactly @name, or INDEX_NONE. */

@@ -352,6 +352,7 @@ load_rules(struct loader *l, const json_t *root)
 
 		load_rule(l, json_array_get(list, i), &at, (uint32_t)i);
 	}
-	index_settle(&p->index);
+	if (index_settle(&p->index) != OK)
+		load_no_memory(l);
 	check_rule_ids(l, &w);
 }

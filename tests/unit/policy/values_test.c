@@ -360,7 +360,7 @@ the_index_keeps_all_values_of_a_name_and_no_other(void **state)
 		for (uint32_t i = 0; i < 5; i++)
 			assert_int_equal(
 			    index_add(&ix, INDEX_EXACT, slice_of(name), i), OK);
-		index_settle(&ix);
+		assert_int_equal(index_settle(&ix), OK);
 		index_visit(&ix, slice_of(name), see, &s);
 		assert_int_equal(s.n, 5);
 		index_visit(&ix, slice_of(other), see, &s);
