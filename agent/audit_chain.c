@@ -127,7 +127,11 @@ audit_chain_open(struct audit_chain *c, const struct audit_settings *settings,
 		st = audit_file_tail(&c->file, &tail, detail);
 	if (st == OK)
 		st = audit_key_open(settings->state_dir, &c->key, detail);
+	if (st == OK && (c->hasher = audit_hasher_create()) == NULL)
+		st = status_set(detail, E_NOMEM, "audit: out of memory");
 	if (st != OK) {
+		audit_key_destroy(c->key);
+		c->key = NULL;
 		audit_file_close(&c->file);
 		return st;
 	}
@@ -155,7 +159,7 @@ batch_put(struct audit_chain *c, int64_t now_ns, struct slice members)
 	        slice_of(time), c->seq + i + 1, prev, members });
 	if (buf_status(&c->batch) != OK)
 		return false;
-	audit_line_hash(
+	audit_hasher_line(c->hasher,
 	    (struct slice){ c->batch.p + start, c->batch.n - start - 1 },
 	    c->marks[i].hash);
 	c->marks[i].end = c->batch.n;
@@ -398,5 +402,7 @@ audit_chain_release(struct audit_chain *c)
 	audit_file_close(&c->file);
 	audit_key_destroy(c->key);
 	c->key = NULL;
+	audit_hasher_destroy(c->hasher);
+	c->hasher = NULL;
 	buf_release(&c->batch);
 }

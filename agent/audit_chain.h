@@ -25,6 +25,7 @@ struct audit_chain {
 	const struct clock *clock;
 	struct audit_file file;
 	struct audit_key *key;
+	struct audit_hasher *hasher;
 	uint64_t seq; /**< of the last record written */
 	char head[AUDIT_HASH_BYTES];
 	uint64_t torn_bytes;

@@ -109,19 +109,71 @@ audit_line_parse(struct slice line, struct audit_line *out)
 	return OK;
 }
 
-void
-audit_line_hash(struct slice line, char out[AUDIT_HASH_BYTES])
+enum { MD_BYTES = 32 };
+
+struct audit_hasher {
+	EVP_MD *md;
+	EVP_MD_CTX *ctx;
+};
+
+static void
+put_hex(const unsigned char md[MD_BYTES], char out[AUDIT_HASH_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
-	unsigned char md[32];
 
-	if (EVP_Digest(line.p, line.n, md, NULL, EVP_sha256(), NULL) != 1)
-		abort(); /* a chain without a hash is no chain */
-	for (size_t i = 0; i < sizeof md; i++) {
+	for (size_t i = 0; i < MD_BYTES; i++) {
 		out[2 * i] = digits[md[i] >> 4];
 		out[2 * i + 1] = digits[md[i] & 15];
 	}
 	out[AUDIT_HASH_BYTES - 1] = '\0';
+}
+
+void
+audit_line_hash(struct slice line, char out[AUDIT_HASH_BYTES])
+{
+	unsigned char md[MD_BYTES];
+
+	if (EVP_Digest(line.p, line.n, md, NULL, EVP_sha256(), NULL) != 1)
+		abort(); /* a chain without a hash is no chain */
+	put_hex(md, out);
+}
+
+struct audit_hasher *
+audit_hasher_create(void)
+{
+	struct audit_hasher *h = calloc(1, sizeof *h);
+
+	if (h == NULL)
+		return NULL;
+	h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	h->ctx = EVP_MD_CTX_new();
+	if (h->md != NULL && h->ctx != NULL)
+		return h;
+	audit_hasher_destroy(h);
+	return NULL;
+}
+
+void
+audit_hasher_destroy(struct audit_hasher *h)
+{
+	if (h == NULL)
+		return;
+	EVP_MD_CTX_free(h->ctx);
+	EVP_MD_free(h->md);
+	free(h);
+}
+
+void
+audit_hasher_line(
+    struct audit_hasher *h, struct slice line, char out[AUDIT_HASH_BYTES])
+{
+	unsigned char md[MD_BYTES];
+
+	if (EVP_DigestInit_ex2(h->ctx, h->md, NULL) != 1 ||
+	    EVP_DigestUpdate(h->ctx, line.p, line.n) != 1 ||
+	    EVP_DigestFinal_ex(h->ctx, md, NULL) != 1)
+		abort(); /* as above */
+	put_hex(md, out);
 }
 
 enum status

@@ -47,6 +47,14 @@ enum status audit_line_parse(
 /** Lower-case hex SHA-256 of @line, which has no newline. */
 void audit_line_hash(struct slice line, char out[AUDIT_HASH_BYTES]);
 
+/** The same for many lines, without the library's cost of beginning. */
+struct audit_hasher;
+/** NULL: no memory. */
+struct audit_hasher *audit_hasher_create(void);
+void audit_hasher_destroy(struct audit_hasher *h);
+void audit_hasher_line(
+    struct audit_hasher *h, struct slice line, char out[AUDIT_HASH_BYTES]);
+
 /** A checkpoint's own members; borrowed. */
 struct audit_checkpoint {
 	struct slice head;      /**< equals `prev` of its line */
