@@ -128,13 +128,35 @@ addr_unmap(const struct addr *a)
 	return v4;
 }
 
+static char *
+put_octet(char *p, unsigned v)
+{
+	if (v >= 100)
+		*p++ = (char)('0' + v / 100);
+	if (v >= 10)
+		*p++ = (char)('0' + v / 10 % 10);
+	*p++ = (char)('0' + v % 10);
+	return p;
+}
+
+/* As inet_ntop() does it, which goes through printf. */
+static void
+put_v4(const uint8_t b[4], char *out)
+{
+	for (size_t i = 0; i < 4; i++) {
+		out = put_octet(out, b[i]);
+		*out++ = '.';
+	}
+	out[-1] = '\0';
+}
+
 const char *
 addr_text(const struct addr *a, char out[ADDR_TEXT_BYTES])
 {
-	int af = a->family == ADDR_V4 ? AF_INET : AF_INET6;
-
-	if (a->family == ADDR_NONE ||
-	    inet_ntop(af, a->b, out, ADDR_TEXT_BYTES) == NULL)
+	if (a->family == ADDR_V4)
+		put_v4(a->b, out);
+	else if (a->family == ADDR_NONE ||
+	    inet_ntop(AF_INET6, a->b, out, ADDR_TEXT_BYTES) == NULL)
 		(void)snprintf(out, ADDR_TEXT_BYTES, "-");
 	return out;
 }

@@ -30,37 +30,56 @@ record_init(struct record *r, enum record_event event)
 	*r = (struct record){ .event = event, .ms = { -1, -1, -1, -1, -1 } };
 }
 
+/* A member's name with all that stands around it: known text, one copy. */
+#define KEY(name) SLICE(",\"" name "\":")
+
 static void
-put_text(struct jsonw *w, const char *key, const char *s)
+put_null(struct buf *out, struct slice key)
 {
-	jsonw_str(w, key, s == NULL || *s == '\0' ? NULL : s);
+	buf_put_slice(out, key);
+	buf_puts(out, "null");
 }
 
 static void
-put_slice(struct jsonw *w, const char *key, struct slice s)
+put_string(struct buf *out, struct slice s)
 {
-	if (s.n == 0)
-		jsonw_null(w, key);
-	else
-		jsonw_slice(w, key, s);
+	buf_putc(out, '"');
+	jsonw_escape(out, s);
+	buf_putc(out, '"');
 }
 
 static void
-put_positive(struct jsonw *w, const char *key, int64_t v)
+put_slice(struct buf *out, struct slice key, struct slice s)
 {
-	if (v <= 0)
-		jsonw_null(w, key);
-	else
-		jsonw_i64(w, key, v);
+	if (s.n == 0) {
+		put_null(out, key);
+		return;
+	}
+	buf_put_slice(out, key);
+	put_string(out, s);
 }
 
 static void
-put_ms(struct jsonw *w, const char *key, int64_t v)
+put_text(struct buf *out, struct slice key, const char *s)
 {
-	if (v < 0)
-		jsonw_null(w, key);
+	put_slice(out, key, slice_of(s));
+}
+
+static void
+put_u64(struct buf *out, struct slice key, uint64_t v)
+{
+	buf_put_slice(out, key);
+	buf_put_u64(out, v);
+}
+
+/* What "did not happen" is below @least. */
+static void
+put_least(struct buf *out, struct slice key, int64_t v, int64_t least)
+{
+	if (v < least)
+		put_null(out, key);
 	else
-		jsonw_i64(w, key, v);
+		put_u64(out, key, (uint64_t)v);
 }
 
 static bool
@@ -72,53 +91,60 @@ event_has_workload(enum record_event event)
 
 /* A client that the kernel could not name has no uid, whatever else is set. */
 static void
-put_workload(struct jsonw *w, const struct record *r)
+put_workload(struct buf *out, const struct record *r)
 {
 	static const struct peer unknown;
 	const struct peer *peer = r->peer == NULL ? &unknown : r->peer;
 
 	if (r->peer == NULL && !event_has_workload(r->event)) {
-		jsonw_null(w, "workload");
+		put_null(out, KEY("workload"));
 		return;
 	}
-	jsonw_object(w, "workload");
-	jsonw_array(w, "names");
-	for (size_t i = 0; i < r->n_workload_names; i++)
-		jsonw_str(w, NULL, r->workload_names[i]);
-	jsonw_array_end(w);
+	buf_puts(out, ",\"workload\":{\"names\":[");
+	for (size_t i = 0; i < r->n_workload_names; i++) {
+		if (i > 0)
+			buf_putc(out, ',');
+		put_string(out, slice_of(r->workload_names[i]));
+	}
+	buf_putc(out, ']');
 	if (peer->known)
-		jsonw_u64(w, "uid", peer->uid);
+		put_u64(out, KEY("uid"), peer->uid);
 	else
-		jsonw_null(w, "uid");
-	put_text(w, "user", peer->user);
-	put_positive(w, "pid", peer->pid);
-	put_text(w, "exe", peer->exe);
-	put_text(w, "unit", peer->unit);
-	put_text(w, "cgroup", peer->cgroup);
-	jsonw_object_end(w);
+		put_null(out, KEY("uid"));
+	put_text(out, KEY("user"), peer->user);
+	put_least(out, KEY("pid"), peer->pid, 1);
+	put_text(out, KEY("exe"), peer->exe);
+	put_text(out, KEY("unit"), peer->unit);
+	put_text(out, KEY("cgroup"), peer->cgroup);
+	buf_putc(out, '}');
 }
 
 static void
-put_resolved(struct jsonw *w, const struct record *r)
+put_resolved(struct buf *out, const struct record *r)
 {
 	char text[ADDR_TEXT_BYTES];
 
 	if (!r->has_resolved) {
-		jsonw_null(w, "resolved");
+		put_null(out, KEY("resolved"));
 		return;
 	}
-	jsonw_object(w, "resolved");
-	jsonw_array(w, "chain");
-	for (size_t i = 0; i < r->n_chain; i++)
-		jsonw_str(w, NULL, r->chain[i]);
-	jsonw_array_end(w);
-	jsonw_array(w, "addresses");
-	for (size_t i = 0; i < r->n_addresses; i++)
-		jsonw_str(w, NULL, addr_text(&r->addresses[i], text));
-	jsonw_array_end(w);
-	put_text(w, "zone", r->zone);
-	jsonw_i64(w, "ttl", r->ttl_s);
-	jsonw_object_end(w);
+	buf_puts(out, ",\"resolved\":{\"chain\":[");
+	for (size_t i = 0; i < r->n_chain; i++) {
+		if (i > 0)
+			buf_putc(out, ',');
+		put_string(out, slice_of(r->chain[i]));
+	}
+	buf_puts(out, "],\"addresses\":[");
+	for (size_t i = 0; i < r->n_addresses; i++) {
+		if (i > 0)
+			buf_putc(out, ',');
+		put_string(out, slice_of(addr_text(&r->addresses[i], text)));
+	}
+	buf_putc(out, ']');
+	put_text(out, KEY("zone"), r->zone);
+	buf_puts(out, ",\"ttl\":");
+	buf_put_i64(out, r->ttl_s);
+	buf_putc(out, '}');
 }
 
 static bool
@@ -128,91 +154,87 @@ is_empty(const char *s)
 }
 
 static void
-put_injected(struct jsonw *w, const struct record *r)
+put_injected(struct buf *out, const struct record *r)
 {
 	/* A refused one may have named no identity that we have. */
 	if (is_empty(r->identity) && is_empty(r->audience)) {
-		jsonw_null(w, "injected");
+		put_null(out, KEY("injected"));
 		return;
 	}
-	jsonw_object(w, "injected");
-	put_text(w, "identity", r->identity);
-	put_text(w, "audience", r->audience);
-	put_text(w, "token_id", r->token_id);
-	jsonw_object_end(w);
+	buf_puts(out, ",\"injected\":{");
+	put_text(out, SLICE("\"identity\":"), r->identity);
+	put_text(out, KEY("audience"), r->audience);
+	put_text(out, KEY("token_id"), r->token_id);
+	buf_putc(out, '}');
 }
 
 static void
-put_verdict(struct jsonw *w, const struct record *r)
+put_verdict(struct buf *out, const struct record *r)
 {
-	put_text(w, "id", r->id);
-	jsonw_str(w, "event", event_names[r->event]);
-	jsonw_str(w, "verdict", verdict_names[r->verdict]);
-	jsonw_str(w, "would", r->would_deny ? "deny" : NULL);
-	put_text(w, "code", reason_code(r->code));
-	put_text(w, "rule", r->rule);
-	put_text(w, "mode", r->mode);
+	put_text(out, SLICE("\"id\":"), r->id);
+	put_text(out, KEY("event"), event_names[r->event]);
+	put_text(out, KEY("verdict"), verdict_names[r->verdict]);
+	put_text(out, KEY("would"), r->would_deny ? "deny" : NULL);
+	put_text(out, KEY("code"), reason_code(r->code));
+	put_text(out, KEY("rule"), r->rule);
+	put_text(out, KEY("mode"), r->mode);
 }
 
 static void
-put_destination(struct jsonw *w, const struct record *r)
+put_destination(struct buf *out, const struct record *r)
 {
 	char text[ADDR_TEXT_BYTES];
 
-	put_text(w, "listener", r->listener);
-	put_text(w, "protocol", r->protocol);
-	put_slice(w, "method", r->method);
-	put_text(w, "host", r->host);
-	put_positive(w, "port", r->port);
-	put_slice(w, "path", r->path);
-	put_resolved(w, r);
-	jsonw_str(w, "address",
+	put_text(out, KEY("listener"), r->listener);
+	put_text(out, KEY("protocol"), r->protocol);
+	put_slice(out, KEY("method"), r->method);
+	put_text(out, KEY("host"), r->host);
+	put_least(out, KEY("port"), r->port, 1);
+	put_slice(out, KEY("path"), r->path);
+	put_resolved(out, r);
+	put_text(out, KEY("address"),
 	    r->address == NULL ? NULL : addr_text(r->address, text));
-	put_slice(w, "sni", r->sni);
-	put_text(w, "tls", r->tls);
+	put_slice(out, KEY("sni"), r->sni);
+	put_text(out, KEY("tls"), r->tls);
 }
 
 static void
-put_outcome(struct jsonw *w, const struct record *r)
+put_outcome(struct buf *out, const struct record *r)
 {
-	put_positive(w, "status", r->status);
-	jsonw_u64(w, "bytes_up", r->bytes_up);
-	jsonw_u64(w, "bytes_down", r->bytes_down);
-	jsonw_object(w, "ms");
-	put_ms(w, "dns", r->ms.dns);
-	put_ms(w, "connect", r->ms.connect);
-	put_ms(w, "tls", r->ms.tls);
-	put_ms(w, "first", r->ms.first);
-	put_ms(w, "total", r->ms.total);
-	jsonw_object_end(w);
-	put_text(w, "close", r->close);
+	put_least(out, KEY("status"), r->status, 1);
+	put_u64(out, KEY("bytes_up"), r->bytes_up);
+	put_u64(out, KEY("bytes_down"), r->bytes_down);
+	put_least(out, SLICE(",\"ms\":{\"dns\":"), r->ms.dns, 0);
+	put_least(out, KEY("connect"), r->ms.connect, 0);
+	put_least(out, KEY("tls"), r->ms.tls, 0);
+	put_least(out, KEY("first"), r->ms.first, 0);
+	put_least(out, KEY("total"), r->ms.total, 0);
+	buf_putc(out, '}');
+	put_text(out, KEY("close"), r->close);
 }
 
 static void
-put_policy(struct jsonw *w, const struct record *r)
+put_policy(struct buf *out, const struct record *r)
 {
 	if (r->policy_generation == 0) {
-		jsonw_null(w, "policy");
+		put_null(out, KEY("policy"));
 		return;
 	}
-	jsonw_object(w, "policy");
-	jsonw_u64(w, "generation", r->policy_generation);
-	put_text(w, "sha256", r->policy_sha256);
-	jsonw_object_end(w);
+	put_u64(
+	    out, SLICE(",\"policy\":{\"generation\":"), r->policy_generation);
+	put_text(out, KEY("sha256"), r->policy_sha256);
+	buf_putc(out, '}');
 }
 
 void
 record_write(struct buf *out, const struct record *r)
 {
-	struct jsonw w;
-
-	jsonw_init(&w, out);
-	put_verdict(&w, r);
-	put_workload(&w, r);
-	put_destination(&w, r);
-	put_injected(&w, r);
-	put_outcome(&w, r);
-	put_policy(&w, r);
+	put_verdict(out, r);
+	put_workload(out, r);
+	put_destination(out, r);
+	put_injected(out, r);
+	put_outcome(out, r);
+	put_policy(out, r);
 	if (r->extra.n > 0) {
 		buf_putc(out, ',');
 		buf_put_slice(out, r->extra);
