@@ -1,5 +1,6 @@
 /* A client connection that sends absolute-form requests, one after another. */
 #include "proxy/forward_conn.h"
+#include "proxy/relay.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -192,6 +193,16 @@ forward_pump(struct forward *f)
 		forward_end(f, CLOSE_ERROR);
 }
 
+static enum status
+side_read(struct forward *f, struct forward_side *s, size_t *got)
+{
+	struct relay_pool *pool = worker_relay_pool(f->worker);
+	const struct forward_scratch via = { pool->buffer,
+		sizeof pool->buffer };
+
+	return forward_side_read(s, &via, got);
+}
+
 static void
 forward_on_client(evutil_socket_t fd, short what, void *arg)
 {
@@ -201,8 +212,7 @@ forward_on_client(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (f->state >= FORWARD_LAST)
 		return;
-	if ((what & EV_READ) != 0 &&
-	    forward_side_read(&f->client, &got) != OK) {
+	if ((what & EV_READ) != 0 && side_read(f, &f->client, &got) != OK) {
 		forward_end(f, CLOSE_CLIENT);
 		return;
 	}
@@ -231,8 +241,7 @@ forward_on_upstream(evutil_socket_t fd, short what, void *arg)
 		forward_on_idle_upstream(f);
 		return;
 	}
-	if ((what & EV_READ) != 0 &&
-	    forward_side_read(&f->upstream, &got) != OK) {
+	if ((what & EV_READ) != 0 && side_read(f, &f->upstream, &got) != OK) {
 		f->upstream.eof = true;
 		f->x.broken = true;
 	}

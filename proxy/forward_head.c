@@ -352,7 +352,9 @@ forward_head_put_response(const struct http1_response *r,
 	/* 407 is this hop's own word (RFC 9110 15.5.8); nobody asked for 101. */
 	if (connection_names(all) || r->status == 407 || r->status == 101)
 		return E_SYNTAX;
-	buf_printf(out, "HTTP/1.1 %03d ", r->status);
+	buf_puts(out, "HTTP/1.1 ");
+	buf_put_u64(out, (uint64_t)r->status); /* 100 to 999 */
+	buf_putc(out, ' ');
 	buf_put_slice(out, r->reason);
 	buf_puts(out, "\r\n");
 	for (size_t i = 0; i < all->n; i++) {

@@ -85,9 +85,12 @@ forward_side_arm(struct forward_side *s, bool read)
 }
 
 enum status
-forward_side_read(struct forward_side *s, size_t *got)
+forward_side_read(
+    struct forward_side *s, const struct forward_scratch *via, size_t *got)
 {
 	size_t room = s->in.max - s->in.n;
+	bool small = s->in.cap < READ_BYTES;
+	char *to;
 	ssize_t n;
 
 	*got = 0;
@@ -95,15 +98,22 @@ forward_side_read(struct forward_side *s, size_t *got)
 		return OK;
 	if (room > READ_BYTES)
 		room = READ_BYTES;
-	if (!buf_reserve(&s->in, room))
+	/* Bodies are read in place; a head need not cost 16 KiB each time. */
+	if (small && room > via->n)
+		room = via->n;
+	if (!small && !buf_reserve(&s->in, room))
 		return E_NOMEM;
-	n = recv(s->fd, s->in.p + s->in.n, room, MSG_DONTWAIT);
+	to = small ? via->p : s->in.p + s->in.n;
+	n = recv(s->fd, to, room, MSG_DONTWAIT);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? OK : E_IO;
 	s->eof = n == 0;
-	s->in.n += (size_t)n;
+	if (small)
+		buf_put(&s->in, to, (size_t)n);
+	else
+		s->in.n += (size_t)n;
 	*got = (size_t)n;
-	return OK;
+	return buf_status(&s->in);
 }
 
 enum status

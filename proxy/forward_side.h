@@ -29,9 +29,16 @@ int forward_side_take(struct forward_side *s);
 
 /** Watches for bytes if @read and there is room; for room if it is owed. */
 enum status forward_side_arm(struct forward_side *s, bool read) ATTR_MUST_USE;
+
+/** What all connections of a worker read small messages through. */
+struct forward_scratch {
+	char *p;
+	size_t n;
+};
+
 /** OK: *@got bytes came (0: none now, or eof was set). E_IO: broken. */
-enum status forward_side_read(
-    struct forward_side *s, size_t *got) ATTR_MUST_USE;
+enum status forward_side_read(struct forward_side *s,
+    const struct forward_scratch *via, size_t *got) ATTR_MUST_USE;
 /** OK: all is out. E_PARTIAL: the socket is full. E_IO: broken. */
 enum status forward_side_flush(
     struct forward_side *s, size_t *put) ATTR_MUST_USE;

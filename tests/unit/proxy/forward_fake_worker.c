@@ -3,6 +3,8 @@
 
 #include "tests/unit/proxy/forward_fake.h"
 
+#include "proxy/relay.h"
+
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -11,6 +13,15 @@ worker_base(struct proxy_worker *w)
 {
 	(void)w;
 	return fake.base;
+}
+
+struct relay_pool *
+worker_relay_pool(struct proxy_worker *w)
+{
+	static struct relay_pool pool;
+
+	(void)w;
+	return &pool;
 }
 
 const struct clock *
