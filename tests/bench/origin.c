@@ -23,6 +23,7 @@ static char in_bytes[READ_BYTES], out_bytes[SEND_BYTES];
 /* 128 bytes of body, as an API's small answer. */
 static const char http_answer[] =
     "HTTP/1.1 200 OK\r\n"
+    "Date: Mon, 23 Nov 2026 00:00:00 GMT\r\n"
     "Content-Type: application/octet-stream\r\n"
     "Content-Length: 128\r\n"
     "\r\n"
