@@ -241,26 +241,45 @@ flow_finish(struct relay_flow *f)
 {
 	struct relay *r = f->relay;
 
-	(void)event_del(&f->readable);
-	(void)event_del(&f->writable);
+	(void)event_del(&f->ready);
 	pipe_return(f);
 	if (!f->shut && !flow_other(f)->shut)
 		r->client_first = f == &r->up;
 	f->shut = true;
-	(void)shutdown(f->to, SHUT_WR);
+	/* When both have ended, closing the two says it as well. */
 	if (flow_other(f)->shut)
 		relay_end(r, r->client_first ? CLOSE_CLIENT : CLOSE_UPSTREAM);
+	else
+		(void)shutdown(f->to, SHUT_WR);
+}
+
+static void flow_run(evutil_socket_t fd, short what, void *arg);
+
+static void
+flow_assign(struct relay_flow *f, bool for_receiver)
+{
+	f->waits_receiver = for_receiver;
+	(void)event_assign(&f->ready, f->relay->pool->base,
+	    for_receiver ? f->to : f->from,
+	    (short)(EV_PERSIST | (for_receiver ? EV_WRITE : EV_READ)), flow_run,
+	    f);
 }
 
 /* Waits for the one thing that can move this flow on. */
+static enum status
+flow_arm(struct relay_flow *f, bool for_receiver)
+{
+	if (f->waits_receiver != for_receiver) {
+		(void)event_del(&f->ready);
+		flow_assign(f, for_receiver);
+	}
+	return event_add(&f->ready, NULL) == 0 ? OK : E_NOMEM;
+}
+
 static void
 flow_wait(struct relay_flow *f, bool for_receiver)
 {
-	struct event *on = for_receiver ? &f->writable : &f->readable;
-	struct event *off = for_receiver ? &f->readable : &f->writable;
-
-	(void)event_del(off);
-	if (event_add(on, NULL) != 0)
+	if (flow_arm(f, for_receiver) != OK)
 		relay_end(f->relay, CLOSE_ERROR);
 }
 
@@ -316,10 +335,7 @@ flow_init(struct relay_flow *f, struct relay *r, int from, int to)
 	*f = (struct relay_flow){
 		.relay = r, .from = from, .to = to, .pipe = { -1, -1 }
 	};
-	(void)event_assign(&f->readable, r->pool->base, from,
-	    EV_READ | EV_PERSIST, flow_run, f);
-	(void)event_assign(&f->writable, r->pool->base, to,
-	    EV_WRITE | EV_PERSIST, flow_run, f);
+	flow_assign(f, false);
 }
 
 void
@@ -331,31 +347,38 @@ relay_init(
 	flow_init(&r->down, r, upstream_fd, client_fd);
 }
 
-void
-relay_queue_up(struct relay *r, char *bytes, size_t n)
+/* A send that fails does so again for what is held, from the loop. */
+static enum status
+flow_send_first(struct relay_flow *f, struct slice first)
 {
-	r->up.held = n > 0 ? bytes : NULL;
-	r->up.held_n = n;
-	if (n == 0)
-		free(bytes);
+	ssize_t n = send(f->to, first.p, first.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	size_t sent = n > 0 ? (size_t)n : 0;
+
+	flow_count(f, sent);
+	if (sent < first.n &&
+	    flow_hold(f, first.p + sent, first.n - sent) == STEP_NOMEM)
+		return E_NOMEM;
+	return OK;
 }
 
 enum status
-relay_start(struct relay *r)
+relay_start(struct relay *r, struct slice first)
 {
-	struct event *up =
-	    r->up.held != NULL ? &r->up.writable : &r->up.readable;
+	enum status st = OK;
 
-	if (event_add(up, NULL) != 0 || event_add(&r->down.readable, NULL) != 0)
-		return E_NOMEM;
-	return OK;
+	if (first.n > 0)
+		st = flow_send_first(&r->up, first);
+	if (st == OK)
+		st = flow_arm(&r->up, r->up.held != NULL);
+	if (st == OK)
+		st = flow_arm(&r->down, false);
+	return st;
 }
 
 static void
 flow_stop(struct relay_flow *f)
 {
-	(void)event_del(&f->readable);
-	(void)event_del(&f->writable);
+	(void)event_del(&f->ready);
 	pipe_return(f);
 	free(f->held);
 	f->held = NULL;

@@ -37,7 +37,8 @@ struct relay;
 /** One way of the two. All private. */
 struct relay_flow {
 	struct relay *relay;
-	struct event readable, writable;
+	struct event ready; /**< of `from`, or of `to`: what it waits for */
+	bool waits_receiver;
 	int from, to;
 	char *held; /**< owned; read, but not taken yet */
 	size_t held_at, held_n;
@@ -63,10 +64,11 @@ struct relay {
 /** Borrows both descriptors. Nothing moves before relay_start(). */
 void relay_init(
     struct relay *r, struct relay_pool *pool, int client_fd, int upstream_fd);
-/** Takes @bytes (malloc'd) to be sent up before anything else. */
-void relay_queue_up(struct relay *r, char *bytes, size_t n);
-/** E_NOMEM: no event could be added. ended() never comes from inside. */
-enum status relay_start(struct relay *r) ATTR_MUST_USE;
+/**
+ * Sends @first (borrowed) up before anything else, at once as far as it
+ * goes. E_NOMEM. ended() never comes from inside.
+ */
+enum status relay_start(struct relay *r, struct slice first) ATTR_MUST_USE;
 /** No callback comes afterwards. Counters stay readable. */
 void relay_stop(struct relay *r);
 

@@ -27,7 +27,7 @@ struct tunnel {
 	enum tunnel_stage stage;
 	int status;
 	int64_t deadline_ms; /* of the hello, then of idleness */
-	struct relay relay;  /* its up.readable also serves the hello */
+	struct relay relay;
 	struct event hello_readable;
 	struct buf hello;
 	struct hello_scan scan;
@@ -167,56 +167,72 @@ tunnel_refuse(struct tunnel *t, bool is_tls)
 
 /* The hello and what came with it go first. E_NOMEM. */
 static enum status
-tunnel_relay(struct tunnel *t)
+tunnel_relay(struct tunnel *t, struct slice first)
 {
-	(void)event_del(&t->hello_readable);
-	relay_queue_up(&t->relay, t->hello.p, t->hello.n);
-	buf_init(&t->hello, 0);
+	enum status st;
+
 	t->stage = TUNNEL_RELAY;
 	t->deadline_ms = tunnel_now(t) + tunnel_limits(t)->idle_ms;
-	return relay_start(&t->relay);
+	st = relay_start(&t->relay, first);
+	/* Only now: the client's socket was watched all the time. */
+	(void)event_del(&t->hello_readable);
+	buf_release(&t->hello);
+	return st;
 }
 
-static void
-tunnel_check_hello(struct tunnel *t)
+/* @raw is all that came so far; E_PARTIAL: not yet all of the hello. */
+static enum status
+tunnel_check_hello(struct tunnel *t, struct slice raw)
 {
 	struct hello hello;
 	enum reason code;
 
-	if (hello_read(&t->scan, buf_slice(&t->hello), &hello) != OK)
-		return;
+	if (hello_read(&t->scan, raw, &hello) != OK)
+		return E_PARTIAL;
 	code = request_judge_hello(t->request, hello.kind,
 	    (struct slice){ .p = hello.sni, .n = hello.sni_n });
 	if (code != REASON_NONE)
 		tunnel_refuse(t, hello.is_tls);
-	else if (tunnel_relay(t) != OK)
+	else if (tunnel_relay(t, raw) != OK)
 		tunnel_over(t, CLOSE_ERROR);
+	return OK;
 }
 
 static void
-tunnel_on_hello(evutil_socket_t fd, short what, void *arg)
+tunnel_gather_hello(struct tunnel *t, struct slice more)
 {
-	struct tunnel *t = arg;
+	bool first = t->hello.n == 0;
+
+	buf_put_slice(&t->hello, more);
+	if (buf_status(&t->hello) != OK)
+		tunnel_over(t, CLOSE_ERROR);
+	else if (!first)
+		(void)tunnel_check_hello(t, buf_slice(&t->hello));
+}
+
+static void
+tunnel_on_hello(struct tunnel *t)
+{
+	struct relay_pool *pool = worker_relay_pool(t->worker);
+	/* tunnel_check_hello() has ended it before it is full. */
 	size_t room = HELLO_BYTES_MAX - t->hello.n;
+	struct slice raw = { pool->buffer, 0 };
 	ssize_t n;
 
-	(void)fd;
-	(void)what;
-	/* tunnel_check_hello() has ended it before it is full. */
-	if (!buf_reserve(&t->hello, room < 2048 ? room : 2048)) {
-		tunnel_over(t, CLOSE_ERROR);
-		return;
-	}
-	room = t->hello.cap - t->hello.n;
-	n = recv(t->client_fd, t->hello.p + t->hello.n, room, MSG_DONTWAIT);
+	if (room > sizeof pool->buffer)
+		room = sizeof pool->buffer;
+	n = recv(t->client_fd, pool->buffer, room, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
 		tunnel_over(t, CLOSE_CLIENT);
 		return;
 	}
-	t->hello.n += (size_t)n;
-	tunnel_check_hello(t);
+	raw.n = (size_t)n;
+	/* Mostly it comes whole, and need not be kept. */
+	if (t->hello.n == 0 && tunnel_check_hello(t, raw) == OK)
+		return;
+	tunnel_gather_hello(t, raw);
 }
 
 /* Starts with what is there; a verdict on it comes from the loop. */
@@ -224,7 +240,7 @@ static enum status
 tunnel_begin(struct tunnel *t)
 {
 	if (request_verdict(t->request)->sni_any)
-		return tunnel_relay(t);
+		return tunnel_relay(t, buf_slice(&t->hello));
 	t->deadline_ms = tunnel_now(t) + tunnel_limits(t)->hello_ms;
 	if (event_add(&t->hello_readable, NULL) != 0)
 		return E_NOMEM;
@@ -236,10 +252,13 @@ tunnel_begin(struct tunnel *t)
 static void
 tunnel_on_hello_event(evutil_socket_t fd, short what, void *arg)
 {
+	struct tunnel *t = arg;
+
+	(void)fd;
 	if ((what & EV_TIMEOUT) != 0)
-		tunnel_check_hello(arg);
+		(void)tunnel_check_hello(t, buf_slice(&t->hello));
 	else
-		tunnel_on_hello(fd, what, arg);
+		tunnel_on_hello(t);
 }
 
 static void

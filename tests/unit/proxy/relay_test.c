@@ -136,7 +136,7 @@ every_byte_arrives_in_order_both_ways(void **state)
 	struct world *w = &world;
 
 	(void)state;
-	assert_int_equal(relay_start(&w->relay), OK);
+	assert_int_equal(relay_start(&w->relay, SLICE("")), OK);
 	carry(w->client[0], w->upstream[0], 3 << 20, 65536);
 	carry(w->upstream[0], w->client[0], 5 << 20, 65536);
 	assert_int_equal(w->relay.up.bytes, 3 << 20);
@@ -154,7 +154,7 @@ a_slow_reader_loses_nothing(void **state)
 	struct world *w = &world;
 
 	(void)state;
-	assert_int_equal(relay_start(&w->relay), OK);
+	assert_int_equal(relay_start(&w->relay, SLICE("")), OK);
 	carry(w->client[0], w->upstream[0], 1 << 20, 777);
 	assert_int_equal(w->relay.up.bytes, 1 << 20);
 }
@@ -166,7 +166,7 @@ without_splice_it_copies(void **state)
 
 	(void)state;
 	w->pool.no_splice = true;
-	assert_int_equal(relay_start(&w->relay), OK);
+	assert_int_equal(relay_start(&w->relay, SLICE("")), OK);
 	carry(w->client[0], w->upstream[0], 2 << 20, 5000);
 	assert_int_equal(w->pool.n_pipes, 0);
 }
@@ -178,7 +178,7 @@ a_full_receiver_stops_the_reading(void **state)
 	size_t in = 0, before;
 
 	(void)state;
-	assert_int_equal(relay_start(&w->relay), OK);
+	assert_int_equal(relay_start(&w->relay, SLICE("")), OK);
 	for (int i = 0; i < 2000; i++) {
 		in = pour(w->client[0], in, 64 << 20);
 		turn();
@@ -193,21 +193,51 @@ a_full_receiver_stops_the_reading(void **state)
 }
 
 static void
-queued_bytes_go_up_first(void **state)
+the_first_bytes_go_up_first(void **state)
 {
 	struct world *w = &world;
-	char got[16], *early = malloc(5);
+	char got[16];
 
 	(void)state;
-	assert_non_null(early);
-	memcpy(early, "hello", 5);
-	relay_queue_up(&w->relay, early, 5);
 	assert_int_equal(send(w->client[0], " you", 4, 0), 4);
-	assert_int_equal(relay_start(&w->relay), OK);
+	assert_int_equal(relay_start(&w->relay, SLICE("hello")), OK);
 	turn();
 	turn();
 	assert_int_equal(recv(w->upstream[0], got, sizeof got, 0), 9);
 	assert_memory_equal(got, "hello you", 9);
+}
+
+/* What the socket does not take of them is kept, and nothing overtakes it. */
+static void
+more_first_bytes_than_fit_arrive_in_order(void **state)
+{
+	enum { FIRST_BYTES = 4 << 20 };
+	struct world *w = &world;
+	char *first = malloc(FIRST_BYTES), *got = malloc(FIRST_BYTES + 4);
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(first);
+	assert_non_null(got);
+	for (size_t i = 0; i < FIRST_BYTES; i++)
+		first[i] = (char)(i * 7 + i / 251);
+	assert_int_equal(send(w->client[0], "last", 4, 0), 4);
+	assert_int_equal(
+	    relay_start(&w->relay, (struct slice){ first, FIRST_BYTES }), OK);
+	assert_true(w->relay.up.held != NULL);
+	for (int i = 0; i < 5000 && n < FIRST_BYTES + 4; i++) {
+		ssize_t k = recv(
+		    w->upstream[0], got + n, FIRST_BYTES + 4 - n, MSG_DONTWAIT);
+
+		if (k > 0)
+			n += (size_t)k;
+		turn();
+	}
+	assert_int_equal(n, FIRST_BYTES + 4);
+	assert_memory_equal(got, first, FIRST_BYTES);
+	assert_memory_equal(got + FIRST_BYTES, "last", 4);
+	free(first);
+	free(got);
 }
 
 static void
@@ -217,7 +247,7 @@ each_side_ends_on_its_own_and_the_first_is_named(void **state)
 	char got[16];
 
 	(void)state;
-	assert_int_equal(relay_start(&w->relay), OK);
+	assert_int_equal(relay_start(&w->relay, SLICE("")), OK);
 	assert_int_equal(send(w->upstream[0], "bye", 3, 0), 3);
 	assert_int_equal(shutdown(w->upstream[0], SHUT_WR), 0);
 	turn();
@@ -241,7 +271,7 @@ a_receiver_that_is_gone_ends_it(void **state)
 	struct world *w = &world;
 
 	(void)state;
-	assert_int_equal(relay_start(&w->relay), OK);
+	assert_int_equal(relay_start(&w->relay, SLICE("")), OK);
 	(void)shutdown(w->client[0], SHUT_RD);
 	assert_int_equal(send(w->upstream[0], "x", 1, 0), 1);
 	turn();
@@ -256,7 +286,7 @@ an_idle_relay_holds_nothing(void **state)
 	struct world *w = &world;
 
 	(void)state;
-	assert_int_equal(relay_start(&w->relay), OK);
+	assert_int_equal(relay_start(&w->relay, SLICE("")), OK);
 	carry(w->client[0], w->upstream[0], 1 << 20, 3000);
 	turn();
 	assert_null(w->relay.up.held);
@@ -274,7 +304,8 @@ main(void)
 		T(a_slow_reader_loses_nothing),
 		T(without_splice_it_copies),
 		T(a_full_receiver_stops_the_reading),
-		T(queued_bytes_go_up_first),
+		T(the_first_bytes_go_up_first),
+		T(more_first_bytes_than_fit_arrive_in_order),
 		T(each_side_ends_on_its_own_and_the_first_is_named),
 		T(a_receiver_that_is_gone_ends_it),
 		T(an_idle_relay_holds_nothing),
