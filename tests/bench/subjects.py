@@ -118,7 +118,10 @@ class Subject:
         """A file in its folder; written from outside, as it may be big."""
         make = ["install", "-d", "-o", str(os.getuid()), self.folder]
         self.lab.run_as("root", make)
-        (self.lab.folder / "bench" / self.name / name).write_text(text)
+        outside = self.lab.folder / "bench" / self.name
+        # What stands there already is root's.
+        (outside / f"{name}.new").write_text(text)
+        (outside / f"{name}.new").rename(outside / name)
         own = ["chown", "root:root", self.folder, self.folder / name]
         self.lab.run_as("root", own)
         return self.folder / name

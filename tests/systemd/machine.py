@@ -17,7 +17,7 @@ BUILD = paths.SRC / os.environ.get(
     "WAYLEAVE_BUILD_INSTALLED", "build-installed"
 )
 AUDIT = "/var/log/wayleave/audit.jsonl"
-BOOT_LIMIT_S = 60
+BOOT_LIMIT_S = 90
 _number = itertools.count(1)
 
 
@@ -86,8 +86,15 @@ class Machine:
                 return
             if time.monotonic() > end or self._ended(0):
                 console = self.lab.read(paths.STATE / self.log)
+                self._kill()
                 raise LabError(f"no boot ({state}): {console[-4000:]}")
             time.sleep(0.05)
+
+    def _kill(self):
+        """nspawn ends its children when it ends."""
+        self.lab.call("signal", pid=self._supervisor, number=9)
+        self._ended(10)
+        self.leader = self._supervisor = None
 
     def _ended(self, limit_s):
         code = self.lab.call(
@@ -107,7 +114,9 @@ class Machine:
 
     def enter(self, argv, **order):
         """As root in the machine, but in no unit of it."""
-        inside = ["nsenter", "--all", "--target", self.leader, "--"]
+        # The root too: in a chroot it is not that of the mount namespace.
+        inside = ["nsenter", "--all", "--root", "--wd"]
+        inside += ["--target", self.leader, "--"]
         return self.lab.run_as("root", [*inside, *argv], **order)
 
     def run(self, script, user="root", unit=None, timeout_s=60):
@@ -163,7 +172,7 @@ class Machine:
     def close(self):
         if self._supervisor is not None:
             self.poweroff()
-        self.outside(f"umount {self.root} && rm -rf {self.top}")
+        self.outside(f"umount --lazy {self.root} && rm -rf {self.top}")
         # On a machine with cgroup 1, nspawn leaves a folder there.
         self.outside(
             "find /sys/fs/cgroup/systemd/wayleave-lab-* -depth -type d "
