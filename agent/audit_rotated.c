@@ -91,8 +91,10 @@ folder_of(const char *path)
 	return opendir(dir);
 }
 
-enum status
-audit_rotated_newest(const char *path, char *out, size_t out_bytes)
+/** The greatest SEQ, or the least above @after. */
+static enum status
+find_one(const char *path, const uint64_t *after, uint64_t *found, char *out,
+    size_t out_bytes)
 {
 	struct parts p = parts_of(path);
 	uint64_t best = 0, seq;
@@ -104,7 +106,8 @@ audit_rotated_newest(const char *path, char *out, size_t out_bytes)
 		return E_IO;
 	while ((e = readdir(d)) != NULL) {
 		if (!audit_rotated_match(path, e->d_name, &seq) ||
-		    (any && seq < best))
+		    (after != NULL && seq <= *after) ||
+		    (any && (after == NULL ? seq < best : seq > best)))
 			continue;
 		if (snprintf(out, out_bytes, "%.*s/%s", (int)p.dir.n, p.dir.p,
 		        e->d_name) >= (int)out_bytes)
@@ -113,7 +116,24 @@ audit_rotated_newest(const char *path, char *out, size_t out_bytes)
 		best = seq;
 	}
 	(void)closedir(d);
-	return any ? OK : E_NOTFOUND;
+	if (!any)
+		return E_NOTFOUND;
+	*found = best;
+	return OK;
+}
+
+enum status
+audit_rotated_newest(const char *path, char *out, size_t out_bytes)
+{
+	uint64_t seq;
+
+	return find_one(path, NULL, &seq, out, out_bytes);
+}
+
+enum status
+audit_rotated_next(const char *path, uint64_t *seq, char *out, size_t out_bytes)
+{
+	return find_one(path, seq, seq, out, out_bytes);
 }
 
 static int

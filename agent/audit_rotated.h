@@ -17,6 +17,12 @@ bool audit_rotated_match(
 /** The one with the greatest SEQ, as a path. E_NOTFOUND, E_IO. */
 enum status audit_rotated_newest(
     const char *path, char *out, size_t out_bytes) ATTR_MUST_USE;
+/**
+ * The one with the least SEQ above *seq, as a path, and its SEQ: from 0 on
+ * it leads through the chain. E_NOTFOUND, E_IO with errno.
+ */
+enum status audit_rotated_next(const char *path, uint64_t *seq, char *out,
+    size_t out_bytes) ATTR_MUST_USE;
 /** Removes those with the smallest SEQ until @keep are left; 0: none. */
 void audit_rotated_prune(const char *path, unsigned keep);
 

@@ -1,5 +1,7 @@
 /* wayleave audit query and export: records, filtered, counted and shown. */
+#include "agent/audit_line.h"
 #include "agent/audit_reader.h"
+#include "agent/audit_rotated.h"
 #include "agent/audit_view.h"
 #include "agent/verb_audit.h"
 
@@ -8,20 +10,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** Closes @r. */
+static int
+take_lines(struct audit_view *v, struct audit_reader *r, const char *path)
+{
+	struct slice line;
+	enum status st;
+
+	while ((st = audit_reader_next(r, &line)) == OK)
+		audit_view_line(v, line);
+	audit_reader_close(r);
+	return st == E_CLOSED ? EX_OK : cli_cannot_read(path);
+}
+
 static int
 take_file(struct audit_view *v, const char *path)
 {
 	struct audit_reader *r = NULL;
-	struct slice line;
-	enum status st = audit_reader_open(path, &r);
+
+	if (audit_reader_open(path, &r) != OK)
+		return cli_cannot_read(path);
+	return take_lines(v, r, path);
+}
+
+/*
+ * The rotated files in their order, then the present one. That one is opened
+ * before one looks whether it is still the next: it may be rotated meanwhile.
+ */
+static int
+take_chain(struct audit_view *v, const char *path)
+{
+	char rotated[AUDIT_PATH_BYTES + 64];
+	uint64_t seq = 0;
 	int code = EX_OK;
 
-	if (st == OK)
-		while ((st = audit_reader_next(r, &line)) == OK)
-			audit_view_line(v, line);
-	if (st != E_CLOSED)
-		code = cli_cannot_read(path);
-	audit_reader_close(r);
+	while (code == EX_OK) {
+		struct audit_reader *r = NULL;
+		enum status opened = audit_reader_open(path, &r);
+
+		if (audit_rotated_next(path, &seq, rotated, sizeof rotated) !=
+		    OK) {
+			if (opened == OK)
+				return take_lines(v, r, path);
+			return seq > 0 ? EX_OK : cli_cannot_read(path);
+		}
+		audit_reader_close(r);
+		code = take_file(v, rotated);
+	}
 	return code;
 }
 
@@ -31,7 +66,7 @@ take_files(struct audit_view *v, char **paths, int n)
 	int code = EX_OK;
 
 	if (n == 0)
-		code = take_file(v, CLI_AUDIT_FILE);
+		code = take_chain(v, CLI_AUDIT_FILE);
 	for (int i = 0; i < n && code == EX_OK; i++)
 		code = take_file(v, paths[i]);
 	if (v->damaged > 0)
@@ -152,7 +187,7 @@ verb_audit_query(int argc, char **argv)
 	    "  --group-by host,workload   how often each; an open and its\n"
 	    "                             request count once\n"
 	    "  --json                     the records as they stand\n"
-	    "Default file: " CLI_AUDIT_FILE "\n",
+	    "Default: all files of the chain of " CLI_AUDIT_FILE "\n",
 	    audit_view_help);
 	options[n++] = (struct cli_option){ "group-by", 0, NULL, &group_by };
 	options[n] = (struct cli_option){ "json", 0, &json, NULL };
@@ -187,7 +222,7 @@ verb_audit_export(int argc, char **argv)
 	(void)snprintf(help, sizeof help,
 	    "Usage: wayleave audit export [--format jsonl|csv] [FILTER...] "
 	    "[FILE...]\n%s"
-	    "Default file: " CLI_AUDIT_FILE "\n",
+	    "Default: all files of the chain of " CLI_AUDIT_FILE "\n",
 	    audit_view_help);
 	options[n] = (struct cli_option){ "format", 0, NULL, &format };
 	code = cli_options_mixed(argc, argv, options, help, &rest);

@@ -143,6 +143,30 @@ def test_a_full_disk_denies_and_heals_by_itself(agent):
     assert verify(agent).code == 0
 
 
+def test_query_reads_the_whole_chain_in_order(agent):
+    def told(what):
+        argv = ["audit", what, "--host", names.ACCT1]
+        argv += ["--json"] if what == "query" else []
+        result = agent.cli(*argv, user="root")
+        assert result.code == 0, result
+        return [json.loads(x)["seq"] for x in result.out.splitlines()]
+
+    agent.probe({"host": names.ACCT1})
+    for _ in range(2):
+        before = told("query")
+        last = agent.records()[-1]["seq"]
+        name = f"audit.20260101T000000Z-{last}.jsonl"
+        file = lab_daemon.AUDIT.replace("audit.jsonl", name)
+        argv = ["mv", lab_daemon.AUDIT, file]
+        assert agent.lab.run_as("root", argv).code == 0
+        agent.reload()
+        agent.probe({"host": names.ACCT1})
+        after = told("query")
+        assert after[: len(before)] == before
+        assert len(after) > len(before)
+        assert after == sorted(after) == told("export")
+
+
 def test_term_drains_and_exits_0(agent):
     assert agent.stop(signal.SIGTERM) == 0
     assert agent.records()[-1]["event"] in ("stop", "checkpoint")

@@ -1,6 +1,6 @@
 """Many clients at once, run inside the lab as some user.
 
-load.py hammer SECONDS PARALLEL PREFIX
+load.py hammer SECONDS PARALLEL PREFIX [PAUSE_S]
     CONNECTs to names of their own under names.FRESH, one after the other;
     prints "NAME STATUS" for each ("-" when no answer came).
 load.py hold N KIND SECONDS
@@ -49,7 +49,7 @@ async def ask(host, limit_s=15):
             writer.transport.abort()
 
 
-async def hammer(seconds, parallel, prefix):
+async def hammer(seconds, parallel, prefix, pause_s="0"):
     end = time.monotonic() + float(seconds)
 
     async def one(number):
@@ -59,8 +59,7 @@ async def hammer(seconds, parallel, prefix):
             status = await ask(host)
             print(host, status, flush=True)
             turn += 1
-            if status == "-":
-                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02 if status == "-" else float(pause_s))
 
     await asyncio.gather(*(one(i) for i in range(int(parallel))))
 

@@ -48,7 +48,8 @@ def test_a_call_that_fails_costs_a_request_and_no_more(process, call, error):
     process.lab.call("signal", pid=tracer, number=15)
     process.lab.call("wait", pid=tracer, timeout_s=10)
     assert process.is_alive(), process.agent.journal()[-3000:]
-    healed = process.answers()
+    # A question to a name server may have to time out first.
+    healed = process.answers(30)
     injected = process.sh(
         f"grep -c INJECTED {paths.STATE / (name + '.trace')} || true"
     )
@@ -58,9 +59,8 @@ def test_a_call_that_fails_costs_a_request_and_no_more(process, call, error):
     while process.fds() > fds + 2:
         assert time.monotonic() < end, (fds, process.fds())
         time.sleep(0.2)
-    for record in process.records():
-        if record["event"] == "open":
-            assert record["workload"]["uid"] is not None, record
+    for record in process.found("open"):
+        assert record["workload"]["uid"] is not None, record
     assert process.verify().code == 0
     print(
         f"{call} {error}: {injected} injected, {allowed} of {len(lines)} "
@@ -84,7 +84,6 @@ def test_a_clock_that_jumps_by_a_day_ends_nothing(process):
         "FAKETIME_NO_CACHE=1",
         "FAKETIME_DONT_FAKE_MONOTONIC=1",
     ]
-    before = len(process.records())
     with process.started_by("env", *settings):
         load = process.start_load("clock.log", "hammer", 8, 4, "clock")
         for step in DAY:
@@ -94,6 +93,6 @@ def test_a_clock_that_jumps_by_a_day_ends_nothing(process):
         assert {x.split()[1] for x in lines} == {"200"}
         assert process.assert_all_recorded(lines) == len(lines)
     assert process.verify().code == 0
-    days = {r["time"][:10] for r in process.records()[before:]}
+    days = {r["time"][:10] for r in process.records()}
     assert len(days) >= 3, days
     print(f"{len(lines)} requests on {len(days)} days")
