@@ -86,35 +86,60 @@ print_status(const json_t *r)
 	(void)putchar('\n');
 }
 
+/** What these verbs take; @rest is where the operands begin. */
+struct wanted {
+	const char *socket;
+	bool json;
+	int rest;
+};
+
+/** -1 to go on, else the exit code. */
+static int
+read_wanted(int argc, char **argv, const char *help, struct wanted *out)
+{
+	const struct cli_option options[] = {
+		{ "json", 0, &out->json, NULL },
+		{ "socket", 0, NULL, &out->socket },
+		{ 0 },
+	};
+
+	return cli_options_mixed(argc, argv, options, help, &out->rest);
+}
+
+/** Shows the @member of the answer; NULL: all of it. */
+static int
+answer(const struct wanted *w, const char *verb, const char *member,
+    void (*print)(const json_t *shown))
+{
+	const json_t *shown;
+	json_t *reply = NULL;
+	int code = cli_ask(w->socket, json_pack("{s:s}", "verb", verb), &reply);
+
+	if (code != EX_OK)
+		return code;
+	shown = member != NULL ? json_object_get(reply, member) : reply;
+	if (w->json)
+		cli_print_json(shown);
+	else
+		print(shown);
+	json_decref(reply);
+	return EX_OK;
+}
+
 int
 verb_status(int argc, char **argv)
 {
 	static const char help[] =
 	    "Usage: wayleave status [--json] [--socket PATH]\n"
 	    "The state of the daemon. Exit status 0, or 69 without a daemon.\n";
-	const char *socket = NULL;
-	bool json = false;
-	const struct cli_option options[] = {
-		{ "json", 0, &json, NULL },
-		{ "socket", 0, NULL, &socket },
-		{ 0 },
-	};
-	json_t *reply = NULL;
-	int rest, code = cli_options(argc, argv, options, help, &rest);
+	struct wanted w = { 0 };
+	int code = read_wanted(argc, argv, help, &w);
 
 	if (code >= 0)
 		return code;
-	if (rest < argc)
-		return cli_usage("status", "takes no \"%s\"", argv[rest]);
-	code = cli_ask(socket, json_pack("{s:s}", "verb", "status"), &reply);
-	if (code != EX_OK)
-		return code;
-	if (json)
-		cli_print_json(reply);
-	else
-		print_status(reply);
-	json_decref(reply);
-	return EX_OK;
+	if (w.rest < argc)
+		return cli_usage("status", "takes no \"%s\"", argv[w.rest]);
+	return answer(&w, "status", NULL, print_status);
 }
 
 /** One question; true when ready. *reply holds the last answer. */
@@ -228,30 +253,15 @@ verb_token(int argc, char **argv)
 	    "Usage: wayleave token list [--json] [--socket PATH]\n"
 	    "What is cached: identity, audience, expiry; never the token.\n"
 	    "token revoke is not in this version.\n";
-	const char *socket = NULL;
-	bool json = false;
-	const struct cli_option options[] = {
-		{ "json", 0, &json, NULL },
-		{ "socket", 0, NULL, &socket },
-		{ 0 },
-	};
-	json_t *reply = NULL;
-	int rest, code = cli_options_mixed(argc, argv, options, help, &rest);
+	struct wanted w = { 0 };
+	int code = read_wanted(argc, argv, help, &w);
 
 	if (code >= 0)
 		return code;
-	if (argc - rest >= 1 && strcmp(argv[rest], "revoke") == 0)
+	if (argc - w.rest >= 1 && strcmp(argv[w.rest], "revoke") == 0)
 		return cli_fail(
 		    EX_UNAVAILABLE, "token revoke is not in this version");
-	if (argc - rest != 1 || strcmp(argv[rest], "list") != 0)
+	if (argc - w.rest != 1 || strcmp(argv[w.rest], "list") != 0)
 		return cli_usage("token", "say what: list");
-	code = cli_ask(socket, json_pack("{s:s}", "verb", "tokens"), &reply);
-	if (code != EX_OK)
-		return code;
-	if (json)
-		cli_print_json(json_object_get(reply, "tokens"));
-	else
-		print_tokens(json_object_get(reply, "tokens"));
-	json_decref(reply);
-	return EX_OK;
+	return answer(&w, "tokens", "tokens", print_tokens);
 }

@@ -427,27 +427,3 @@ cache_ask(struct cache *c, const char *identity, struct slice resource,
 	cache_arm(c);
 	return st;
 }
-
-void
-cache_warm(struct cache *c, const char *identity, struct slice resource,
-    int64_t within_ms)
-{
-	struct cache_entry *e;
-	size_t slot;
-
-	if (!cache_find_slot(c, identity, &slot))
-		return;
-	e = find_entry(c, slot, resource);
-	if (e == NULL)
-		e = add_entry(c, slot, resource);
-	if (e == NULL)
-		return;
-	e->warm = true;
-	c->slots[slot].asked = true;
-	/* Not idle until it is asked for: readiness hangs on it. */
-	if (e->held.secret == NULL && e->used_unix_s == 0)
-		schedule_used(&e->schedule, INT64_MAX / 2);
-	e->schedule.next_ms += (int64_t)c->ports.random(c->ports.ctx) %
-	    (within_ms < 1 ? 1 : within_ms);
-	cache_arm(c);
-}

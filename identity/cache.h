@@ -107,9 +107,6 @@ enum status cache_ask(struct cache *c, const char *identity,
     struct slice resource, struct cache_wait *w,
     struct cache_token *out) ATTR_MUST_USE;
 void cache_cancel(struct cache *c, struct cache_wait *w);
-/** Fetches a key that nobody asked for yet, within @within_ms. */
-void cache_warm(struct cache *c, const char *identity, struct slice resource,
-    int64_t within_ms);
 
 /** Does what is due now, and asks to be woken for the rest. */
 void cache_turn(struct cache *c);

@@ -124,7 +124,7 @@ evict(struct cache *c, struct cache_entry *e, uint32_t uid)
 {
 	claim_drop(c, find_claim(e, uid));
 	metric_add(METRIC_TOKENS_EVICTED_TOTAL, 1);
-	if (e->claims == NULL && !e->warm)
+	if (e->claims == NULL)
 		cache_remove(c, e);
 }
 
@@ -185,8 +185,7 @@ evict_from_largest(struct cache *c, const struct cache_wait *w)
 
 	for (struct cache_entry *e = c->entries; e != NULL; e = e->next) {
 		const struct claim *claim = e->claims;
-		if (claim == NULL || claim->next != NULL || e->warm ||
-		    !is_idle(e, NULL) ||
+		if (claim == NULL || claim->next != NULL || !is_idle(e, NULL) ||
 		    (claim->user != asker && claim->user->n_claims <= mine + 1))
 			continue;
 		if (best == NULL || is_rather(claim, best->claims))

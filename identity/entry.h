@@ -25,7 +25,6 @@ struct cache_entry {
 	struct cache_flight flight;
 	bool flying;
 	bool dead; /**< its identity is gone; freed in the next turn */
-	bool warm; /**< kept without anybody's asking */
 	struct claim *claims; /**< of the users that asked for it */
 	struct cache_wait *waits;
 	int64_t used_unix_s;

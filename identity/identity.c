@@ -18,7 +18,6 @@ enum {
 	URL_BYTES_MAX = 8192,
 	ERROR_BYTES = 128,
 	SKEW_S = 60,
-	WARM_WITHIN_MS = 2000, /**< a fleet that boots at once spreads */
 };
 
 static uint32_t
@@ -180,11 +179,6 @@ identity_create(const struct identity_settings *settings, struct identity **out)
 	id->ports = settings->ports;
 	memcpy(id->key, settings->broker_key, sizeof id->key);
 	id->limits = settings->limits;
-	if (!slice_copy(slice_of(settings->warm_audience), id->warm_audience,
-	        sizeof id->warm_audience)) {
-		identity_destroy(id);
-		return E_INVALID;
-	}
 	st = fill(id);
 	if (st != OK) {
 		identity_destroy(id);
@@ -198,7 +192,6 @@ enum status
 identity_set_configs(
     struct identity *id, const struct identity_config *configs, size_t n)
 {
-	struct slice warm = slice_of(id->warm_audience);
 	enum status st = OK;
 
 	for (size_t i = 0; i < n && st == OK; i++) {
@@ -209,10 +202,6 @@ identity_set_configs(
 	}
 	if (st == OK)
 		st = cache_set_configs(id->cache, configs, n);
-	if (st == OK && warm.n > 0)
-		for (size_t i = 0; i < n; i++)
-			cache_warm(
-			    id->cache, configs[i].name, warm, WARM_WITHIN_MS);
 	return st;
 }
 

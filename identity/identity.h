@@ -113,11 +113,6 @@ struct identity_settings {
 	const uint8_t
 	    *broker_key; /**< 32 bytes, copied: signs caller headers */
 	struct identity_limits limits;
-	/**
-	 * Fetched for each identity soon after it is configured, so that
-	 * readiness means something; NULL: nothing is fetched unasked. Copied.
-	 */
-	const char *warm_audience;
 };
 
 struct identity;
@@ -184,7 +179,7 @@ struct identity_listing {
 /** Calls @each for every key; the strings live for the call. */
 void identity_list(const struct identity *id,
     void (*each)(void *arg, const struct identity_listing *l), void *arg);
-/** Whether each identity that was asked for (or warmed) was reached once. */
+/** Whether each identity that was asked for was reached once. */
 bool identity_is_ready(const struct identity *id);
 
 #endif

@@ -16,7 +16,6 @@ struct identity {
 	struct identity_ports ports;
 	uint8_t key[HEADER_KEY_BYTES];
 	struct identity_limits limits;
-	char warm_audience[256];
 	bool draining;
 	struct cache *cache;
 	struct fetcher *fetcher;

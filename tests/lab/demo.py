@@ -185,7 +185,7 @@ def tell(keep):
     azure = up()
     try:
         with daemon.Daemon(azure) as agent:
-            say(f"... it is up ({time.monotonic() - start:.1f} s), and ")
+            say(f"... it is up ({time.monotonic() - start:.1f} s);")
             say("wayleaved runs in it as its own user, beside alice's shell.")
             story = Story(azure, agent)
             tell_identity(story)

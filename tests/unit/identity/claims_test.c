@@ -315,28 +315,6 @@ forgets_who_no_longer_asks_for_a_shared_key(void **state)
 	sim_release(&s);
 }
 
-static void
-keeps_what_is_warm_when_its_last_user_goes(void **state)
-{
-	struct cache_wait w;
-	struct sim s;
-	unsigned n;
-
-	(void)state;
-	sim_init(&s);
-	cache_warm(s.cache, "host", SLICE("warm"), 1);
-	sim_pass(&s, S);
-	land_all(&s);
-	assert_int_equal(ask_as(&s, ALICE, "g", "warm", &w), OK);
-	for (unsigned i = 0; i < 500; i++)
-		spell(&s, ALICE, "g", i);
-	land_all(&s);
-	n = s.started;
-	assert_int_equal(ask_as(&s, BOB, "g", "warm", &w), OK);
-	assert_int_equal(s.started, n);
-	sim_release(&s);
-}
-
 int
 main(void)
 {
@@ -357,7 +335,6 @@ main(void)
 		cmocka_unit_test(
 		    says_when_everybody_holds_one_key_and_the_table_is_full),
 		cmocka_unit_test(forgets_who_no_longer_asks_for_a_shared_key),
-		cmocka_unit_test(keeps_what_is_warm_when_its_last_user_goes),
 	};
 	bool locked;
 
