@@ -21,8 +21,8 @@ enum status audit_rotated_newest(
  * The one with the least SEQ above *seq, as a path, and its SEQ: from 0 on
  * it leads through the chain. E_NOTFOUND, E_IO with errno.
  */
-enum status audit_rotated_next(const char *path, uint64_t *seq, char *out,
-    size_t out_bytes) ATTR_MUST_USE;
+enum status audit_rotated_next(
+    const char *path, uint64_t *seq, char *out, size_t out_bytes) ATTR_MUST_USE;
 /** Removes those with the smallest SEQ until @keep are left; 0: none. */
 void audit_rotated_prune(const char *path, unsigned keep);
 

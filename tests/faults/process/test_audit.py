@@ -37,7 +37,7 @@ def resize(process, what):
 
 
 def test_a_full_disk_allows_nothing_unrecorded_and_heals_in_a_second(process):
-    pid = process.start_load("full.log", "hammer", 8, 8, "full")
+    pid = process.start_load("full.log", "hammer", 6, 8, "full")
     time.sleep(1.5)
     used = int(
         process.sh(f"du -sk {daemon.AUDIT.rsplit('/', 1)[0]} | cut -f1")

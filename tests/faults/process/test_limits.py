@@ -11,8 +11,8 @@ from .sizes import size
 
 SLOW = size(check=300, full=1000)
 HALF_OPEN = size(check=1000, full=10000)
-CHURN = size(check=3000, full=100000)
-WARM = 5000
+CHURN = size(check=2000, full=100000)
+WARM = size(check=2500, full=5000)
 FORKS = size(check=600, full=10000)
 HANGUPS = size(check=200, full=2000)
 LEAK_KIB, STORM_KIB = 1536, 3072
@@ -29,7 +29,7 @@ def test_slow_loris_is_cut_in_time_and_hurts_nobody(process):
     slow = process.start_load("slow.log", "hold", SLOW, "drip", 20)
     time.sleep(3)
     each = (process.rss_kib() - before) / SLOW
-    good = process.start_load("good.log", "hammer", 8, 4, "good")
+    good = process.start_load("good.log", "hammer", 5, 4, "good")
     answers = process.end_load(good, "good.log")
     seen = held(process.end_load(slow, "slow.log"))
     assert seen["cut"] == seen["opened"] == SLOW, seen
