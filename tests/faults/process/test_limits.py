@@ -12,7 +12,7 @@ from .sizes import size
 SLOW = size(check=300, full=1000)
 HALF_OPEN = size(check=1000, full=10000)
 CHURN = size(check=2000, full=100000)
-WARM = size(check=2500, full=5000)
+WARM = 8000
 FORKS = size(check=600, full=10000)
 HANGUPS = size(check=200, full=2000)
 LEAK_KIB, STORM_KIB = 1536, 3072
@@ -94,8 +94,8 @@ def test_clients_that_are_gone_at_once_are_attributed_right_or_not_at_all(
 def test_without_descriptors_it_waits_and_comes_back(process):
     with process.started_by("prlimit", "--nofile=120:120"):
         process.answers()
-        pid = process.start_load("fds.log", "hold", 300, "silent", 8)
-        end = time.monotonic() + 5
+        pid = process.start_load("fds.log", "hold", 300, "silent", 15)
+        end = time.monotonic() + 15
         while "accepting no more for now" not in process.journal():
             assert time.monotonic() < end, process.journal()[-2000:]
             time.sleep(0.1)
