@@ -91,24 +91,26 @@ def test_clients_that_are_gone_at_once_are_attributed_right_or_not_at_all(
     print(f"{FORKS} clients: {right} records right, {unknown} unknown")
 
 
-def test_without_descriptors_it_waits_and_comes_back(process):
+def test_with_few_descriptors_it_refuses_and_comes_back(process):
+    """It knows how many it has: some are told, the others wait outside."""
+    said = ("accepting no more for now", "LIMIT_REACHED")
     with process.started_by("prlimit", "--nofile=120:120"):
         process.answers()
         pid = process.start_load("fds.log", "hold", 300, "silent", 15)
         end = time.monotonic() + 15
-        while "accepting no more for now" not in process.journal():
+        while not any(x in process.journal() for x in said):
             assert time.monotonic() < end, process.journal()[-2000:]
             time.sleep(0.1)
-        assert process.fds() > 90
         before = process.cpu_s()
         time.sleep(2)
         spent = process.cpu_s() - before
+        assert process.fds() <= 120
         process.end_load(pid, "fds.log")
         assert spent < 0.4, spent
-        assert process.answers() < 2
-    said = process.journal().count("accepting no more for now")
-    assert 1 <= said < 20, said
-    print(f"{spent:.2f} s of CPU in 2 s without descriptors; said {said} x")
+        assert process.answers() < 5
+    lines = sum(process.journal().count(x) for x in said)
+    assert 1 <= lines < 30, lines
+    print(f"{spent:.2f} s of CPU in 2 s, with {lines} lines about it")
 
 
 def test_memory_and_descriptors_are_flat_after_many_connections(process):
