@@ -277,9 +277,7 @@ serve_destroy(struct serve *s)
 		return;
 	for (size_t i = 0; i < s->n_acceptors; i++)
 		acceptor_destroy(s->acceptors[i]);
-	/* It does not see that TAILQ_REMOVE moves the head on. */
 	while (!TAILQ_EMPTY(&s->connections))
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		connection_close(TAILQ_FIRST(&s->connections));
 	uid_counts_release(&s->uids);
 	free(s);

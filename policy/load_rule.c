@@ -314,6 +314,7 @@ check_rule_ids(struct loader *l, const struct where *w)
 			continue;
 		first = index_find(&ids, INDEX_EXACT, id);
 		if (first != INDEX_NONE)
+			/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 			load_error(l, &at,
 			    "the id \"%s\" is taken by rule %u of the list",
 			    l->p->rules[i].id, first + 1);

@@ -32,7 +32,7 @@ struct captures {
 static struct slice
 pop_label(struct slice *s)
 {
-	struct slice label = *s;
+	struct slice label;
 	size_t i = s->n;
 
 	while (i > 0 && s->p[i - 1] != '.')
@@ -152,7 +152,7 @@ group_of(struct slice host)
 	(void)pop_label(&rest);
 	key = slice_from(host, rest.n == 0 ? 0 : rest.n + 1);
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-		if (groups[i].n == key.n &&
+		if (key.n > 0 && groups[i].n == key.n &&
 		    memcmp(groups[i].key, key.p, key.n) == 0)
 			return &groups[i];
 	return NULL;
