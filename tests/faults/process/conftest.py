@@ -13,6 +13,8 @@ import lab
 from lab import daemon, names, paths
 from lab.driver import LabError
 
+from .sizes import HEAD_MS
+
 LOG_DIR = "/var/log/wayleave"
 
 
@@ -21,6 +23,7 @@ def config():
     value["workers"] = 2
     value["dns"] = {"servers": [names.DNS], "timeout_ms": 2000, "attempts": 2}
     value["limits"] = {"connections": 16384, "connections_per_uid": 12000}
+    value["timeouts"] = {"request_head_ms": HEAD_MS}
     value["log"] = {"level": "notice"}
     return value
 
