@@ -1,6 +1,8 @@
 /* Explanations: the suggested rule works, and nothing is given away. */
 #include "tests/unit/policy/fixture.h"
 
+#include "policy/zones.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -208,6 +210,20 @@ the_suggested_rule_allows_exactly_this_request(void **state)
 		other.port = 4711;
 		ask(mended, &other, &f, &v, &after);
 		assert_int_equal(v.effect, POLICY_DENY);
+		/* Nor is it for others, where who asks was what is wrong. */
+		fixture_request(&f, rows[i].host, rows[i].port);
+		f.peer.uid = 4711;
+		f.peer.user = "carol";
+		policy_decide_name(mended, &f.request, &v);
+		if (rows[i].code == REASON_WORKLOAD_NOT_ALLOWED &&
+		    v.effect == POLICY_ALLOW)
+			fail_msg("row %zu: %s is for all (%s)", i, e.fix_rule,
+			    v.rule);
+		/* Where a zone can prove the route, no less will do. */
+		if (zones_public_reason(rows[i].host) == NULL &&
+		    strstr(rows[i].host, ".core.windows.net") != NULL &&
+		    strstr(e.fix_rule, "\"route\"") != NULL)
+			fail_msg("row %zu: %s is too lax", i, e.fix_rule);
 		policy_unref(mended);
 		n++;
 	}
