@@ -22,7 +22,7 @@ listener_is_full(void *arg)
 	unsigned cap = shared_ceiling(
 	    shared, worker_snapshot(l->worker)->limits.connections);
 
-	return shared_total(shared) >= cap + SHARED_CONNECTIONS_OVER;
+	return shared_total(shared) >= cap + shared_over(shared);
 }
 
 static void

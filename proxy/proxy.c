@@ -16,7 +16,7 @@ enum {
 	SHARED_REFUSALS = 512,
 	/* Contract 5: equal ones share their id so long. */
 	SHARED_REFUSAL_MS = 10000,
-	DESCRIPTORS_KEPT = 64, /* at least, and an eighth of all */
+	DESCRIPTORS_KEPT = 48, /* at least, and an eighth of all */
 };
 
 struct shared_refusal {
@@ -28,6 +28,7 @@ struct shared_refusal {
 struct proxy_shared {
 	atomic_uint total;
 	unsigned ceiling; /* of connections, by the descriptors there are */
+	unsigned over;    /* so many more hear that there is no room */
 	atomic_flag warned;
 	pthread_mutex_t lock; /* over all below */
 	struct uid_counts uids;
@@ -52,20 +53,23 @@ proxy_snapshot_unref(struct proxy_snapshot *s)
 
 /* Each may need a second one for its destination; the rest of the process
  * (audit, resolver, broker) must never find none left. */
-static unsigned
-connections_by_descriptors(void)
+static void
+share_descriptors(struct proxy_shared *s)
 {
 	struct rlimit rl;
-	rlim_t kept;
+	rlim_t kept, over;
 
+	s->ceiling = UINT_MAX;
+	s->over = SHARED_CONNECTIONS_OVER;
 	if (getrlimit(RLIMIT_NOFILE, &rl) != 0 || rl.rlim_cur == RLIM_INFINITY)
-		return UINT_MAX;
-	kept = rl.rlim_cur / 8 < DESCRIPTORS_KEPT ? DESCRIPTORS_KEPT
-	                                          : rl.rlim_cur / 8;
-	kept += SHARED_CONNECTIONS_OVER;
-	if (rl.rlim_cur < kept + 2)
-		return 1;
-	return (unsigned)((rl.rlim_cur - kept) / 2);
+		return;
+	over = rl.rlim_cur / 8;
+	kept = over < DESCRIPTORS_KEPT ? DESCRIPTORS_KEPT : over;
+	if (over < s->over)
+		s->over = (unsigned)over;
+	kept += s->over;
+	s->ceiling =
+	    rl.rlim_cur < kept + 2 ? 1 : (unsigned)((rl.rlim_cur - kept) / 2);
 }
 
 struct proxy_shared *
@@ -79,7 +83,7 @@ proxy_shared_create(void)
 		free(s);
 		return NULL;
 	}
-	s->ceiling = connections_by_descriptors();
+	share_descriptors(s);
 	atomic_flag_clear(&s->warned);
 	return s;
 }
@@ -118,6 +122,12 @@ shared_ceiling(struct proxy_shared *s, unsigned configured)
 		            "the limit",
 		    configured, s->ceiling);
 	return s->ceiling;
+}
+
+unsigned
+shared_over(const struct proxy_shared *s)
+{
+	return s->over;
 }
 
 unsigned

@@ -38,6 +38,8 @@ enum { SHARED_CONNECTIONS_OVER = 64 };
 /** The number of connections with this one. */
 unsigned shared_enter(struct proxy_shared *s);
 void shared_leave(struct proxy_shared *s);
+/** How many beyond that still hear so. */
+unsigned shared_over(const struct proxy_shared *s);
 /** The @configured number of connections, or as many as can be served. */
 unsigned shared_ceiling(struct proxy_shared *s, unsigned configured);
 unsigned shared_total(const struct proxy_shared *s);

@@ -178,7 +178,9 @@ at_the_limit_of_all_connections_the_next_hears_so(void **state)
 static void
 a_flood_takes_no_more_than_its_share_of_descriptors(void **state)
 {
-	enum { ALL = 200, SHARE = (ALL - 64 - 64) / 2, FLOOD = 120 };
+	enum { ALL = 200, OVER = 25, SHARE = (ALL - 48 - OVER) / 2 };
+
+	enum { FLOOD = 120 };
 
 	struct rlimit old, few;
 	int fds[FLOOD];
@@ -193,7 +195,7 @@ a_flood_takes_no_more_than_its_share_of_descriptors(void **state)
 	fake.snapshot->limits.connections_per_uid = 1000;
 	for (size_t i = 0; i < FLOOD; i++)
 		fds[i] = fake_client();
-	assert_int_equal(proxy_worker_connections(fake.worker), SHARE + 64);
+	assert_int_equal(proxy_worker_connections(fake.worker), SHARE + OVER);
 	say(fds[SHARE - 1], CONNECT);
 	assert_starts(fds[SHARE - 1], "HTTP/1.1 200 ");
 	say(fds[SHARE], CONNECT);
@@ -206,7 +208,7 @@ a_flood_takes_no_more_than_its_share_of_descriptors(void **state)
 static void
 a_uids_share_shrinks_with_the_descriptors(void **state)
 {
-	enum { ALL = 200, SHARE = (ALL - 64 - 64) / 2 / 2 };
+	enum { ALL = 200, SHARE = (ALL - 48 - 25) / 2 / 2 };
 
 	struct rlimit old, few;
 	int fds[SHARE + 1];
