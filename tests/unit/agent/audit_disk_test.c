@@ -12,20 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct slice one = { "\"id\":\"A\",\"event\":\"open\"", 23 };
-
-static int
-setup(void **state)
-{
-	struct audit_fixture *f = calloc(1, sizeof *f);
-
-	if (f == NULL)
-		return -1;
-	audit_fixture_init(f);
-	*state = f;
-	return 0;
-}
-
 static void
 limit_file_size(rlim_t bytes)
 {
@@ -40,17 +26,7 @@ static int
 teardown(void **state)
 {
 	limit_file_size(RLIM_INFINITY);
-	audit_fixture_release(*state);
-	free(*state);
-	return 0;
-}
-
-static void
-sleep_ms(long ms)
-{
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
-
-	(void)nanosleep(&ts, NULL);
+	return audit_fixture_teardown(state);
 }
 
 /** Waits until the log says so; false after 3 s. */
@@ -60,7 +36,7 @@ becomes_healthy(struct audit_log *log)
 	for (int i = 0; i < 300; i++) {
 		if (audit_log_healthy(log))
 			return true;
-		sleep_ms(10);
+		audit_fixture_sleep_ms(10);
 	}
 	return false;
 }
@@ -78,9 +54,11 @@ a_partial_write_is_cut_back_and_heals(void **state)
 	audit_fixture_append(log, 4);
 	audit_log_status(log, &s);
 	limit_file_size((rlim_t)s.bytes + 60);
-	assert_int_equal(audit_fixture_append_one(log, one), E_IO);
+	assert_int_equal(
+	    audit_fixture_append_one(log, audit_fixture_one), E_IO);
 	assert_false(audit_log_healthy(log));
-	assert_int_equal(audit_log_append(log, one, NULL, NULL), E_IO);
+	assert_int_equal(
+	    audit_log_append(log, audit_fixture_one, NULL, NULL), E_IO);
 	b = audit_fixture_read(f, "audit.jsonl");
 	assert_int_equal(b.n, s.bytes);
 	buf_release(&b);
@@ -110,8 +88,8 @@ with_continue_failures_are_only_counted(void **state)
 	audit_fixture_append(log, 1);
 	audit_log_status(log, &s);
 	limit_file_size((rlim_t)s.bytes);
-	assert_int_equal(audit_fixture_append_one(log, one), OK);
-	assert_int_equal(audit_fixture_append_one(log, one), OK);
+	assert_int_equal(audit_fixture_append_one(log, audit_fixture_one), OK);
+	assert_int_equal(audit_fixture_append_one(log, audit_fixture_one), OK);
 	assert_true(audit_log_healthy(log));
 	audit_log_status(log, &s);
 	assert_false(s.healthy);
@@ -143,7 +121,7 @@ a_full_disk_denies_and_heals(void **state)
 	while (fwrite(zeros, sizeof zeros, 1, out) == 1)
 		;
 	(void)fclose(out);
-	while (audit_fixture_append_one(log, one) == OK)
+	while (audit_fixture_append_one(log, audit_fixture_one) == OK)
 		; /* what is left of the last page */
 	assert_false(audit_log_healthy(log));
 	assert_int_equal(unlink(ballast), 0);
@@ -159,7 +137,8 @@ a_full_disk_denies_and_heals(void **state)
 int
 main(void)
 {
-#define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define CASE(t) \
+	cmocka_unit_test_setup_teardown(t, audit_fixture_setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(a_partial_write_is_cut_back_and_heals),
 		CASE(with_continue_failures_are_only_counted),

@@ -10,7 +10,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+const struct slice audit_fixture_one = { "\"id\":\"A\",\"event\":\"open\"",
+	23 };
+
+int
+audit_fixture_setup(void **state)
+{
+	struct audit_fixture *f = calloc(1, sizeof *f);
+
+	if (f == NULL)
+		return -1;
+	audit_fixture_init(f);
+	*state = f;
+	return 0;
+}
+
+int
+audit_fixture_teardown(void **state)
+{
+	audit_fixture_release(*state);
+	free(*state);
+	return 0;
+}
+
+void
+audit_fixture_sleep_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	(void)nanosleep(&ts, NULL);
+}
 
 void
 audit_fixture_init(struct audit_fixture *f)

@@ -11,6 +11,13 @@ struct audit_fixture {
 	struct audit_settings settings;
 };
 
+/** One record's members. */
+extern const struct slice audit_fixture_one;
+
+/** Of cmocka: *state is a struct audit_fixture. */
+int audit_fixture_setup(void **state);
+int audit_fixture_teardown(void **state);
+void audit_fixture_sleep_ms(long ms);
 void audit_fixture_init(struct audit_fixture *f);
 /** Removes the folder and the plain files in it. */
 void audit_fixture_release(struct audit_fixture *f);

@@ -12,36 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct slice one = { "\"id\":\"A\",\"event\":\"open\"", 23 };
-
-static int
-setup(void **state)
-{
-	struct audit_fixture *f = calloc(1, sizeof *f);
-
-	if (f == NULL)
-		return -1;
-	audit_fixture_init(f);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	audit_fixture_release(*state);
-	free(*state);
-	return 0;
-}
-
-static void
-sleep_ms(long ms)
-{
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
-
-	(void)nanosleep(&ts, NULL);
-}
-
 static void
 the_chain_runs_on_over_restarts(void **state)
 {
@@ -308,7 +278,7 @@ a_removed_file_is_made_anew(void **state)
 	assert_int_equal(unlink(f->settings.file), 0);
 	for (int i = 0; i < 300 && access(f->settings.file, F_OK) != 0; i++) {
 		audit_fixture_append(log, 1);
-		sleep_ms(10);
+		audit_fixture_sleep_ms(10);
 	}
 	audit_fixture_append(log, 2);
 	audit_log_close(log);
@@ -335,10 +305,11 @@ static void *
 append_many(void *arg)
 {
 	for (unsigned i = 0; i < EACH;) {
-		if (audit_log_append(arg, one, count_answer, NULL) == OK)
+		if (audit_log_append(
+		        arg, audit_fixture_one, count_answer, NULL) == OK)
 			i++;
 		else
-			sleep_ms(1);
+			audit_fixture_sleep_ms(1);
 	}
 	return NULL;
 }
@@ -385,7 +356,9 @@ a_record_that_is_too_long_is_refused(void **state)
 int
 main(void)
 {
-#define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define CASE(t)                          \
+	cmocka_unit_test_setup_teardown( \
+	    t, audit_fixture_setup, audit_fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(the_chain_runs_on_over_restarts),
 		CASE(a_stop_without_new_records_adds_none),
