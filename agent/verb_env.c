@@ -172,7 +172,7 @@ verb_env(int argc, char **argv)
 		{ 0 },
 	};
 	enum env_shell shell;
-	struct env_list list;
+	struct env_list list = { 0 };
 	struct buf out;
 	int rest, code = cli_options(argc, argv, options, help, &rest);
 
@@ -242,7 +242,7 @@ verb_run(int argc, char **argv)
 		{ "socket", 0, NULL, &socket },
 		{ 0 },
 	};
-	struct env_list list;
+	struct env_list list = { 0 };
 	int rest, code = cli_options(argc, argv, options, help, &rest);
 	bool ok;
 
