@@ -1,0 +1,153 @@
+/* Every allocation of the pure parts fails once: an error or a refusal comes
+ * of it, never a leak and never a better verdict. */
+#include "tests/unit/test.h"
+
+#include "agent/audit_verify.h"
+#include "agent/env_list.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Counts down; the allocation that finds it at 0 fails. Negative: never. */
+static long fail_in = -1;
+
+static bool
+fails(void)
+{
+	return fail_in >= 0 && fail_in-- == 0;
+}
+
+/* The names are the linker's (--wrap). */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+int __wrap_vasprintf(char **out, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+int __wrap___vasprintf_chk(char **out, int flag, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
+void *
+__wrap_malloc(size_t n)
+{
+	return fails() ? NULL : __real_malloc(n);
+}
+
+void *
+__wrap_realloc(void *p, size_t n)
+{
+	return fails() ? NULL : __real_realloc(p, n);
+}
+
+int
+__wrap_vasprintf(char **out, const char *fmt, va_list ap)
+{
+	char *s = fails() ? NULL : __real_malloc(4096);
+
+	if (s == NULL)
+		return -1;
+	*out = s;
+	return vsnprintf(s, 4096, fmt, ap);
+}
+
+int
+__wrap___vasprintf_chk(char **out, int flag, const char *fmt, va_list ap)
+{
+	(void)flag;
+	return __wrap_vasprintf(out, fmt, ap);
+}
+
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
+static const char *
+get(void *ctx, const char *name)
+{
+	(void)ctx;
+	return strcmp(name, "NO_PROXY") == 0 ? ".core.windows.net,b" : NULL;
+}
+
+static void
+an_environment_is_whole_or_there_is_none(void **state)
+{
+	const struct env_input in = { "127.0.0.1:3180", "127.0.0.1:3181",
+		"c0ffee", "java", get, NULL, NULL, NULL };
+	struct env_list l;
+	bool failed = true;
+	size_t whole;
+	long n = 0;
+
+	(void)state;
+	assert_int_equal(env_list_build(&in, &l), OK);
+	whole = l.n;
+	env_list_release(&l);
+	for (; failed; n++) {
+		enum status st;
+
+		fail_in = n;
+		st = env_list_build(&in, &l);
+		failed = fail_in < 0;
+		fail_in = -1;
+		if (st != OK) {
+			assert_int_equal(st, E_NOMEM);
+			continue;
+		}
+		/* A warning may be lost, a variable may not. */
+		assert_int_equal(l.n, whole);
+		env_list_release(&l);
+	}
+	assert_true(n > 10);
+}
+
+/* Whether the chain of a file of the corpus is found sound. */
+static bool
+is_sound(const char *name)
+{
+	static struct audit_verify v;
+	static char line[65536];
+	char path[512];
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "%s/tests/fuzz/corpus/audit/%s",
+	    getenv("SRCDIR"), name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	audit_verify_init(&v);
+	while (fgets(line, sizeof line, f) != NULL)
+		audit_verify_line(
+		    &v, (struct slice){ line, strcspn(line, "\n") }, true, 0);
+	assert_int_equal(fclose(f), 0);
+	return audit_verify_end(&v);
+}
+
+static void
+a_bad_chain_is_bad_whatever_fails(void **state)
+{
+	static const char *const bad[] = { "flipped.jsonl", "missing.jsonl",
+		"swapped.jsonl" };
+
+	(void)state;
+	assert_true(is_sound("sound.jsonl"));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		bool failed = true;
+
+		for (long n = 0; failed; n++) {
+			fail_in = n;
+			assert_false(is_sound(bad[i]));
+			failed = fail_in < 0;
+			fail_in = -1;
+		}
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_environment_is_whole_or_there_is_none),
+		cmocka_unit_test(a_bad_chain_is_bad_whatever_fails),
+	};
+	return cmocka_run_group_tests_name("nomem", tests, NULL, NULL);
+}
