@@ -256,6 +256,34 @@ holds_each_user_to_so_many_keys_of_a_grant(void **state)
 	world_release(&w);
 }
 
+static void
+fail_if_told(struct identity_wait *wait, enum status st)
+{
+	(void)wait;
+	fail_msg("told %d after the end", (int)st);
+}
+
+static void
+lets_go_of_those_who_still_ask_at_its_end(void **state)
+{
+	struct identity_ask ask = { .wait = { .done = fail_if_told },
+		.listener = "proxy",
+		.head = SLICE(ASK) };
+	struct world w;
+	struct buf out;
+
+	(void)state;
+	world_init(&w);
+	buf_init_secret(&out, 65536);
+	ask.peer = &w.peer;
+	ask.response = &out;
+	assert_int_equal(identity_ask(w.id, &ask), E_PARTIAL);
+	assert_non_null(ask.priv);
+	world_release(&w);
+	assert_null(ask.priv);
+	buf_release(&out);
+}
+
 int
 main(void)
 {
@@ -267,6 +295,7 @@ main(void)
 		    withholds_a_token_whose_grant_went_while_it_was_fetched),
 		cmocka_unit_test(outlives_clients_that_leave_at_any_moment),
 		cmocka_unit_test(holds_each_user_to_so_many_keys_of_a_grant),
+		cmocka_unit_test(lets_go_of_those_who_still_ask_at_its_end),
 		cmocka_unit_test(refuses_bodies_and_other_methods),
 		cmocka_unit_test(uses_no_proxy_and_believes_no_garbage),
 	};

@@ -108,6 +108,21 @@ takes_the_same_token_again_for_no_news(void **state)
 }
 
 static void
+forgets_a_refusal_with_the_first_token(void **state)
+{
+	struct schedule_fault no = { .http_status = 400, .retry_after_ms = -1 };
+	struct schedule_token t = { .life_ms = H, .refresh_in_ms = -1 };
+	struct schedule s;
+
+	(void)state;
+	schedule_init(&s, 0);
+	schedule_failed(&s, 0, &no, MID);
+	assert_true(schedule_is_refused(&s, S));
+	schedule_succeeded(&s, S, &t, MID);
+	assert_false(schedule_is_refused(&s, S));
+}
+
+static void
 bypasses_the_sources_cache_near_the_end_and_rarely(void **state)
 {
 	struct schedule s = with_token(0, H, MID);
@@ -269,6 +284,7 @@ main(void)
 		cmocka_unit_test(stays_ahead_of_the_widest_client_window),
 		cmocka_unit_test(obeys_refresh_in_when_it_makes_sense),
 		cmocka_unit_test(takes_the_same_token_again_for_no_news),
+		cmocka_unit_test(forgets_a_refusal_with_the_first_token),
 		cmocka_unit_test(
 		    bypasses_the_sources_cache_near_the_end_and_rarely),
 		cmocka_unit_test(backs_off_with_full_jitter_and_a_cap),
