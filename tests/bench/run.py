@@ -90,7 +90,8 @@ def show(results, about, out):
         file=out,
     )
     for r in results:
-        print(f"\n{r['row']}: {r['what']} ({r['unit']})", file=out)
+        load = "load average {:.1f} to {:.1f}".format(*r["load_average"])
+        print(f"\n{r['row']}: {r['what']} ({r['unit']}; {load})", file=out)
         for metric, by in r["medians"].items():
             name = "" if metric == "value" else f"{metric}: "
             cells = [f"{who} {number(v)}" for who, v in by.items()]
