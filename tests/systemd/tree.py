@@ -14,7 +14,7 @@ ROOT = HOME / "root"
 # What the recipes call, beside the libraries that the programs are linked to.
 PACKAGES = [
     *("systemd", "systemd-sysv", "dbus", "nftables", "iproute2"),
-    *("sudo", "curl", "ca-certificates", "procps"),
+    *("sudo", "passwd", "curl", "ca-certificates", "procps"),
 ]
 # Where each line comes from that apt has for this release.
 TARGETS = "deb $(REPO_URI) $(CODENAME) $(COMPONENT)"
