@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@ enum {
 	DROP_BYTES = 4096,
 	DROP_TURNS = 64,
 	TALK_FACTOR = 15, /* of linger_ms: as long as bytes come */
+	TAKEN_LOOK_MS = 20,
 	HURRY_FACTOR = 2,
 	HURRY_MOST_MS = 10000,
 };
@@ -23,6 +26,7 @@ struct lingering {
 	int64_t end_ms;
 	struct buf last;
 	size_t sent;
+	int unsent; /* bytes that the peer had not taken yet */
 	struct event io, deadline;
 	void (*done)(void *arg);
 	void *arg;
@@ -148,6 +152,62 @@ lingering_start(struct proxy_worker *w, int fd, struct buf *last,
 	(void)evtimer_assign(
 	    &l->deadline, worker_base(w), lingering_on_deadline, l);
 	if (event_add(&l->io, NULL) != 0 || lingering_wait(l) != OK) {
+		lingering_destroy(l);
+		return NULL;
+	}
+	return l;
+}
+
+static int
+unsent_bytes(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, SIOCOUTQ, &n) == 0 ? n : 0;
+}
+
+/* No event tells that a send queue is empty: it is looked at. */
+static void
+lingering_look(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval again = { .tv_usec = TAKEN_LOOK_MS * 1000 };
+	struct lingering *l = arg;
+	int64_t now = clock_boot_ms(l->clock);
+	int unsent = unsent_bytes(l->fd);
+
+	(void)fd;
+	(void)what;
+	if (unsent < l->unsent)
+		l->end_ms = now + l->silence_ms;
+	l->unsent = unsent;
+	if (unsent == 0 || now >= l->end_ms ||
+	    evtimer_add(&l->deadline, &again) != 0)
+		lingering_end(l);
+}
+
+struct lingering *
+lingering_until_taken(
+    struct proxy_worker *w, int fd, void (*done)(void *arg), void *arg)
+{
+	const struct timeval now = { 0 };
+	struct lingering *l = calloc(1, sizeof *l);
+
+	if (l == NULL) {
+		(void)close(fd);
+		return NULL;
+	}
+	l->fd = fd;
+	l->clock = worker_clock(w);
+	l->silence_ms = worker_snapshot(w)->limits.linger_ms;
+	l->end_ms = clock_boot_ms(l->clock) + l->silence_ms;
+	l->unsent = unsent_bytes(fd);
+	l->done = done;
+	l->arg = arg;
+	buf_init(&l->last, 0);
+	(void)event_assign(
+	    &l->io, worker_base(w), fd, EV_READ, lingering_on_io, l);
+	(void)evtimer_assign(&l->deadline, worker_base(w), lingering_look, l);
+	if (evtimer_add(&l->deadline, &now) != 0) {
 		lingering_destroy(l);
 		return NULL;
 	}

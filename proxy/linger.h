@@ -15,6 +15,13 @@ struct lingering;
  */
 struct lingering *lingering_start(struct proxy_worker *w, int fd,
     struct buf *last, void (*done)(void *arg), void *arg);
+/**
+ * Takes @fd, on which the caller has said that a close resets (SO_LINGER):
+ * waits until the peer has taken all that was sent, and closes then, or when
+ * it took nothing for limits.linger_ms. done() and NULL as above.
+ */
+struct lingering *lingering_until_taken(
+    struct proxy_worker *w, int fd, void (*done)(void *arg), void *arg);
 /** No more than twice limits.linger_ms from now on, however much still comes,
  * and at most ten seconds (RFC 1928 6). */
 void lingering_hurry(struct lingering *l);

@@ -265,6 +265,33 @@ flow_assign(struct relay_flow *f, bool for_receiver)
 	    f);
 }
 
+static void
+flow_stop(struct relay_flow *f)
+{
+	(void)event_del(&f->ready);
+	pipe_return(f);
+	free(f->held);
+	f->held = NULL;
+	f->held_at = f->held_n = 0;
+}
+
+/* The destination is gone; what it said before that still goes down. */
+static void
+flow_give_up(struct relay_flow *f)
+{
+	struct relay *r = f->relay;
+
+	flow_stop(f);
+	f->shut = true;
+	r->broken = true;
+	if (r->down.shut)
+		/* All it had to say has been passed on: that stands. */
+		relay_end(r, CLOSE_UPSTREAM);
+	else
+		/* An error is told once: the end may look like a clean one. */
+		event_active(&r->down.ready, EV_READ, 1);
+}
+
 /* Waits for the one thing that can move this flow on. */
 static enum status
 flow_arm(struct relay_flow *f, bool for_receiver)
@@ -297,16 +324,21 @@ flow_settle(struct relay_flow *f, enum step step)
 		flow_wait(f, f->held != NULL || f->piped > 0);
 		break;
 	case STEP_EOF:
-		flow_finish(f);
+		if (f->relay->broken)
+			relay_break(f->relay, f->to, CLOSE_UPSTREAM);
+		else
+			flow_finish(f);
 		break;
 	case STEP_FROM_FAILED:
 		relay_break(
 		    f->relay, f->to, to_client ? CLOSE_UPSTREAM : CLOSE_CLIENT);
 		break;
 	case STEP_TO_FAILED:
-		/* Where all it had to say has been passed on, that stands. */
-		relay_break(f->relay, flow_other(f)->shut ? -1 : f->from,
-		    to_client ? CLOSE_CLIENT : CLOSE_UPSTREAM);
+		if (to_client)
+			relay_break(f->relay,
+			    flow_other(f)->shut ? -1 : f->from, CLOSE_CLIENT);
+		else
+			flow_give_up(f);
 		break;
 	case STEP_NOMEM:
 		relay_end(f->relay, CLOSE_ERROR);
@@ -373,16 +405,6 @@ relay_start(struct relay *r, struct slice first)
 	if (st == OK)
 		st = flow_arm(&r->down, false);
 	return st;
-}
-
-static void
-flow_stop(struct relay_flow *f)
-{
-	(void)event_del(&f->ready);
-	pipe_return(f);
-	free(f->held);
-	f->held = NULL;
-	f->held_at = f->held_n = 0;
 }
 
 void

@@ -99,13 +99,32 @@ tunnel_over(struct tunnel *t, enum close_reason why)
 }
 
 static void
-tunnel_on_ended(void *arg, enum close_reason why)
+tunnel_on_said(void *arg)
 {
 	struct tunnel *t = arg;
 
-	if (why == CLOSE_UPSTREAM && t->relay.broken)
-		request_set_code(t->request, REASON_UPSTREAM_RESET);
-	tunnel_over(t, why);
+	t->last = NULL;
+	tunnel_over(t, CLOSE_DENIED);
+}
+
+static void
+tunnel_on_ended(void *arg, enum close_reason why)
+{
+	struct tunnel *t = arg;
+	int fd = t->client_fd;
+
+	if (why != CLOSE_UPSTREAM || !t->relay.broken) {
+		tunnel_over(t, why);
+		return;
+	}
+	/* A reset takes back what the client has not read: not before it has. */
+	request_set_code(t->request, REASON_UPSTREAM_RESET);
+	tunnel_settle(t, why);
+	t->stage = TUNNEL_LAST;
+	t->client_fd = -1;
+	t->last = lingering_until_taken(t->worker, fd, tunnel_on_said, t);
+	if (t->last == NULL)
+		tunnel_over(t, why);
 }
 
 static void
@@ -114,15 +133,6 @@ tunnel_on_first_byte(void *arg)
 	struct tunnel *t = arg;
 
 	request_note_first_byte(t->request);
-}
-
-static void
-tunnel_on_said(void *arg)
-{
-	struct tunnel *t = arg;
-
-	t->last = NULL;
-	tunnel_over(t, CLOSE_DENIED);
 }
 
 /* The refusal is recorded: an alert where it is understood. */

@@ -146,3 +146,13 @@ def test_a_hello_that_does_not_come_ends_the_tunnel(faults):
     assert 1 < seen["s"] < 4
     assert faults.record(port=443)["close"] == "hello"
     assert faults.told()[0]["bytes"] == 0
+
+
+def test_what_came_before_a_reset_reaches_a_slow_client(faults):
+    faults.origin([["some"], ["zeros", 3000000], ["wait", 0.3], ["reset"]])
+    way = [*open_way(), ["send", "x"], ["wait", 1]]
+    seen = faults.client(*way, ["all"])
+    head = seen["got"].index("\r\n\r\n") + 4
+    assert seen["bytes"] == 3000000 + head
+    assert seen["ended"] == "reset", seen
+    assert faults.record(port=origin.RAW)["code"] == "UPSTREAM_RESET"
