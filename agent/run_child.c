@@ -115,6 +115,8 @@ int
 run_child(char **argv, const char *socket)
 {
 	json_int_t before = denials_so_far(socket);
+	/* Where it is ignored, which exec(2) keeps, none would come. */
+	void (*sigchld)(int) = signal(SIGCHLD, SIG_DFL);
 	pid_t parent = getpid(), child;
 	sigset_t set, old;
 	int status;
@@ -132,10 +134,14 @@ run_child(char **argv, const char *socket)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(EX_SOFTWARE);
+		if (sigchld != SIG_ERR)
+			(void)signal(SIGCHLD, sigchld);
 		(void)sigprocmask(SIG_SETMASK, &old, NULL);
 		_exit(run_exec(argv));
 	}
 	status = wait_for(child, &set);
+	/* From here on a signal means us. */
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	tell_denials(socket, before);
 	return end_as(status);
 }

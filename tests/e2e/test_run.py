@@ -93,6 +93,13 @@ def test_signals_reach_the_command(azure, agent):
     assert "got" in azure.read(log)
 
 
+def test_run_ends_where_the_end_of_children_was_ignored(agent):
+    # As a Python parent with signal(SIGCHLD, SIG_IGN) leaves it.
+    script = f"trap '' CHLD; exec {CLI} run -- sh -c 'exit 7'"
+    ended = agent.lab.run_as("alice", ["sh", "-c", script], timeout_s=10)
+    assert ended.code == 7, ended
+
+
 def test_the_command_does_not_outlive_a_killed_run(azure, agent):
     argv = [CLI, "run", "--", "sh", "-c", "echo $$; exec sleep 60"]
     pid = azure.start_as("alice", argv, log="killed.log")
