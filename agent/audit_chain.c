@@ -172,7 +172,12 @@ audit_chain_add(struct audit_chain *c, struct slice members)
 {
 	if (c->n_marks == AUDIT_BATCH_RECORDS || c->batch.n > AUDIT_BATCH_BYTES)
 		return false;
-	return batch_put(c, clock_unix_ns(c->clock), members);
+	if (batch_put(c, clock_unix_ns(c->clock), members))
+		return true;
+	/* An empty batch is never flushed, so nothing else would clear it. */
+	if (c->n_marks == 0)
+		buf_clear(&c->batch);
+	return false;
 }
 
 /** Counts the first @n records of the batch as written and empties it. */

@@ -200,13 +200,14 @@ signals_block(int how)
 	(void)pthread_sigmask(how, &set, NULL);
 }
 
-static void
+static enum status
 record_start(struct daemon *d)
 {
 	char sha256[AUDIT_HASH_BYTES];
 	uint64_t bytes;
 	struct jsonw w;
 	struct buf extra;
+	enum status st;
 
 	buf_init(&extra, EXTRA_MAX_BYTES);
 	jsonw_init(&w, &extra);
@@ -219,9 +220,11 @@ record_start(struct daemon *d)
 		log_warning("the audit had a torn tail of %llu bytes",
 		    (unsigned long long)bytes);
 	}
-	daemon_record(d, RECORD_START, buf_slice(&extra));
+	st = daemon_record(d, RECORD_START, buf_slice(&extra));
 	d->started = true;
 	buf_release(&extra);
+	/* What cannot be written yet is held by the log, which denies. */
+	return st == E_IO ? OK : st;
 }
 
 static void
@@ -272,10 +275,10 @@ run_loaded(struct daemon *d, struct policy *policy)
 	st = d->base == NULL ? E_NOMEM : daemon_make(d, policy, &detail);
 	if (st == OK && !make_events(d))
 		st = E_NOMEM;
-	if (st == OK) {
-		record_start(d);
+	if (st == OK)
+		st = record_start(d);
+	if (st == OK)
 		st = daemon_start(d, &detail);
-	}
 	if (st == OK)
 		serve(d);
 	else

@@ -75,8 +75,9 @@ enum status daemon_reload(struct daemon *d);
 bool daemon_renew_self(struct daemon *d);
 /** What the broker is to keep to by @c. */
 struct identity_limits daemon_identity_limits(const struct config *c);
-/** A record of our own (start, reload, stop); @extra is JSON members. */
-void daemon_record(
+/** A record of our own (start, reload, stop); @extra is JSON members. E_IO:
+ * it could not be written, and of a start record, is tried again. */
+enum status daemon_record(
     struct daemon *d, enum record_event event, struct slice extra);
 
 /* daemon_judge.c */

@@ -63,7 +63,7 @@ daemon_load(struct daemon *d, struct config **config, struct policy **policy)
 	return OK;
 }
 
-void
+enum status
 daemon_record(struct daemon *d, enum record_event event, struct slice extra)
 {
 	struct record rec;
@@ -86,6 +86,7 @@ daemon_record(struct daemon *d, enum record_event event, struct slice extra)
 	if (st != OK)
 		log_error("a record of our own could not be written%s",
 		    event == RECORD_START ? " yet" : "");
+	return st;
 }
 
 static void
@@ -98,7 +99,7 @@ record_reload(struct daemon *d)
 	jsonw_init(&w, &extra);
 	jsonw_bool(&w, "ok", d->reload.ok);
 	jsonw_str(&w, "message", d->reload.message);
-	daemon_record(d, RECORD_RELOAD,
+	(void)daemon_record(d, RECORD_RELOAD,
 	    buf_status(&extra) == OK ? buf_slice(&extra) : SLICE(""));
 	buf_release(&extra);
 }

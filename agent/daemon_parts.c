@@ -249,7 +249,7 @@ daemon_unmake(struct daemon *d)
 	broker_desk_close(d->desk);
 	identity_destroy(d->identity);
 	if (d->started)
-		daemon_record(d, RECORD_STOP, SLICE(""));
+		(void)daemon_record(d, RECORD_STOP, SLICE(""));
 	audit_log_close(d->audit);
 	/* Questions under way are answered before their asker's mailbox goes,
 	 * then nobody posts any more and late answers are freed. */
