@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TEXT_BYTES = 65536 }; /* the names of a large group's members */
+
 /* A question for the helper; lives until its mail is delivered. */
 struct who_names {
 	struct userdb_job job; /* first */
@@ -65,18 +67,18 @@ names_others(const json_t *request)
 	return false;
 }
 
-/* On the helper's thread. */
+/* On the helper's thread, while the loop may ask getpwnam(3) too. */
 static void
-names_ask(struct userdb_job *job)
+names_ask_in(struct who_names *n, char *text, size_t size)
 {
-	struct who_names *n = (struct who_names *)job;
 	struct peer peer = { .known = true };
-	const struct passwd *pw;
+	struct passwd pw_room, *pw = NULL;
+	struct group gr_room, *gr;
 	uint64_t id = 0;
 
 	for (size_t i = 0; i < n->n_groups; i++) {
-		const struct group *gr = getgrnam(n->groups[i]);
-
+		gr = NULL;
+		(void)getgrnam_r(n->groups[i], &gr_room, text, size, &gr);
 		if (gr != NULL)
 			id = gr->gr_gid;
 		else if (!slice_to_u64(
@@ -87,7 +89,7 @@ names_ask(struct userdb_job *job)
 	n->st = OK;
 	if (n->user[0] == '\0')
 		return;
-	pw = getpwnam(n->user);
+	(void)getpwnam_r(n->user, &pw_room, text, size, &pw);
 	id = pw != NULL ? pw->pw_uid : 0;
 	if (pw == NULL &&
 	    !slice_to_u64(slice_of(n->user), UINT32_MAX - 1, &id)) {
@@ -97,6 +99,18 @@ names_ask(struct userdb_job *job)
 	/* So that the look-up on the loop is answered at once. */
 	n->uid = peer.uid = (uint32_t)id;
 	n->st = userdb_lookup_now(n->userdb, &peer);
+}
+
+static void
+names_ask(struct userdb_job *job)
+{
+	struct who_names *n = (struct who_names *)job;
+	char *text = malloc(TEXT_BYTES);
+
+	n->st = E_NOMEM;
+	if (text != NULL)
+		names_ask_in(n, text, TEXT_BYTES);
+	free(text);
 }
 
 /* The user's own groups, and those that were named beside them. */
