@@ -23,7 +23,7 @@ struct interfaces {
 	struct event *readable, *timer;
 	bool (*changed)(void *arg);
 	void *arg;
-	bool failing;
+	bool failing, soon;
 };
 
 static void
@@ -50,17 +50,22 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	} while (n > 0 || (n < 0 && (errno == EINTR || errno == ENOBUFS)));
 	if (n == 0 || errno != EAGAIN)
 		(void)event_del(i->readable); /* once a minute must do */
-	look_in(i, SETTLE_MS);
+	/* Not put off by what follows: changes may never cease. */
+	if (!i->soon)
+		look_in(i, SETTLE_MS);
+	i->soon = true;
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct interfaces *i = arg;
-	bool ok = i->changed(i->arg);
+	bool ok;
 
 	(void)fd;
 	(void)what;
+	i->soon = false;
+	ok = i->changed(i->arg);
 	if (!ok && !i->failing)
 		log_error("the machine's own addresses could not be read "
 		          "again: trying every second");
