@@ -82,6 +82,8 @@ forward_say_last(struct forward *f, struct buf *last)
 		return;
 	}
 	f->state = FORWARD_LAST;
+	/* Nobody reads it any more: it would call at each turn. */
+	forward_side_close(&f->upstream);
 	f->progress = false;
 	forward_deadline(f, 0);
 	f->last = lingering_start(
@@ -92,16 +94,21 @@ forward_say_last(struct forward *f, struct buf *last)
 		lingering_hurry(f->last);
 }
 
-/* Not later than a second ahead where an `expires` is to be seen in time. */
+/* Whether an `expires` may come up, which is to be seen in time. */
+static bool
+forward_may_expire(const struct forward *f)
+{
+	return f->state == FORWARD_EXCHANGE && f->x.request != NULL &&
+	    request_verdict(f->x.request)->expires_unix_s != 0;
+}
+
 static void
 forward_arm_timer(struct forward *f)
 {
 	int64_t now = forward_now(f), left = f->deadline_ms - now;
 	struct timeval tv;
 
-	if (f->state == FORWARD_EXCHANGE && f->x.request != NULL &&
-	    request_verdict(f->x.request)->expires_unix_s != 0 &&
-	    left > EXPIRES_MS)
+	if (forward_may_expire(f) && left > EXPIRES_MS)
 		left = EXPIRES_MS;
 	if (left < 0)
 		left = 0;
@@ -120,7 +127,9 @@ forward_deadline(struct forward *f, unsigned ms)
 	f->deadline_ms = forward_now(f) + (int64_t)ms;
 	/* A timer that fires before that may run on: it looks again then. */
 	if (!event_pending(&f->timer, EV_TIMEOUT, NULL) ||
-	    f->timer_ms > f->deadline_ms)
+	    f->timer_ms > f->deadline_ms ||
+	    (forward_may_expire(f) &&
+	        f->timer_ms > forward_now(f) + EXPIRES_MS))
 		forward_arm_timer(f);
 }
 
@@ -312,6 +321,7 @@ forward_start(
 	f->done = done;
 	f->arg = arg;
 	if (buf_status(&f->client.in) != OK) {
+		(void)event_del(&f->timer);
 		forward_free(f);
 		return NULL;
 	}

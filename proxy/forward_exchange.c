@@ -85,6 +85,7 @@ exchange_retry(struct forward *f)
 	request_set_code(f->x.request, REASON_UPSTREAM_RESET);
 	forward_exchange_record(f, CLOSE_UPSTREAM);
 	f->x.retried = true;
+	f->x.broken = f->x.abandoned = false;
 	f->x.bytes_up = 0;
 	forward_ask(f, false);
 }

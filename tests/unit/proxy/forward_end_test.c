@@ -272,7 +272,9 @@ static void
 a_rule_that_expires_ends_its_message(void **state)
 {
 	(void)state;
+	fake_head_ms = 10000;
 	fake_start("");
+	fake_head_ms = 200;
 	fake.snapshot.limits.idle_ms = 60000;
 	fake.expires_s = 1;
 	fake.allowed = false;
@@ -281,6 +283,22 @@ a_rule_that_expires_ends_its_message(void **state)
 	turn_for_ms(1200);
 	assert_true(fake.done);
 	assert_string_equal(fake.ended[0].close, "policy");
+	fake_stop();
+}
+
+static void
+the_idle_destination_is_let_go_with_the_last_words(void **state)
+{
+	(void)state;
+	fake_start(GET_A);
+	fake_upstream_says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	(void)fake_upstream_got();
+	assert_false(fake_upstream_at_end());
+	fake_client_says("no request\r\n\r\n");
+	assert_non_null(strstr(fake_client_got(), " 400 "));
+	/* The client is still there, and nobody would read this any more. */
+	assert_false(fake.done);
+	assert_true(fake_upstream_at_end());
 	fake_stop();
 }
 
@@ -345,6 +363,8 @@ main(void)
 		    an_upstream_that_goes_while_we_ask_is_replaced),
 		cmocka_unit_test(a_flood_of_interim_answers_is_cut),
 		cmocka_unit_test(a_rule_that_expires_ends_its_message),
+		cmocka_unit_test(
+		    the_idle_destination_is_let_go_with_the_last_words),
 		cmocka_unit_test(leaving_while_asked_about_is_noticed),
 	};
 	return cmocka_run_group_tests_name("forward_end", tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 struct fake fake;
+unsigned fake_head_ms = 200;
 
 static struct proxy_worker *const the_worker = (void *)&fake;
 
@@ -303,7 +304,7 @@ fake_start(const char *first)
 	fake.snapshot.refs = 1;
 	(void)snprintf(fake.snapshot.name, sizeof fake.snapshot.name, "w");
 	fake.snapshot.limits = (struct proxy_limits){ .head_bytes = 4096,
-		.head_ms = 200,
+		.head_ms = fake_head_ms,
 		.idle_ms = 400,
 		.linger_ms = 200 };
 	fake.ports.broker.ask = broker_ask;

@@ -41,6 +41,8 @@ struct fake {
 };
 
 extern struct fake fake;
+/** The limit that fake_start() gives to a head. */
+extern unsigned fake_head_ms;
 
 /** A forward with @first already read; limits in milliseconds. */
 void fake_start(const char *first);
