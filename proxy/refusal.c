@@ -63,6 +63,9 @@ refusal_write(
 	rec.workload_names = names;
 	rec.n_workload_names = record_workload_names(s, what->peer, names);
 	st = ports->audit.submit(ports->audit.ctx, &rec, wait);
+	/* The client hears AUDIT_UNAVAILABLE: that is what is counted. */
+	if (st != OK && wait != NULL && what->protocol != REQUEST_SOCKS5)
+		return st;
 	if (st != OK)
 		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
 	memcpy(d.id, id, sizeof d.id);
