@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,11 +20,25 @@ enum step {
 	STEP_NOMEM,
 };
 
+/* Two descriptors each, of those that connections leave to the rest. */
+static size_t
+pipes_at_most(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) != 0 ||
+	    rl.rlim_cur / RELAY_PIPES_SHARE >= RELAY_PIPES_MOST)
+		return RELAY_PIPES_MOST;
+	return (size_t)rl.rlim_cur / RELAY_PIPES_SHARE;
+}
+
 void
 relay_pool_init(struct relay_pool *p, struct event_base *base)
 {
 	p->base = base;
 	p->n_pipes = 0;
+	p->n_lent = 0;
+	p->most_lent = pipes_at_most();
 	p->no_splice = false;
 }
 
@@ -40,13 +55,17 @@ relay_pool_release(struct relay_pool *p)
 static bool
 pipe_borrow(struct relay_pool *p, int out[2])
 {
+	if (p->n_lent >= p->most_lent)
+		return false;
 	if (p->n_pipes > 0) {
 		p->n_pipes--;
+		p->n_lent++;
 		memcpy(out, p->pipes[p->n_pipes], sizeof p->pipes[0]);
 		return true;
 	}
 	if (pipe2(out, O_NONBLOCK | O_CLOEXEC) != 0)
 		return false;
+	p->n_lent++;
 	/* Refused past the user's allowance: 64 KiB does as well. */
 	(void)fcntl(out[1], F_SETPIPE_SZ, RELAY_TURN_BYTES);
 	return true;
@@ -60,6 +79,7 @@ pipe_return(struct relay_flow *f)
 
 	if (f->pipe[0] < 0)
 		return;
+	p->n_lent--;
 	if (f->piped == 0 && p->n_pipes < RELAY_PIPES_KEPT) {
 		memcpy(p->pipes[p->n_pipes], f->pipe, sizeof f->pipe);
 		p->n_pipes++;

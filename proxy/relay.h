@@ -18,6 +18,9 @@ enum {
 	RELAY_READ_BYTES = 16384,  /**< a read that fills it means bulk */
 	RELAY_TURN_BYTES = 131072, /**< then others have their turn */
 	RELAY_PIPES_KEPT = 32,
+	/* Out at once, and of the descriptors; beyond it bytes are copied. */
+	RELAY_PIPES_MOST = 512,
+	RELAY_PIPES_SHARE = 64,
 };
 
 /** One a worker: the shared buffer and idle pipes. */
@@ -25,6 +28,7 @@ struct relay_pool {
 	struct event_base *base;
 	int pipes[RELAY_PIPES_KEPT][2];
 	size_t n_pipes;
+	size_t n_lent, most_lent;
 	bool no_splice; /**< for tests, and kernels that refuse it */
 	char buffer[RELAY_READ_BYTES];
 };
