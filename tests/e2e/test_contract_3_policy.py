@@ -305,14 +305,14 @@ UNITS = {
 def test_the_unit_is_the_outermost_service_or_scope(agent):
     for path, unit in UNITS.items():
         agent.probe({"host": names.ACCT1}, unit=path)
-        assert agent.records()[-1]["workload"]["unit"] == unit
+        assert agent.last_record()["workload"]["unit"] == unit
 
 
 @pytest.mark.parametrize("mode", ["enforce", "report"])
 def test_uid_65534_is_nobody_in_both_modes(agent, rules, mode):
     rules({"id": "a", "hosts": [zones.WEB], **ADDRESS}, mode=mode)
     assert verdict(agent, user="nobody")[0] == "WORKLOAD_NOT_ALLOWED"
-    record = agent.records()[-1]
+    record = agent.last_record()
     assert record["verdict"] == "deny"
     assert record["workload"]["uid"] is None
 
@@ -423,7 +423,7 @@ def test_a_failed_reload_is_told_everywhere_and_changes_nothing(agent, case):
         assert status["policy"]["generation"] == before
         assert "failed" in agent.cli("status").out
         assert f"generation {before} stays in force" in agent.journal()
-        record = agent.records()[-1]
+        record = agent.last_record()
         assert (record["event"], record["ok"]) == ("reload", False)
         assert verdict(agent, names.ACCT1)[0] is None
     finally:
@@ -461,7 +461,7 @@ def test_an_expires_that_passes_ends_open_tunnels(agent, rules):
     result = agent.lab.run_as("alice", ["/usr/bin/python3", "-c", code])
     assert result.code == 0, result
     assert ends - 0.1 <= float(result.out) <= ends + 1.5
-    record = agent.records()[-1]
+    record = agent.last_record()
     assert record["code"] == "EXCEPTION_EXPIRED"
     assert record["close"] == "policy"
 

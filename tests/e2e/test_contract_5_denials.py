@@ -114,7 +114,7 @@ def test_a_refusal_is_the_same_in_every_place(agent, case):
     assert list(body["error"]) == ["code", "message"]
     assert body["error"]["code"] == code
     assert body["id"] in body["error"]["message"]
-    record = agent.records()[-1]
+    record = agent.last_record()
     assert (record["id"], record["code"]) == (body["id"], code)
     assert (record["event"], record["verdict"]) == ("request", "deny")
     assert record["status"] == status
@@ -334,14 +334,14 @@ def test_faults_after_the_verdict_are_allow_with_their_code(agent):
     try:
         (answer,) = agent.probe({"host": zones.ECHO, "port": 9})
         assert answer["status"] == 502
-        record = agent.records()[-1]
+        record = agent.last_record()
         assert record["code"] == "CONNECT_REFUSED"
         assert record["verdict"] == "allow"
         assert json.loads(answer["body"])["retry"] is True
     finally:
         agent.reload(lab_daemon.policy())
     (answer,) = agent.probe({"host": zones.ROUTES["R4"][0]})
-    assert agent.records()[-1]["verdict"] == "deny"
+    assert agent.last_record()["verdict"] == "deny"
 
 
 def test_limits_say_when_to_come_again(agent):

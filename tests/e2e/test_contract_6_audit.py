@@ -36,6 +36,7 @@ def verify(agent, *files, words=()):
 
 def test_records_have_the_fields_in_their_order(agent):
     agent.probe({"host": names.ACCT1, "get": "/"})
+    agent.last_record()
     agent.probe({"host": "nothing.lab.example"})
     opened, ended, denied = agent.records()[-3:]
     for record in (opened, ended, denied):

@@ -173,7 +173,7 @@ def test_others_are_for_root_and_the_daemons_group(agent):
         assert agent.cli(*words, user=user).code == 0
     assert agent.cli("why", names.ACCT1, user="alice").code == 0
     agent.probe({"host": "whose.lab.example"}, user="bob")
-    past = agent.records()[-1]["id"]
+    past = agent.last_record()["id"]
     assert agent.cli("why", past, user="bob").code == 1
     assert agent.cli("why", past, user="root").code == 1
     assert "whose" not in str(agent.cli("why", past, user="alice"))
@@ -366,6 +366,6 @@ def test_the_pid_is_known_on_unix_sockets_alone(agent):
     request = {"host": names.ACCT1, "proxy": lab_daemon.PROXY_SOCKET}
     (answer,) = agent.probe(request)
     assert answer["status"] == 200
-    assert agent.records()[-1]["workload"]["pid"] > 1
+    assert agent.last_record()["workload"]["pid"] > 1
     agent.probe({"host": names.ACCT1})
-    assert agent.records()[-1]["workload"]["pid"] is None
+    assert agent.last_record()["workload"]["pid"] is None

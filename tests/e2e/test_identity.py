@@ -77,7 +77,7 @@ def test_an_audience_outside_the_grant_is_refused_and_recorded(agent):
     )
     assert status == 400
     assert "TOKEN_NOT_ALLOWED" in body
-    record = agent.records()[-1]
+    record = agent.last_record()
     assert (record["event"], record["code"]) == ("token", "TOKEN_NOT_ALLOWED")
     assert record["workload"]["user"] == "bob"
 
@@ -165,7 +165,7 @@ def test_a_refusal_before_any_grant_is_recorded_told_once_and_explained(agent):
     why = agent.cli("why", news[0]["id"])
     assert why.code == 1 and "BAD_REQUEST" in why.out, why
     assert broker(agent, "", method="POST")[0] == 405
-    last = agent.records()[-1]
+    last = agent.last_record()
     assert (last["event"], last["method"]) == ("token", "POST")
 
 

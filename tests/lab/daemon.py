@@ -294,6 +294,15 @@ class Daemon:
         """The audit so far."""
         return [json.loads(x) for x in self.lab.read(AUDIT).splitlines()]
 
+    def last_record(self, limit_s=5):
+        """The newest one; the end of what was opened comes a little later."""
+        end = time.monotonic() + limit_s
+        while True:
+            found = [x for x in self.records() if x["event"] != "checkpoint"]
+            if found[-1]["event"] != "open" or time.monotonic() > end:
+                return found[-1]
+            time.sleep(0.02)
+
     def __enter__(self):
         return self
 
