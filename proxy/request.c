@@ -244,10 +244,7 @@ request_judge_name(struct request *r)
 	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
 	struct policy_request q = request_question(r);
 
-	if (worker_is_draining(r->worker)) {
-		request_fail(r, REASON_NOT_READY);
-		return;
-	}
+	/* While draining, too: nobody new is accepted, and who was hears. */
 	policy_decide_name(r->snapshot->policy, &q, &r->verdict);
 	if (!request_passes(r))
 		return;

@@ -15,6 +15,7 @@
 enum {
 	/* Early bytes behind a head are kept for the tunnel. */
 	EARLY_BYTES_MAX = 16384,
+	DRAIN_HEAD_MS = 500,
 };
 
 /* What may follow what; SESSION_ENDED may follow all. */
@@ -337,6 +338,10 @@ session_time_out(struct session *s)
 		.status = 408,
 		.detail = "the head did not come in time" };
 
+	if (worker_is_draining(s->worker)) {
+		session_end(s, CLOSE_DRAIN);
+		return;
+	}
 	if (s->state != SESSION_HTTP) {
 		session_end(s, CLOSE_HEAD);
 		return;
@@ -382,8 +387,11 @@ session_rejudge(struct session *s)
 void
 session_drain(struct session *s)
 {
-	if (s->state < SESSION_ASKING)
-		session_end(s, CLOSE_DRAIN);
+	int64_t soon = clock_boot_ms(worker_clock(s->worker)) + DRAIN_HEAD_MS;
+
+	/* It may have been accepted a moment ago: what it says is heard. */
+	if (s->state < SESSION_ASKING && s->deadline_ms > soon)
+		s->deadline_ms = soon;
 	else if (s->state == SESSION_FORWARD)
 		forward_drain(s->forward);
 }

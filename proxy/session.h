@@ -61,7 +61,8 @@ void session_end(struct session *s, enum close_reason why);
 void session_tick(struct session *s, int64_t now_ms, int64_t now_unix_s);
 /** The snapshot changed. */
 void session_rejudge(struct session *s);
-/** Draining: the idle ones end, the others end after their message. */
+/** Draining: who has not spoken yet may for half a second, the idle ones end,
+ * the others end after their message. */
 void session_drain(struct session *s);
 
 /* Between session.c, session_peer.c, session_http.c and session_socks.c. */
@@ -77,7 +78,7 @@ struct request_refusal session_refusal(
     struct session *s, const struct request_refusal *what);
 /** Refuses what is malformed: its record, then the answer, then the end. */
 void session_refuse(struct session *s, const struct request_refusal *what);
-/** Judges @host:@port; session_answered() follows. */
+/** Judges @host:@port; session_on_answer() follows. */
 void session_ask(struct session *s, const struct host *host, uint16_t port);
 /** A head may be whole. */
 void session_http_read(struct session *s);
