@@ -228,30 +228,58 @@ explain_tls(enum reason code, const struct policy_request *r,
 		    id);
 }
 
+/* What of a client could not be found out, and so counted as a match. */
+struct unknown_fact {
+	const char *what, *remedy;
+};
+
+/* A fact is to blame where the rule would not match if it were known. Where
+ * each by itself leaves a match, both are. */
+static const struct unknown_fact *
+unknown_of(const struct policy *p, const struct policy_request *r,
+    const struct rule *rule)
+{
+	static const struct unknown_fact cgroup = { "cgroup",
+		"mount cgroup2 where the agent looks for it, so that units "
+		"are known" };
+	static const struct unknown_fact program = { "program",
+		"connect by a Unix socket, where the program is known" };
+	static const struct unknown_fact both = { "cgroup and program",
+		"mount cgroup2 where the agent looks for it, so that units "
+		"are known, and connect by a Unix socket, where the program "
+		"is" };
+	struct peer placed = *r->peer, seen = *r->peer;
+
+	placed.cgroup_unknown = seen.exe_unknown = false;
+	if (!workloads_may_match(
+	        p, rule->workloads, rule->n_workloads, &placed))
+		return &cgroup;
+	if (!workloads_may_match(p, rule->workloads, rule->n_workloads, &seen))
+		return &program;
+	return &both;
+}
+
 static void
 explain_deny(const struct policy *p, const struct policy_request *r,
     const struct rule *near, struct policy_explanation *out)
 {
 	const char *id = near == NULL ? "" : near->id;
-	bool surely = near == NULL ||
+	bool surely = near == NULL || r->peer == NULL ||
 	    workloads_match(p, near->workloads, near->n_workloads, r->peer);
-	bool cgroup = r->peer != NULL && r->peer->cgroup_unknown;
+	const struct unknown_fact *unknown;
 
 	SAY(out->fix, "narrow or remove the deny rule \"%s\"", id);
 	if (surely) {
 		SAY(out->unmet, "deny: rule \"%s\" matches, and deny wins", id);
 		return;
 	}
+	unknown = unknown_of(p, r, near);
 	SAY(out->unmet,
 	    "deny: rule \"%s\" may match, and deny wins: the client's %s could "
 	    "not be found out",
-	    id, cgroup ? "cgroup" : "program");
+	    id, unknown->what);
 	SAY(out->fix, "%s; or narrow or remove the deny rule \"%s\"",
-	    cgroup
-	        ? "mount cgroup2 where the agent looks for it, so that units "
-	          "are known"
-	        : "connect by a Unix socket, where the program is known",
-	    id);
+	    unknown->remedy, id);
 }
 
 static void

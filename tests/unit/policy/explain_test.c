@@ -118,26 +118,41 @@ each_denial_says_what_is_unmet_and_how_to_mend_it(void **state)
 	policy_unref(p);
 }
 
+#define PROGRAM_UNKNOWN "the client's program could not be found out"
+#define BY_SOCKET       "connect by a Unix socket, where the program is known;"
+
 static void
 a_deny_rule_that_only_may_match_says_what_is_not_known(void **state)
 {
 	struct policy *p = fixture_load(
 	    "{\"version\":1,\"workloads\":{\"jobs\":{\"units\":[\"job-*\"]},"
-	    "\"py\":{\"exes\":[\"/usr/bin/python*\"]}},\"rules\":["
+	    "\"py\":{\"exes\":[\"/usr/bin/python*\"]},"
+	    "\"both\":{\"cgroups\":[\"/x\"],\"exes\":[\"/y\"]}},\"rules\":["
 	    "{\"id\":\"d\",\"effect\":\"deny\",\"hosts\":[\"a.x.example\"],"
 	    "\"workloads\":[\"jobs\"]},"
 	    "{\"id\":\"e\",\"effect\":\"deny\",\"hosts\":[\"b.x.example\"],"
-	    "\"workloads\":[\"py\"]}]}");
+	    "\"workloads\":[\"py\"]},"
+	    "{\"id\":\"f\",\"effect\":\"deny\",\"hosts\":[\"c.x.example\"],"
+	    "\"workloads\":[\"jobs\",\"py\"]},"
+	    "{\"id\":\"g\",\"effect\":\"deny\",\"hosts\":[\"d.x.example\"],"
+	    "\"workloads\":[\"both\"]}]}");
 
 	static const struct {
-		const char *host, *unmet, *fix;
+		const char *host;
+		bool no_cgroup;
+		const char *unmet, *fix;
 	} want[] = {
-		{ "a.x.example",
+		{ "a.x.example", true,
 		    "rule \"d\" may match, and deny wins: the "
 		    "client's cgroup could not be found out",
 		    "mount cgroup2" },
-		{ "b.x.example", "the client's program could not be found out",
-		    "connect by a Unix socket" },
+		{ "b.x.example", false, PROGRAM_UNKNOWN, BY_SOCKET },
+		{ "b.x.example", true, PROGRAM_UNKNOWN, BY_SOCKET },
+		{ "c.x.example", false, PROGRAM_UNKNOWN, BY_SOCKET },
+		{ "c.x.example", true, "the client's cgroup and program could",
+		    "are known, and connect by a Unix socket" },
+		{ "d.x.example", true, "the client's cgroup could",
+		    "mount cgroup2" },
 	};
 
 	(void)state;
@@ -148,7 +163,7 @@ a_deny_rule_that_only_may_match_says_what_is_not_known(void **state)
 
 		fixture_request(&f, want[i].host, 443);
 		f.peer.unit = f.peer.cgroup = f.peer.exe = "";
-		f.peer.cgroup_unknown = i == 0;
+		f.peer.cgroup_unknown = want[i].no_cgroup;
 		f.peer.exe_unknown = true;
 		policy_decide_name(p, &f.request, &v);
 		policy_explain(p, &f.request, NULL, &v, &e);
