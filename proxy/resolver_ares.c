@@ -24,6 +24,7 @@ struct dns_channel {
 	ares_channel ares;
 	struct event *timer;
 	LIST_HEAD(, channel_socket) sockets;
+	bool deaf; /* a socket could not be watched */
 };
 
 struct question {
@@ -36,7 +37,9 @@ arm_timer(struct dns_channel *c)
 {
 	struct timeval tv;
 
-	if (ares_timeout(c->ares, NULL, &tv) != NULL)
+	if (c->deaf)
+		event_active(c->timer, EV_TIMEOUT, 1);
+	else if (ares_timeout(c->ares, NULL, &tv) != NULL)
 		(void)evtimer_add(c->timer, &tv);
 	else
 		(void)evtimer_del(c->timer);
@@ -49,7 +52,13 @@ timer_fired(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	ares_process_fd(c->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	/* c-ares cannot forget one question alone, and is asked to only from
+	 * here, with nothing of its own on the stack. */
+	if (c->deaf)
+		ares_cancel(c->ares);
+	else
+		ares_process_fd(c->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	c->deaf = false;
 	arm_timer(c);
 }
 
@@ -89,7 +98,8 @@ drop_socket(struct channel_socket *s)
 }
 
 /* c-ares says what it waits for on a socket; neither means it is closed.
- * Without memory the question runs into its time-out, which is a denial. */
+ * An answer that nobody would hear is not waited for: no memory, or no room
+ * in the kernel's. */
 static void
 socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
@@ -105,14 +115,18 @@ socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 	if (writable)
 		what |= EV_WRITE;
 	s = calloc(1, sizeof *s);
-	if (s == NULL)
+	if (s == NULL) {
+		c->deaf = true;
 		return;
+	}
 	s->channel = c;
 	s->fd = fd;
 	LIST_INSERT_HEAD(&c->sockets, s, entry);
 	s->event = event_new(c->base, fd, what, socket_ready, s);
-	if (s->event == NULL || event_add(s->event, NULL) != 0)
-		drop_socket(s);
+	if (s->event != NULL && event_add(s->event, NULL) == 0)
+		return;
+	drop_socket(s);
+	c->deaf = true;
 }
 
 static enum status
