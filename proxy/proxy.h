@@ -88,6 +88,7 @@ struct proxy_audit_port {
 	 */
 	enum status (*submit)(
 	    void *ctx, const struct record *rec, struct proxy_wait *wait);
+	/** No done() any more; what was taken may yet be written. */
 	void (*cancel)(void *ctx, struct proxy_wait *wait);
 	/** Whether new requests may pass at all (false: AUDIT_UNAVAILABLE). */
 	bool (*healthy)(void *ctx);

@@ -16,6 +16,7 @@ struct refusal {
 	bool waits;
 	int64_t until_ms;
 	bool no_body;
+	char id[RECORD_ID_BYTES];
 	struct event turn;
 	struct buf answer, unrecorded;
 	void (*done)(void *arg, struct buf *answer);
@@ -127,20 +128,22 @@ refusal_say(struct refusal *r, struct buf *which)
 	done(arg, &answer);
 }
 
-/* The audit fails: that is the reason now, and whatever came is not told. */
+/* The audit fails: that is the reason now, and whatever came is not told.
+ * @lost: of what came there will be no record, so this has one of its own. */
 static void
-refusal_say_unrecorded(struct refusal *r)
+refusal_say_unrecorded(struct refusal *r, bool lost)
 {
 	struct request_refusal sick = r->what;
-	char id[RECORD_ID_BYTES];
 
 	if (r->what.protocol != REQUEST_SOCKS5) {
 		sick.code = REASON_AUDIT_UNAVAILABLE;
 		sick.status = 0;
 		sick.detail = NULL;
-		refusal_name(&sick, id);
-		(void)refusal_write(&sick, id, NULL);
-		refusal_render(&sick, id, r->no_body, &r->unrecorded);
+		if (lost) {
+			refusal_name(&sick, r->id);
+			(void)refusal_write(&sick, r->id, NULL);
+		}
+		refusal_render(&sick, r->id, r->no_body, &r->unrecorded);
 	}
 	refusal_say(r, &r->unrecorded);
 }
@@ -150,7 +153,7 @@ refusal_on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	refusal_say_unrecorded(arg);
+	refusal_say_unrecorded(arg, true);
 }
 
 static void
@@ -164,8 +167,10 @@ refusal_on_recorded(struct proxy_wait *w, enum status st)
 		refusal_say(r, &r->answer);
 		return;
 	}
-	metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
-	refusal_say_unrecorded(r);
+	/* After a time-out it may yet be written. */
+	if (st != E_TIMEOUT)
+		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
+	refusal_say_unrecorded(r, st != E_TIMEOUT);
 }
 
 static void
@@ -189,21 +194,20 @@ refusal_start(const struct request_refusal *what,
     void (*done)(void *arg, struct buf *answer), void *arg)
 {
 	struct refusal *r = calloc(1, sizeof *r);
-	char id[RECORD_ID_BYTES];
 
 	if (r == NULL)
 		return NULL;
 	refusal_init(r, what);
 	r->done = done;
 	r->arg = arg;
-	refusal_name(what, id);
-	r->waits = refusal_write(what, id, &r->wait) == OK;
+	refusal_name(what, r->id);
+	r->waits = refusal_write(what, r->id, &r->wait) == OK;
 	r->until_ms =
 	    clock_boot_ms(worker_clock(what->worker)) + RECORD_WAIT_MS;
 	if (what->protocol == REQUEST_SOCKS5)
 		buf_put_slice(&r->answer, what->reply);
 	else
-		refusal_render(what, id, r->no_body, &r->answer);
+		refusal_render(what, r->id, r->no_body, &r->answer);
 	if (!r->waits)
 		event_active(&r->turn, EV_TIMEOUT, 1);
 	return r;

@@ -42,7 +42,11 @@ request_on_closed(struct proxy_wait *w, enum status st)
 	struct request *r = at;
 
 	r->audit_waits = false;
-	if (st != OK) {
+	if (st == E_TIMEOUT) {
+		/* It may yet be written, under the id that the client hears:
+		 * a second record would be one too many. */
+		r->code = REASON_AUDIT_UNAVAILABLE;
+	} else if (st != OK) {
 		/* request_finish() tries once more, and counts what is lost. */
 		r->closed = false;
 		request_set_denied(r, REASON_AUDIT_UNAVAILABLE);

@@ -181,6 +181,55 @@ an_audit_that_does_not_answer_is_unavailable(void **state)
 	(void)close(hello);
 }
 
+static unsigned
+requests_recorded(const char *id)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < fake.n_records; i++)
+		if (fake.records[i].event == RECORD_REQUEST &&
+		    (id == NULL || strncmp(fake.records[i].id, id, 10) == 0))
+			n++;
+	return n;
+}
+
+/* It waits in the writer's queue, and is written when the disk wakes up. */
+static void
+a_record_that_is_late_is_the_only_one(void **state)
+{
+	int fds[3];
+	char got[8192];
+
+	(void)state;
+	fds[2] = fake_client();
+	say(fds[2], CONNECT);
+	assert_starts(fds[2], "HTTP/1.1 200 ");
+	fake.audit_stuck = true;
+	say_hello(fds[2], SLICE("b.test"));
+	fake.name_code = REASON_HOST_NOT_ALLOWED;
+	fds[0] = fake_client();
+	say(fds[0], CONNECT);
+	fds[1] = fake_client();
+	say(fds[1], "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	fake_pass_ms(5000);
+	for (size_t i = 0; i < 2; i++) {
+		const char *id;
+
+		assert_true(fake_hear(fds[i], got, sizeof got) > 0);
+		id = strstr(got, UNAVAILABLE);
+		assert_non_null(id);
+		/* What the client tells an operator is found in the audit. */
+		assert_int_equal(
+		    requests_recorded(id + sizeof UNAVAILABLE - 1), 1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		(void)close(fds[i]);
+	(void)close(fake.upstream);
+	fake.upstream = -1;
+	fake_run();
+	assert_int_equal(requests_recorded(NULL), ARRAY_LEN(fds));
+}
+
 int
 main(void)
 {
@@ -192,6 +241,7 @@ main(void)
 		T(a_hello_that_is_refused_without_a_record_gets_no_alert),
 		T(a_fault_of_the_way_is_recorded_first_too),
 		T(an_audit_that_does_not_answer_is_unavailable),
+		T(a_record_that_is_late_is_the_only_one),
 	};
 	return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);
 }
