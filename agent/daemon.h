@@ -4,6 +4,7 @@
 
 #include "agent/config.h"
 #include "agent/listeners.h"
+#include "agent/userdb.h"
 #include "agent/wiring.h"
 #include "agent/worker.h"
 
@@ -18,6 +19,18 @@ struct daemon_reload {
 	bool ok;
 	int64_t unix_s;
 	char message[1280];
+};
+
+/** Looks for names that nobody has here; the control loop's, but for what
+ * the user database's thread reads and writes while it is busy. */
+struct name_check {
+	struct userdb_job job; /**< first */
+	struct daemon *daemon;
+	size_t next; /**< of the policy's names */
+	bool busy;
+	/* the helper's meanwhile */
+	bool ran, is_group, missing;
+	char name[256];
 };
 
 struct daemon {
@@ -52,6 +65,7 @@ struct daemon {
 	bool draining;
 	size_t undrained;
 	struct daemon_reload reload;
+	struct name_check names;
 	struct status_detail ca_problem; /**< "" when the CA file is good */
 	int exit_code;
 };
@@ -84,13 +98,18 @@ enum status daemon_record(
 
 /**
  * Refuses a policy that names our own uid as a workload, or needs programs
- * that we may not see; warns of names that the system does not know.
+ * that we may not see.
  */
 enum status daemon_judge(const struct daemon *d, const struct config *c,
     const struct policy *p, struct status_detail *detail) ATTR_MUST_USE;
 /** The control loop's look-up of peers, with programs where @p needs them. */
 enum status daemon_make_peers(const struct config *c, const struct policy *p,
     struct peer_source **out) ATTR_MUST_USE;
+
+/* daemon_names.c */
+
+/** Warns, later, of names in the policy in force that nobody has here. */
+void daemon_check_names(struct daemon *d);
 
 /* daemon_parts.c: what is made at start, in order, and unmade. */
 enum status daemon_make(

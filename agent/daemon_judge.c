@@ -3,8 +3,6 @@
 
 #include "agent/harden.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <unistd.h>
 
 static enum status
@@ -19,8 +17,16 @@ judge_user(const struct daemon *d, const struct config *c,
 		.cgroup = "",
 		.exe = "" };
 	const char *names[4];
-	enum status st = userdb_lookup_now(d->userdb, &self);
+	struct userdb_wait *wait = NULL;
+	enum status st;
 
+	/* The system may let one wait: it is asked at the start, and on the
+	 * loop its last answer holds. */
+	if (d->snapshot == NULL)
+		st = userdb_lookup_now(d->userdb, &self);
+	else
+		st = userdb_lookup(
+		    d->userdb, &self, d->mailbox, NULL, NULL, &wait);
 	if (st != OK)
 		return status_set(detail, st, "no memory for our own user");
 	if (c->unsafe_same_user ||
@@ -45,45 +51,13 @@ judge_exes(const struct policy *p, struct status_detail *detail)
 	    "(CAP_SYS_PTRACE), or leave \"exes\" out");
 }
 
-static bool
-is_number(const char *s)
-{
-	uint64_t v;
-
-	return slice_to_u64(slice_of(s), UINT32_MAX, &v);
-}
-
-/* Unknown names match nobody; somebody may have misspelt them. */
-static void
-warn_unknown(const struct config *c, const struct policy *p)
-{
-	const char *const *names = NULL;
-	size_t n = policy_user_names(p, &names);
-
-	for (size_t i = 0; i < n; i++)
-		if (!is_number(names[i]) && getpwnam(names[i]) == NULL)
-			log_warning("%s: no user is called \"%s\" here: the "
-			            "name matches nobody",
-			    c->policy_file, names[i]);
-	n = policy_group_names(p, &names);
-	for (size_t i = 0; i < n; i++)
-		if (!is_number(names[i]) && getgrnam(names[i]) == NULL)
-			log_warning("%s: no group is called \"%s\" here: the "
-			            "name matches nobody",
-			    c->policy_file, names[i]);
-}
-
 enum status
 daemon_judge(const struct daemon *d, const struct config *c,
     const struct policy *p, struct status_detail *detail)
 {
 	enum status st = judge_user(d, c, p, detail);
 
-	if (st == OK)
-		st = judge_exes(p, detail);
-	if (st == OK)
-		warn_unknown(c, p);
-	return st;
+	return st == OK ? judge_exes(p, detail) : st;
 }
 
 enum status

@@ -308,10 +308,12 @@ daemon_reload(struct daemon *d)
 		if (st == OK)
 			st = apply(d, c, p);
 		policy_unref(p);
-		if (st == OK)
+		if (st == OK) {
 			take_config(d, c);
-		else
+			daemon_check_names(d);
+		} else {
 			config_destroy(c);
+		}
 	}
 	d->reload.ok = st == OK;
 	d->reload.unix_s = clock_unix_s(d->clock);

@@ -222,6 +222,8 @@ daemon_make(
 		    ++d->generation, &d->snapshot);
 	if (st == OK)
 		st = make_servers(d);
+	if (st == OK)
+		daemon_check_names(d);
 	return st;
 }
 
@@ -255,6 +257,7 @@ daemon_unmake(struct daemon *d)
 	 * then nobody posts any more and late answers are freed. */
 	mailbox_flush(d->mailbox);
 	userdb_destroy(d->userdb);
+	d->userdb = NULL;
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_destroy(d->workers[i]);
 	mailbox_destroy(d->mailbox);

@@ -5,11 +5,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -225,9 +228,9 @@ room_for_two(pid_t pid)
 	return fd;
 }
 
-/* The log says how it ended. */
+/* Waits until the log has one of the two. */
 static void
-await_reload(const struct lab *l)
+await_log(const struct lab *l, const char *this, const char *that)
 {
 	char path[128], text[65536];
 
@@ -240,12 +243,11 @@ await_reload(const struct lab *l)
 		n = fread(text, 1, sizeof text - 1, f);
 		assert_int_equal(fclose(f), 0);
 		text[n] = '\0';
-		if (strstr(text, "reload failed") != NULL ||
-		    strstr(text, "generation 2 is in force") != NULL)
+		if (strstr(text, this) != NULL || strstr(text, that) != NULL)
 			return;
 		(void)usleep(10000);
 	}
-	fail_msg("the reload does not end: %s", text);
+	fail_msg("not in the log: \"%s\": %s", this, text);
 }
 
 static const char exes_policy[] =
@@ -277,7 +279,7 @@ a_reload_that_cannot_be_whole_changes_nothing(void **state)
 	few.rlim_cur = room_for_two(l->pid);
 	assert_int_equal(prlimit(l->pid, RLIMIT_NOFILE, &few, NULL), 0);
 	assert_int_equal(kill(l->pid, SIGHUP), 0);
-	await_reload(l);
+	await_log(l, "reload failed", "generation 2 is in force");
 	assert_int_equal(prlimit(l->pid, RLIMIT_NOFILE, &old, NULL), 0);
 	r = lab_ask(l, json_pack("{s:s}", "verb", "status"));
 	assert_true(
@@ -294,6 +296,66 @@ a_reload_that_cannot_be_whole_changes_nothing(void **state)
 	lab_stop(l);
 }
 
+static const char strangers_policy[] =
+    "{\"version\": 1, \"workloads\": {\"a\": {\"users\": [\"root\", "
+    "\"no-such-user\", \"4000000001\"]}, \"b\": {\"groups\": "
+    "[\"no-such-group\", \"root\"]}}, \"rules\": [{\"id\": \"old\", "
+    "\"effect\": \"allow\", \"hosts\": [\"acct1.blob.core.windows.net\"], "
+    "\"workloads\": [\"a\", \"b\"]}]}";
+
+static void
+names_that_nobody_has_are_warned_of(void **state)
+{
+	static const char *const want[] = {
+		"no user is called \"no-such-user\" here",
+		"no group is called \"no-such-group\" here",
+	};
+	struct lab *l = *state;
+
+	put_config(l, "");
+	l->pid = lab_spawn(l);
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	lab_put_file(l, "policy.json", strangers_policy);
+	json_decref(reload(l));
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		await_log(l, want[i], want[i]);
+	lab_stop(l);
+}
+
+/* Needs root: from here on this process has mounts of its own. */
+static bool
+own_mounts(void)
+{
+	return unshare(CLONE_NEWNS) == 0 &&
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+/* A directory service that does not answer: to open a pipe without a writer
+ * is to wait. */
+static void
+a_reload_does_not_wait_for_the_user_database(void **state)
+{
+	struct lab *l = *state;
+	char pipe[128];
+
+	if (!own_mounts())
+		skip();
+	put_config(l, "");
+	l->pid = lab_spawn(l);
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	(void)snprintf(pipe, sizeof pipe, "%s/passwd", l->dir);
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	assert_int_equal(mount(pipe, "/etc/passwd", NULL, MS_BIND, NULL), 0);
+	lab_put_file(l, "policy.json", strangers_policy);
+	json_decref(reload(l));
+	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	assert_int_equal(umount2("/etc/passwd", MNT_DETACH), 0);
+	/* Whoever waits finds it empty now. */
+	(void)close(open(pipe, O_RDWR | O_CLOEXEC));
+	await_log(l, "no group is called", "no group is called");
+	lab_stop(l);
+}
+
 int
 main(void)
 {
@@ -305,6 +367,8 @@ main(void)
 		S(trust_anchors_that_are_none_fail_the_reload),
 		S(what_needs_a_restart_is_named_and_stays),
 		S(a_reload_that_cannot_be_whole_changes_nothing),
+		S(names_that_nobody_has_are_warned_of),
+		S(a_reload_does_not_wait_for_the_user_database),
 	};
 #undef S
 	return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
