@@ -17,7 +17,7 @@ struct audit_key {
 	char id[AUDIT_KEY_ID_BYTES];
 };
 
-enum { PEM_MAX = 4096, SIGNATURE_RAW = 64 };
+enum { PEM_MAX = 4096, PATH_BYTES = 600, SIGNATURE_RAW = 64 };
 
 /** Takes @pkey, also on failure. */
 static enum status
@@ -146,19 +146,55 @@ private_make(const char *path, EVP_PKEY **out)
 	return st;
 }
 
-/** Puts audit.pub in place, replacing what is there. */
+/** Whether @path is a plain file that everybody may read, and holds @want. */
+static bool
+public_is(const char *path, struct slice want)
+{
+	char have[PEM_MAX];
+	struct stat st;
+	ssize_t n = -1;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & 0777) == 0644)
+		n = read(fd, have, sizeof have);
+	(void)close(fd);
+	return n >= 0 && slice_eq((struct slice){ have, (size_t)n }, want);
+}
+
+/** By rename: whoever verifies meanwhile finds the one or the other. */
+static enum status
+public_replace(const char *path, struct slice pem)
+{
+	char beside[PATH_BYTES + 8];
+	enum status st;
+
+	(void)snprintf(beside, sizeof beside, "%s.new", path);
+	(void)unlink(beside);
+	st = file_create(beside, 0644, pem);
+	if (st == OK && rename(beside, path) != 0) {
+		st = E_IO;
+		(void)unlink(beside);
+	}
+	return st;
+}
+
+/** Puts audit.pub in place unless it stands there. */
 static enum status
 public_write(const char *path, const struct audit_key *key)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	enum status st = E_INTERNAL;
+	struct slice pem;
 	char *p;
 	long n;
 
 	if (bio != NULL && PEM_write_bio_PUBKEY(bio, key->pkey) == 1 &&
 	    (n = BIO_get_mem_data(bio, &p)) > 0) {
-		(void)unlink(path);
-		st = file_create(path, 0644, (struct slice){ p, (size_t)n });
+		pem = (struct slice){ p, (size_t)n };
+		st = public_is(path, pem) ? OK : public_replace(path, pem);
 	}
 	BIO_free(bio);
 	return st;
@@ -168,7 +204,7 @@ enum status
 audit_key_open(
     const char *state_dir, struct audit_key **out, struct status_detail *detail)
 {
-	char path[600];
+	char path[PATH_BYTES];
 	EVP_PKEY *pkey = NULL;
 	struct audit_key *key = NULL;
 	enum status st;

@@ -9,7 +9,7 @@ struct audit_key;
 
 /**
  * STATE/audit.key, made with mode 0600 if it is not there; STATE/audit.pub
- * is written next to it. *out is owned. E_DENIED: others may read the key.
+ * is put next to it where it is not there or is another. *out is owned. E_DENIED: others may read the key.
  * E_INVALID: not an Ed25519 key. E_IO.
  */
 enum status audit_key_open(const char *state_dir, struct audit_key **out,

@@ -137,6 +137,48 @@ a_key_that_others_may_read_is_refused(void **state)
 	assert_int_equal(audit_log_open(&f->settings, &log, NULL), E_DENIED);
 }
 
+static bool
+holds(const struct audit_fixture *f, const char *name, struct slice want)
+{
+	struct buf b = audit_fixture_read(f, name);
+	bool same = slice_eq(buf_slice(&b), want);
+
+	buf_release(&b);
+	return same;
+}
+
+/* Another name of the file shows whether it is still the same one. */
+static void
+the_public_key_is_replaced_only_where_it_is_another(void **state)
+{
+	struct audit_fixture *f = *state;
+	char pub[AUDIT_PATH_BYTES], kept[AUDIT_PATH_BYTES];
+	struct buf key;
+	struct stat st;
+
+	(void)audit_fixture_path(f, "audit.pub", pub);
+	(void)audit_fixture_path(f, "kept", kept);
+	audit_log_close(audit_fixture_open(f));
+	key = audit_fixture_read(f, "audit.pub");
+	assert_int_equal(link(pub, kept), 0);
+	audit_log_close(audit_fixture_open(f));
+	assert_int_equal(lstat(pub, &st), 0);
+	assert_int_equal(st.st_nlink, 2);
+	audit_fixture_write(f, "audit.pub", SLICE("another"));
+	audit_log_close(audit_fixture_open(f));
+	assert_true(holds(f, "audit.pub", buf_slice(&key)));
+	assert_true(holds(f, "kept", SLICE("another")));
+	assert_int_equal(unlink(pub), 0);
+	assert_int_equal(symlink("kept", pub), 0);
+	audit_log_close(audit_fixture_open(f));
+	assert_int_equal(lstat(pub, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_true(holds(f, "kept", SLICE("another")));
+	assert_int_equal(audit_fixture_count(f, "audit.pub"), 1);
+	buf_release(&key);
+}
+
 static void
 rotation_by_size_keeps_the_chain_and_prunes(void **state)
 {
@@ -366,6 +408,7 @@ main(void)
 		CASE(a_last_line_that_is_no_record_stops_the_start),
 		CASE(a_link_and_a_second_writer_are_refused),
 		CASE(a_key_that_others_may_read_is_refused),
+		CASE(the_public_key_is_replaced_only_where_it_is_another),
 		CASE(rotation_by_size_keeps_the_chain_and_prunes),
 		CASE(reopen_goes_on_in_a_new_file_when_the_old_was_moved),
 		CASE(checkpoints_come_by_count_and_by_time),
