@@ -59,22 +59,34 @@ audit_view_check(const char *verb, struct audit_filter *f)
 	return -1;
 }
 
-/** One cell, cut or padded; safe for a terminal, as the lines are ASCII. */
-static void
-print_cell(const json_t *record, const char *column, int width)
+/** The text of @column, to be released. */
+static struct buf
+cell(struct audit_view *v, const json_t *record, const char *column)
 {
 	struct buf b;
-	int n;
 
 	buf_init(&b, AUDIT_LINE_MAX);
 	audit_column_put(&b, record, column);
-	if (b.n == 0)
-		buf_putc(&b, '-');
+	if (buf_status(&b) != OK)
+		v->no_memory = true;
+	return b;
+}
+
+/** One cell, cut or padded; safe for a terminal, as the lines are ASCII. */
+static void
+print_cell(
+    struct audit_view *v, const json_t *record, const char *column, int width)
+{
+	struct buf b = cell(v, record, column);
+	int n = b.n < 256 ? (int)b.n : 256;
+
 	for (size_t i = 0; i < b.n; i++)
 		if (b.p[i] < 0x20 || b.p[i] > 0x7e)
 			b.p[i] = '?';
-	n = b.n < 256 ? (int)b.n : 256;
-	(void)printf("%-*.*s ", width, n, b.p);
+	if (n > 0)
+		(void)printf("%-*.*s ", width, n, b.p);
+	else
+		(void)printf("%-*s ", width, "-");
 	buf_release(&b);
 }
 
@@ -89,35 +101,33 @@ print_row(struct audit_view *v, const json_t *r)
 		    "TIME", "EVENT", "VERDICT", "USER", "CODE", "RULE",
 		    "DESTINATION", "ID");
 	(void)printf("%.23sZ ", time);
-	print_cell(r, "event", 10);
+	print_cell(v, r, "event", 10);
 	if (cli_member(r, "would")[0] != '\0')
 		verdict = "would";
 	(void)printf("%-7s ", verdict[0] != '\0' ? verdict : "-");
-	print_cell(r, "user", 12);
-	print_cell(r, "code", 22);
-	print_cell(r, "rule", 12);
+	print_cell(v, r, "user", 12);
+	print_cell(v, r, "code", 22);
+	print_cell(v, r, "rule", 12);
 	if (cli_member(r, "audience")[0] == '\0' &&
 	    cli_member(r, "host")[0] == '\0')
-		print_cell(r, "audience", 44);
+		print_cell(v, r, "audience", 44);
 	else
-		print_cell(r, "host", 44);
-	print_cell(r, "id", 1);
+		print_cell(v, r, "host", 44);
+	print_cell(v, r, "id", 1);
 	(void)putchar('\n');
 }
 
 static void
 print_csv(struct audit_view *v, const json_t *r)
 {
-	struct buf b;
-
 	if (v->shown == 0)
 		for (size_t i = 0; i < ARRAY_LEN(csv_columns); i++)
 			(void)printf("%s%s", i > 0 ? "," : "", csv_columns[i]);
 	if (v->shown == 0)
 		(void)fputs("\r\n", stdout);
 	for (size_t i = 0; i < ARRAY_LEN(csv_columns); i++) {
-		buf_init(&b, AUDIT_LINE_MAX);
-		audit_column_put(&b, r, csv_columns[i]);
+		struct buf b = cell(v, r, csv_columns[i]);
+
 		(void)fputs(i > 0 ? ",\"" : "\"", stdout);
 		/* RFC 4180 2: quotes are doubled. A cell that a spreadsheet
 		 * would take for a formula gets a quote mark in front. */
@@ -154,8 +164,11 @@ count(struct audit_view *v, const json_t *r)
 	buf_putc(&key, '\0');
 	if (buf_status(&key) == OK) {
 		n = json_integer_value(json_object_get(v->counts, key.p));
-		(void)json_object_set_new(
-		    v->counts, key.p, json_integer(n + 1));
+		if (json_object_set_new(
+		        v->counts, key.p, json_integer(n + 1)) != 0)
+			v->no_memory = true;
+	} else {
+		v->no_memory = true;
 	}
 	buf_release(&key);
 }
@@ -184,4 +197,13 @@ audit_view_line(struct audit_view *v, struct slice line)
 		v->shown++;
 	}
 	json_decref(r);
+}
+
+int
+audit_view_end(const struct audit_view *v)
+{
+	return v->no_memory
+	    ? cli_fail(
+	          EX_SOFTWARE, "out of memory: what is shown is not all of it")
+	    : EX_OK;
 }

@@ -18,6 +18,7 @@ struct audit_view {
 	size_t n_groups;
 	json_t *counts; /**< group text to number; owned */
 	uint64_t shown, damaged;
+	bool no_memory; /**< for something that should have been shown */
 };
 
 /** The filter's options as lines of help. */
@@ -28,5 +29,7 @@ size_t audit_view_options(struct audit_filter *f, struct cli_option *o);
 int audit_view_check(const char *verb, struct audit_filter *f);
 /** One line of a file: shown when it is a record that was asked for. */
 void audit_view_line(struct audit_view *v, struct slice line);
+/** EX_OK, or an exit code after a message: not all could be shown. */
+int audit_view_end(const struct audit_view *v);
 
 #endif

@@ -168,6 +168,8 @@ cli_print_json(const json_t *value)
 
 	if (text != NULL)
 		(void)puts(text);
+	else
+		(void)cli_fail(EX_SOFTWARE, "out of memory");
 	free(text);
 }
 

@@ -74,7 +74,7 @@ take_files(struct audit_view *v, char **paths, int n)
 		    "wayleave: %llu lines are no audit records; see "
 		    "wayleave audit verify\n",
 		    (unsigned long long)v->damaged);
-	return code;
+	return code == EX_OK ? audit_view_end(v) : code;
 }
 
 /** "host,workload" into v->groups; cuts @list up. */
@@ -97,7 +97,7 @@ read_groups(struct audit_view *v, char *list)
 		v->groups[v->n_groups++] = known;
 	}
 	v->counts = json_object();
-	return v->counts != NULL ? -1 : EX_SOFTWARE;
+	return v->counts != NULL ? -1 : cli_fail(EX_SOFTWARE, "out of memory");
 }
 
 struct counted {
@@ -115,59 +115,96 @@ by_count(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
-static void
-print_group(const struct audit_view *v, const struct counted *c, json_t *list)
+/** The next of the cells that @rest holds. */
+static struct slice
+take_cell(struct slice *rest)
 {
-	struct slice rest = slice_of(c->key);
-	json_t *o = json_pack("{s:I}", "count", c->n);
+	size_t n = slice_find(*rest, '\t');
+	struct slice cell = slice_head(*rest, n);
 
-	if (list == NULL)
-		(void)printf("%8" JSON_INTEGER_FORMAT, c->n);
-	for (size_t i = 0; i < v->n_groups; i++) {
-		size_t n = slice_find(rest, '\t');
-		struct slice cell = slice_head(rest, n);
-		rest = slice_from(rest, n + 1);
-		if (list == NULL)
-			(void)printf("  %-40.*s", (int)(cell.n ? cell.n : 1),
-			    cell.n ? cell.p : "-");
-		else if (o != NULL)
-			(void)json_object_set_new(o, v->groups[i],
-			    cell.n ? json_stringn(cell.p, cell.n)
-			           : json_null());
-	}
-	if (list == NULL)
-		(void)putchar('\n');
-	else
-		(void)json_array_append(list, o);
-	json_decref(o);
+	*rest = slice_from(*rest, n + 1);
+	return cell;
 }
 
 static void
+print_group(const struct audit_view *v, const struct counted *c)
+{
+	struct slice rest = slice_of(c->key);
+
+	(void)printf("%8" JSON_INTEGER_FORMAT, c->n);
+	for (size_t i = 0; i < v->n_groups; i++) {
+		struct slice cell = take_cell(&rest);
+
+		(void)printf("  %-40.*s", (int)(cell.n ? cell.n : 1),
+		    cell.n ? cell.p : "-");
+	}
+	(void)putchar('\n');
+}
+
+/** False: no memory. */
+static bool
+add_group(const struct audit_view *v, const struct counted *c, json_t *list)
+{
+	struct slice rest = slice_of(c->key);
+	json_t *o = json_pack("{s:I}", "count", c->n);
+	bool ok = o != NULL;
+
+	for (size_t i = 0; i < v->n_groups && ok; i++) {
+		struct slice cell = take_cell(&rest);
+
+		ok = json_object_set_new(o, v->groups[i],
+		         cell.n ? json_stringn(cell.p, cell.n) : json_null()) ==
+		    0;
+	}
+	return json_array_append_new(list, o) == 0 && ok;
+}
+
+static void
+print_table(const struct audit_view *v, const struct counted *at, size_t n)
+{
+	(void)printf("%8s", "COUNT");
+	for (size_t i = 0; i < v->n_groups; i++)
+		(void)printf("  %-40s", v->groups[i]);
+	(void)putchar('\n');
+	for (size_t i = 0; i < n; i++)
+		print_group(v, &at[i]);
+}
+
+static bool
+print_list(const struct audit_view *v, const struct counted *at, size_t n)
+{
+	json_t *list = json_array();
+	bool ok = list != NULL;
+
+	for (size_t i = 0; i < n && ok; i++)
+		ok = add_group(v, &at[i], list);
+	if (ok)
+		cli_print_json(list);
+	json_decref(list);
+	return ok;
+}
+
+static int
 print_groups(const struct audit_view *v)
 {
 	size_t n = 0, all = json_object_size(v->counts);
 	struct counted *at = calloc(all + 1, sizeof *at);
-	json_t *list = v->shape == AUDIT_SHAPE_JSON ? json_array() : NULL;
+	bool ok = at != NULL;
 	const char *key;
 	json_t *value;
 
-	if (at == NULL)
-		return;
-	json_object_foreach(v->counts, key, value)
-		at[n++] = (struct counted){ key, json_integer_value(value) };
-	qsort(at, n, sizeof *at, by_count);
-	if (list == NULL) {
-		(void)printf("%8s", "COUNT");
-		for (size_t i = 0; i < v->n_groups; i++)
-			(void)printf("  %-40s", v->groups[i]);
-		(void)putchar('\n');
+	if (ok) {
+		json_object_foreach(v->counts, key, value)
+			at[n++] =
+			    (struct counted){ key, json_integer_value(value) };
+		qsort(at, n, sizeof *at, by_count);
+		if (v->shape == AUDIT_SHAPE_JSON)
+			ok = print_list(v, at, n);
+		else
+			print_table(v, at, n);
 	}
-	for (size_t i = 0; i < n; i++)
-		print_group(v, &at[i], list);
-	if (list != NULL)
-		cli_print_json(list);
-	json_decref(list);
 	free(at);
+	return ok ? EX_OK : cli_fail(EX_SOFTWARE, "out of memory");
 }
 
 int
@@ -196,15 +233,17 @@ verb_audit_query(int argc, char **argv)
 		code = audit_view_check("audit query", &v.filter);
 	if (code >= 0)
 		return code;
-	groups = group_by != NULL ? strdup(group_by) : NULL;
-	if (groups != NULL)
+	groups = strdup(group_by != NULL ? group_by : "");
+	if (groups == NULL)
+		code = cli_fail(EX_SOFTWARE, "out of memory");
+	else if (group_by != NULL)
 		code = read_groups(&v, groups);
 	free(groups);
 	v.shape = json ? AUDIT_SHAPE_JSON : AUDIT_SHAPE_TABLE;
 	if (code < 0)
 		code = take_files(&v, argv + rest, argc - rest);
 	if (code == EX_OK && v.n_groups > 0)
-		print_groups(&v);
+		code = print_groups(&v);
 	json_decref(v.counts);
 	return code;
 }

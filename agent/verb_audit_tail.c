@@ -27,7 +27,9 @@ tail_start(struct audit_view *v, struct audit_reader *r, size_t keep)
 		if (keep > 0 && j != NULL &&
 		    audit_filter_matches(&v->filter, j)) {
 			free(ring[n % keep]);
-			ring[n++ % keep] = strndup(line.p, line.n);
+			ring[n % keep] = strndup(line.p, line.n);
+			if (ring[n++ % keep] == NULL)
+				v->no_memory = true;
 		}
 		json_decref(j);
 	}
@@ -37,7 +39,7 @@ tail_start(struct audit_view *v, struct audit_reader *r, size_t keep)
 	for (size_t i = 0; i < keep; i++)
 		free(ring[i]);
 	free(ring);
-	return st == E_CLOSED ? EX_OK : EX_IOERR;
+	return st == E_CLOSED ? audit_view_end(v) : EX_IOERR;
 }
 
 /** Shows what is added, also to a new file of that name; never returns OK. */

@@ -4,11 +4,13 @@
 
 #include "agent/audit_verify.h"
 #include "agent/env_list.h"
+#include "agent/verb_audit.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Counts down; the allocation that finds it at 0 fails. Negative: never. */
 static long fail_in = -1;
@@ -23,6 +25,10 @@ fails(void)
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 void *__real_malloc(size_t n);
 void *__wrap_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+char *__real_strdup(const char *s);
+char *__wrap_strdup(const char *s);
 void *__real_realloc(void *p, size_t n);
 void *__wrap_realloc(void *p, size_t n);
 int __wrap_vasprintf(char **out, const char *fmt, va_list ap)
@@ -40,6 +46,18 @@ void *
 __wrap_realloc(void *p, size_t n)
 {
 	return fails() ? NULL : __real_realloc(p, n);
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __real_calloc(n, size);
+}
+
+char *
+__wrap_strdup(const char *s)
+{
+	return fails() ? NULL : __real_strdup(s);
 }
 
 int
@@ -142,12 +160,104 @@ a_bad_chain_is_bad_whatever_fails(void **state)
 	}
 }
 
+enum { WORDS_MAX = 6, OUTPUT_BYTES = 65536 };
+
+/* What a verb of `wayleave audit` printed and said. */
+struct said {
+	int code;
+	char out[OUTPUT_BYTES], err[OUTPUT_BYTES];
+};
+
+static int
+divert(int fd, FILE *to)
+{
+	int kept = dup(fd);
+
+	assert_true(kept >= 0);
+	assert_int_equal(dup2(fileno(to), fd), fd);
+	return kept;
+}
+
+static void
+take_back(int fd, int kept, FILE *from, char text[OUTPUT_BYTES])
+{
+	ssize_t n = pread(fileno(from), text, OUTPUT_BYTES - 1, 0);
+
+	assert_true(n >= 0);
+	text[n] = '\0';
+	assert_int_equal(dup2(kept, fd), fd);
+	(void)close(kept);
+	assert_int_equal(fclose(from), 0);
+}
+
+/* Runs it with the allocation @nth failing. */
+static void
+audit_say(const char *const *words, long nth, struct said *s)
+{
+	char path[512], *argv[WORDS_MAX + 2] = { NULL };
+	FILE *out = tmpfile(), *err = tmpfile();
+	int argc = 0, kept_out, kept_err;
+
+	assert_true(out != NULL && err != NULL);
+	(void)snprintf(path, sizeof path,
+	    "%s/tests/fuzz/corpus/audit/sound.jsonl", getenv("SRCDIR"));
+	for (; words[argc] != NULL; argc++)
+		argv[argc] = strdup(words[argc]);
+	argv[argc++] = strdup(path);
+	(void)fflush(stdout);
+	kept_out = divert(STDOUT_FILENO, out);
+	kept_err = divert(STDERR_FILENO, err);
+	fail_in = nth;
+	s->code = strcmp(words[0], "export") == 0
+	    ? verb_audit_export(argc, argv)
+	    : verb_audit_query(argc, argv);
+	(void)fflush(stdout);
+	take_back(STDOUT_FILENO, kept_out, out, s->out);
+	take_back(STDERR_FILENO, kept_err, err, s->err);
+	while (argc-- > 0)
+		free(argv[argc]);
+}
+
+/* A column that is blank for want of memory would read as one that is. */
+static void
+records_are_shown_whole_or_one_is_told(void **state)
+{
+	static const char *const commands[][WORDS_MAX] = {
+		{ "query" },
+		{ "query", "--json" },
+		{ "query", "--group-by", "host,code" },
+		{ "query", "--group-by", "host,code", "--json" },
+		{ "export", "--format", "csv" },
+	};
+
+	static struct said whole, now;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		bool failed = true;
+
+		audit_say(commands[i], -1, &whole);
+		assert_int_equal(whole.code, 0);
+		assert_string_equal(whole.err, "");
+		for (long n = 0; failed; n++) {
+			audit_say(commands[i], n, &now);
+			failed = fail_in < 0;
+			fail_in = -1;
+			if (strcmp(now.out, whole.out) != 0 &&
+			    now.err[0] == '\0')
+				fail_msg("command %zu, allocation %ld: %d\n%s",
+				    i, n, now.code, now.out);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_environment_is_whole_or_there_is_none),
 		cmocka_unit_test(a_bad_chain_is_bad_whatever_fails),
+		cmocka_unit_test(records_are_shown_whole_or_one_is_told),
 	};
 	return cmocka_run_group_tests_name("nomem", tests, NULL, NULL);
 }
