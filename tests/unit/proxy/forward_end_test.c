@@ -157,6 +157,21 @@ silence_has_its_deadlines(void **state)
 }
 
 static void
+the_next_head_has_one_deadline_however_its_bytes_come(void **state)
+{
+	(void)state;
+	fake_start(GET_A);
+	fake_upstream_says(OK_3);
+	(void)fake_client_got();
+	for (int i = 0; i < 5; i++) {
+		fake_client_says("G");
+		turn_for_ms(60);
+	}
+	assert_non_null(strstr(fake_client_got(), "408 Denied"));
+	fake_stop();
+}
+
+static void
 a_reload_ends_what_is_no_longer_allowed(void **state)
 {
 	(void)state;
@@ -354,6 +369,8 @@ main(void)
 		cmocka_unit_test(a_bad_chunk_never_ends_the_body_upstream),
 		cmocka_unit_test(the_broker_answers_metadata_requests),
 		cmocka_unit_test(silence_has_its_deadlines),
+		cmocka_unit_test(
+		    the_next_head_has_one_deadline_however_its_bytes_come),
 		cmocka_unit_test(a_reload_ends_what_is_no_longer_allowed),
 		cmocka_unit_test(draining_lets_the_message_end),
 		cmocka_unit_test(a_client_that_leaves_ends_its_upstream),

@@ -73,6 +73,21 @@ deadlines_end_the_silent(void **state)
 	(void)close(tunnel);
 }
 
+/* Who sends a byte now and then would keep a slot for ever otherwise. */
+static void
+a_head_has_one_deadline_however_its_bytes_come(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	for (const char *c = "CONN"; *c != '\0'; c++) {
+		fake_say(fd, c, 1);
+		fake_pass_ms(2501);
+	}
+	assert_starts(fd, "HTTP/1.1 408 Denied BAD_REQUEST");
+	(void)close(fd);
+}
+
 static void
 one_uid_may_not_have_more_than_its_share(void **state)
 {
@@ -303,6 +318,7 @@ main(void)
 		T(a_reload_ends_what_it_no_longer_allows),
 		T(an_expiry_that_passes_ends_the_tunnel),
 		T(deadlines_end_the_silent),
+		T(a_head_has_one_deadline_however_its_bytes_come),
 		T(one_uid_may_not_have_more_than_its_share),
 		T(a_reload_while_the_dialer_works_has_the_last_word),
 		T(without_descriptors_it_waits_and_recovers),
