@@ -128,6 +128,15 @@ addr_unmap(const struct addr *a)
 	return v4;
 }
 
+bool
+addr_is_metadata(const struct addr *a)
+{
+	static const struct addr metadata = { ADDR_V4, { 169, 254, 169, 254 } };
+	struct addr plain = addr_unmap(a);
+
+	return addr_eq(&plain, &metadata);
+}
+
 static char *
 put_octet(char *p, unsigned v)
 {

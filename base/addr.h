@@ -39,6 +39,8 @@ bool addr_eq(const struct addr *a, const struct addr *b);
 bool cidr_contains(const struct cidr *c, const struct addr *a);
 /** An IPv4-mapped IPv6 address (::ffff:0:0/96) as IPv4; others as they are. */
 struct addr addr_unmap(const struct addr *a);
+/** Whether it is the metadata service's, 169.254.169.254, also mapped. */
+bool addr_is_metadata(const struct addr *a);
 
 /** RFC 5952 text, no brackets. Returns @out. */
 const char *addr_text(const struct addr *a, char out[ADDR_TEXT_BYTES]);

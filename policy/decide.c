@@ -88,16 +88,6 @@ take_match(
 	v->expires_unix_s = rule->expires_unix_s;
 }
 
-/* Its token requests never come here: the broker answers them. */
-static bool
-is_metadata(const struct addr *a)
-{
-	static const struct addr metadata = { ADDR_V4, { 169, 254, 169, 254 } };
-	struct addr plain = addr_unmap(a);
-
-	return addr_eq(&plain, &metadata);
-}
-
 void
 policy_decide_name(const struct policy *p, const struct policy_request *r,
     struct policy_verdict *out)
@@ -114,8 +104,9 @@ policy_decide_name(const struct policy *p, const struct policy_request *r,
 	}
 	if (r->host->kind == HOST_IP &&
 	    address_class(&r->host->addr) == ADDRESS_NEVER) {
+		/* Token requests never come here: the broker answers them. */
 		deny_hard(out,
-		    r->plaintext && is_metadata(&r->host->addr)
+		    r->plaintext && addr_is_metadata(&r->host->addr)
 		        ? REASON_METADATA_PROXIED
 		        : REASON_RESERVED_ADDRESS);
 		return;

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-static const struct addr metadata_address = { ADDR_V4, { 169, 254, 169, 254 } };
-
 static void
 forward_on_refused(void *arg, struct buf *answer)
 {
@@ -164,29 +162,20 @@ forward_metadata(struct forward *f, const struct forward_request *r)
 		forward_refuse(f, &refused, r);
 }
 
-static bool
-is_metadata(const struct host *h)
-{
-	struct addr a;
-
-	if (h->kind != HOST_IP)
-		return false;
-	a = addr_unmap(&h->addr);
-	return addr_eq(&a, &metadata_address);
-}
-
 static void
 forward_take_head(struct forward *f, struct slice head)
 {
 	const struct forward_fault limit = { REASON_LIMIT_REACHED, 0, NULL };
 	struct forward_fault fault = { REASON_BAD_REQUEST, 0, NULL };
 	struct forward_request r;
+	const struct host *to;
 
 	if (forward_head_read(head, f->snapshot->name, &r, &fault) != OK) {
 		forward_refuse(f, &fault, &r);
 		return;
 	}
-	if (is_metadata(&r.uri.authority.host)) {
+	to = &r.uri.authority.host;
+	if (to->kind == HOST_IP && addr_is_metadata(&to->addr)) {
 		forward_metadata(f, &r);
 		return;
 	}

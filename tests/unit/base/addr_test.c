@@ -156,6 +156,29 @@ sockets_addresses_go_both_ways(void **state)
 	assert_false(addr_from_sockaddr(at, &a, &port));
 }
 
+static void
+the_metadata_service_is_known_mapped_too(void **state)
+{
+	static const struct {
+		const char *text;
+		bool want;
+	} table[] = {
+		{ "169.254.169.254", true },
+		{ "::ffff:169.254.169.254", true },
+		{ "169.254.169.253", false },
+		{ "::169.254.169.254", false },
+		{ "fd00:ec2::254", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct addr a = addr(table[i].text);
+
+		if (addr_is_metadata(&a) != table[i].want)
+			fail_msg("%s", table[i].text);
+	}
+}
+
 int
 main(void)
 {
@@ -166,6 +189,7 @@ main(void)
 		cmocka_unit_test(networks_contain_by_their_bits_and_family),
 		cmocka_unit_test(ports_come_with_an_address),
 		cmocka_unit_test(mapped_addresses_are_unmapped),
+		cmocka_unit_test(the_metadata_service_is_known_mapped_too),
 		cmocka_unit_test(sockets_addresses_go_both_ways),
 	};
 	return cmocka_run_group_tests_name("addr", tests, NULL, NULL);
