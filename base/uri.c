@@ -153,22 +153,24 @@ decode_next(struct slice s, size_t *at)
 	return hi * 16 + lo;
 }
 
-/* Keys are compared decoded: the next hop would read "%72esource" so. */
+enum { KEY_BYTES = 64 };
+
+/* Keys are compared decoded: the next hop would read "%72esource" so. One
+ * that is longer than @out is nobody's, but well formed or not. */
 static enum status
-key_matches(struct slice raw, const char *key, bool *out)
+key_decode(struct slice raw, char out[KEY_BYTES], struct slice *key)
 {
-	size_t at = 0, n = strlen(key), i = 0;
-	bool same = true;
+	size_t at = 0, n = 0;
 
 	while (at < raw.n) {
 		int c = decode_next(raw, &at);
 		if (c <= 0)
 			return E_SYNTAX;
-		if (i >= n || (unsigned char)key[i] != c)
-			same = false;
-		i++;
+		if (n < KEY_BYTES)
+			out[n] = (char)c;
+		n++;
 	}
-	*out = same && i == n;
+	*key = (struct slice){ .p = out, .n = n };
 	return OK;
 }
 
@@ -191,28 +193,47 @@ value_decode(struct slice raw, char *out, size_t out_bytes)
 	return OK;
 }
 
-enum status
-query_get(struct slice query, const char *key, char *out, size_t out_bytes)
+static void
+want_note(struct query_want *want, struct slice value)
 {
-	struct slice found = { 0 };
-	bool any = false;
+	want->st = want->st == E_NOTFOUND ? OK : E_INVALID;
+	want->value = value;
+}
 
+enum status
+query_find(struct slice query, struct query_want *wants, size_t n)
+{
+	char text[KEY_BYTES];
+	struct slice key;
+
+	for (size_t i = 0; i < n; i++)
+		wants[i].st = E_NOTFOUND;
 	while (query.n > 0) {
 		size_t amp = slice_find(query, '&');
 		struct slice pair = slice_head(query, amp);
 		size_t eq = slice_find(pair, '=');
-		bool match;
-		if (key_matches(slice_head(pair, eq), key, &match) != OK)
+		if (key_decode(slice_head(pair, eq), text, &key) != OK)
 			return E_SYNTAX;
-		if (match && any)
-			return E_INVALID;
-		if (match) {
-			found = slice_from(pair, eq + 1);
-			any = true;
-		}
+		for (size_t i = 0; i < n && key.n <= sizeof text; i++)
+			if (slice_eq(key, wants[i].key))
+				want_note(&wants[i], slice_from(pair, eq + 1));
 		query = slice_from(query, amp + 1);
 	}
-	if (!any)
-		return E_NOTFOUND;
-	return value_decode(found, out, out_bytes);
+	return OK;
+}
+
+enum status
+query_value(const struct query_want *want, char *out, size_t out_bytes)
+{
+	return want->st == OK ? value_decode(want->value, out, out_bytes)
+	                      : want->st;
+}
+
+enum status
+query_get(struct slice query, const char *key, char *out, size_t out_bytes)
+{
+	struct query_want want = { .key = slice_of(key) };
+	enum status st = query_find(query, &want, 1);
+
+	return st == OK ? query_value(&want, out, out_bytes) : st;
 }

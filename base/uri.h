@@ -44,4 +44,18 @@ enum status uri_parse(struct slice text, struct uri *out) ATTR_MUST_USE;
 enum status query_get(struct slice query, const char *key, char *out,
     size_t out_bytes) ATTR_MUST_USE;
 
+/** One of several keys of a query; @st and @value are query_find()'s. */
+struct query_want {
+	struct slice key;   /**< decoded, at most 64 bytes */
+	struct slice value; /**< as sent; borrowed from the query */
+	enum status st;     /**< OK, E_NOTFOUND or E_INVALID */
+};
+
+/** Looks for @n keys in one pass. E_SYNTAX: a broken key stands in it. */
+enum status query_find(
+    struct slice query, struct query_want *wants, size_t n) ATTR_MUST_USE;
+/** What query_get() would say of it. */
+enum status query_value(
+    const struct query_want *want, char *out, size_t out_bytes) ATTR_MUST_USE;
+
 #endif

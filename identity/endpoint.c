@@ -204,41 +204,48 @@ is_plain(const char *s)
 	return true;
 }
 
+static const struct {
+	struct slice name;
+	enum identity_selector selector;
+} selectors[] = {
+	{ SLICE_INIT("client_id"), IDENTITY_CLIENT_ID },
+	{ SLICE_INIT("clientid"), IDENTITY_CLIENT_ID },
+	{ SLICE_INIT("object_id"), IDENTITY_OBJECT_ID },
+	{ SLICE_INIT("principal_id"), IDENTITY_OBJECT_ID },
+	{ SLICE_INIT("mi_res_id"), IDENTITY_MI_RES_ID },
+	{ SLICE_INIT("msi_res_id"), IDENTITY_MI_RES_ID },
+};
+
+/* Every key that is read from the query of a token request. */
+enum {
+	WANT_VERSION,
+	WANT_RESOURCE,
+	WANT_REVOKED,
+	WANT_SELECTORS,
+	WANT_COUNT = WANT_SELECTORS + ARRAY_LEN(selectors),
+};
+
 static enum status
-read_selector(struct slice query, struct endpoint_request *out,
+read_selector(const struct query_want *wants, struct endpoint_request *out,
     struct endpoint_error *error)
 {
-	static const struct {
-		const char *name;
-		enum identity_selector selector;
-	} names[] = {
-		{ "client_id", IDENTITY_CLIENT_ID },
-		{ "clientid", IDENTITY_CLIENT_ID },
-		{ "object_id", IDENTITY_OBJECT_ID },
-		{ "principal_id", IDENTITY_OBJECT_ID },
-		{ "mi_res_id", IDENTITY_MI_RES_ID },
-		{ "msi_res_id", IDENTITY_MI_RES_ID },
-	};
-
-	char value[sizeof out->selector_value];
-
 	out->selector = IDENTITY_SELECTOR_NONE;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		enum status st =
-		    query_get(query, names[i].name, value, sizeof value);
+	for (size_t i = WANT_SELECTORS; i < WANT_COUNT; i++) {
+		const struct query_want *w = &wants[i];
 		/* Go's Azure ML client sends clientid= with nothing in it. */
-		if (st == E_NOTFOUND ||
-		    (st == OK && value[0] == '\0' &&
-		        strcmp(names[i].name, "clientid") == 0))
+		if (w->st == E_NOTFOUND ||
+		    (w->st == OK && w->value.n == 0 &&
+		        slice_is(w->key, "clientid")))
 			continue;
-		if (st != OK || !is_plain(value))
+		if (query_value(w, out->selector_value,
+		        sizeof out->selector_value) != OK ||
+		    !is_plain(out->selector_value))
 			return refuse(
 			    error, 400, "the identity selector is malformed");
 		if (out->selector != IDENTITY_SELECTOR_NONE)
 			return refuse(
 			    error, 400, "more than one identity selector");
-		out->selector = names[i].selector;
-		memcpy(out->selector_value, value, sizeof value);
+		out->selector = selectors[i - WANT_SELECTORS].selector;
 	}
 	return OK;
 }
@@ -258,21 +265,30 @@ static enum status
 read_query(const struct http1_request *r, char version[16],
     struct endpoint_request *out, struct endpoint_error *error)
 {
-	struct slice query = query_of(r->target);
+	struct query_want wants[WANT_COUNT] = {
+		[WANT_VERSION] = { .key = SLICE_INIT("api-version") },
+		[WANT_RESOURCE] = { .key = SLICE_INIT("resource") },
+		[WANT_REVOKED] = { .key =
+		                       SLICE_INIT("token_sha256_to_refresh") },
+	};
 	enum status st;
 
-	if (query_get(query, "api-version", version, 16) != OK ||
+	for (size_t i = 0; i < ARRAY_LEN(selectors); i++)
+		wants[WANT_SELECTORS + i].key = selectors[i].name;
+	if (query_find(query_of(r->target), wants, WANT_COUNT) != OK ||
+	    query_value(&wants[WANT_VERSION], version, 16) != OK ||
 	    !is_api_version(version))
 		return refuse(error, 400, "api-version is missing or unknown");
-	st = query_get(query, "resource", out->resource, sizeof out->resource);
+	st = query_value(
+	    &wants[WANT_RESOURCE], out->resource, sizeof out->resource);
 	if (st != OK || !is_plain(out->resource))
 		return refuse(error, 400, "resource is missing or malformed");
-	st = query_get(query, "token_sha256_to_refresh", out->revoked,
-	    sizeof out->revoked);
+	st = query_value(
+	    &wants[WANT_REVOKED], out->revoked, sizeof out->revoked);
 	if (st != E_NOTFOUND && (st != OK || !is_sha256(out->revoked)))
 		return refuse(
 		    error, 400, "token_sha256_to_refresh is malformed");
-	return read_selector(query, out, error);
+	return read_selector(wants, out, error);
 }
 
 static enum status

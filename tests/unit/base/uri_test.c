@@ -171,6 +171,39 @@ query_values_come_once_and_whole(void **state)
 	assert_string_equal(v, "a=b");
 }
 
+static void
+several_keys_are_found_in_one_pass(void **state)
+{
+	struct query_want w[] = {
+		{ .key = SLICE_INIT("a") },
+		{ .key = SLICE_INIT("bb") },
+		{ .key = SLICE_INIT("c") },
+		{ .key = SLICE_INIT("none") },
+	};
+	char v[16] = "untouched";
+	char many[200];
+
+	(void)state;
+	assert_int_equal(
+	    query_find(SLICE("bb=x%2Fy&c=1&a&%63=2&A=9&="), w, 4), OK);
+	assert_int_equal(query_value(&w[3], v, sizeof v), E_NOTFOUND);
+	assert_int_equal(query_value(&w[2], v, sizeof v), E_INVALID);
+	assert_int_equal(query_value(&w[1], v, 3), E_LIMIT);
+	assert_string_equal(v, "untouched");
+	assert_int_equal(query_value(&w[1], v, sizeof v), OK);
+	assert_string_equal(v, "x/y");
+	assert_int_equal(query_value(&w[0], v, sizeof v), OK);
+	assert_string_equal(v, "");
+	/* A key that is broken anywhere, and one longer than any of ours. */
+	assert_int_equal(query_find(SLICE("a=1&%zz=2"), w, 4), E_SYNTAX);
+	memset(many, 'a', sizeof many);
+	assert_int_equal(query_find((struct slice){ many, 200 }, w, 4), OK);
+	assert_int_equal(w[0].st, E_NOTFOUND);
+	many[199] = '%';
+	assert_int_equal(
+	    query_find((struct slice){ many, 200 }, w, 4), E_SYNTAX);
+}
+
 int
 main(void)
 {
@@ -180,6 +213,7 @@ main(void)
 		cmocka_unit_test(uris_are_split_and_not_decoded),
 		cmocka_unit_test(doubtful_uris_are_refused),
 		cmocka_unit_test(query_values_come_once_and_whole),
+		cmocka_unit_test(several_keys_are_found_in_one_pass),
 	};
 	return cmocka_run_group_tests_name("uri", tests, NULL, NULL);
 }
