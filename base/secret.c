@@ -17,6 +17,7 @@ struct secret {
 	atomic_uint refs;
 	size_t n;
 	char *p; /**< in the secure heap */
+	char id[SECRET_ID_BYTES];
 };
 
 static size_t arena_bytes;
@@ -53,6 +54,20 @@ secret_arena_usage(size_t *used_bytes, size_t *total_bytes)
 	*total_bytes = arena_bytes;
 }
 
+static bool
+id_make(struct slice s, char out[SECRET_ID_BYTES])
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char digest[EVP_MAX_MD_SIZE] = { 0 };
+
+	if (EVP_Digest(s.p, s.n, digest, NULL, EVP_sha256(), NULL) != 1)
+		return false;
+	for (size_t i = 0; i < SECRET_ID_DIGITS; i++)
+		out[i] = hex[digest[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+	out[SECRET_ID_DIGITS] = '\0';
+	return true;
+}
+
 enum status
 secret_create(struct slice s, struct secret **out)
 {
@@ -64,6 +79,11 @@ secret_create(struct slice s, struct secret **out)
 	made = malloc(sizeof *made);
 	if (made == NULL)
 		return E_NOMEM;
+	/* Once for all the records that will name it. */
+	if (!id_make(s, made->id)) {
+		free(made);
+		return E_NOMEM;
+	}
 	made->n = s.n;
 	made->p = OPENSSL_secure_malloc(s.n + 1);
 	if (made->p == NULL) {
@@ -104,12 +124,5 @@ secret_bytes(const struct secret *s)
 void
 secret_id(const struct secret *s, char out[SECRET_ID_BYTES])
 {
-	static const char hex[] = "0123456789abcdef";
-	unsigned char digest[EVP_MAX_MD_SIZE] = { 0 };
-
-	if (EVP_Digest(s->p, s->n, digest, NULL, EVP_sha256(), NULL) != 1)
-		abort();
-	for (size_t i = 0; i < SECRET_ID_DIGITS; i++)
-		out[i] = hex[digest[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
-	out[SECRET_ID_DIGITS] = '\0';
+	memcpy(out, s->id, SECRET_ID_BYTES);
 }
