@@ -2,6 +2,7 @@
 #include "agent/audit_log.h"
 
 #include "agent/audit_chain.h"
+#include "agent/audit_queue.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -14,23 +15,8 @@
 #include <time.h>
 
 enum {
-	QUEUE_RECORDS = 16384,
-	QUEUE_BYTES = 32 * 1024 * 1024,
 	PROBE_MS = 500, /* an unhealthy file is tried again this often */
 	IDLE_MS = 60 * 1000,
-};
-
-struct entry {
-	struct entry *next;
-	audit_written written;
-	void *arg;
-	size_t n;
-	char text[];
-};
-
-struct queue {
-	struct entry *first, **last;
-	size_t n, bytes;
 };
 
 struct audit_log {
@@ -43,45 +29,21 @@ struct audit_log {
 	atomic_bool healthy;
 
 	/* under lock */
-	struct queue queue;
+	struct audit_queue queue;
 	bool stopping, reopen;
-	struct entry *start; /* the start record, until it is in the file */
+	struct buf start; /* the start record, until it is in the file */
 	bool start_tried;
 	struct audit_status status;
 
-	/* the writer's alone, once it runs */
+	/*
+	 * The writer's alone, once it runs. The two queues go to and fro, so
+	 * that a record costs no allocation once both have grown to what a
+	 * turn of the loops brings.
+	 */
+	struct audit_queue taken;
 	struct audit_chain chain;
 	uint64_t records, errors;
 };
-
-static void
-queue_init(struct queue *q)
-{
-	*q = (struct queue){ .last = &q->first };
-}
-
-static void
-queue_push(struct queue *q, struct entry *e)
-{
-	e->next = NULL;
-	*q->last = e;
-	q->last = &e->next;
-	q->n++;
-	q->bytes += e->n;
-}
-
-static struct entry *
-queue_pop(struct queue *q)
-{
-	struct entry *e = q->first;
-
-	q->first = e->next;
-	if (q->first == NULL)
-		q->last = &q->first;
-	q->n--;
-	q->bytes -= e->n;
-	return e;
-}
 
 /** @until_ms from now on the condition's clock. */
 static struct timespec
@@ -109,21 +71,21 @@ wait_ms(const struct audit_chain *c)
 	return due >= 0 && due < IDLE_MS ? due : IDLE_MS;
 }
 
-/** Sleeps until there is work; moves all of the queue to @out. */
+/** Sleeps until there is work; all of the queue becomes log->taken. */
 static bool
-log_take(struct audit_log *log, struct queue *out, bool *reopen)
+log_take(struct audit_log *log, bool *reopen)
 {
 	struct timespec until = deadline_in(wait_ms(&log->chain));
+	struct audit_queue empty = log->taken;
 	bool stopping;
 
-	queue_init(out);
 	pthread_mutex_lock(&log->lock);
 	while (log->queue.n == 0 && !log->stopping && !log->reopen &&
-	    (log->start == NULL || log->start_tried) &&
+	    (log->start.n == 0 || log->start_tried) &&
 	    pthread_cond_timedwait(&log->wake, &log->lock, &until) == 0)
 		;
-	while (log->queue.n > 0)
-		queue_push(out, queue_pop(&log->queue));
+	log->taken = log->queue;
+	log->queue = empty;
 	*reopen = log->reopen;
 	log->reopen = false;
 	stopping = log->stopping;
@@ -153,7 +115,7 @@ log_publish(struct audit_log *log)
 	s.lost = log->status.lost;
 	memcpy(s.torn, log->status.torn, sizeof s.torn);
 	log->status = s;
-	started = log->start == NULL;
+	started = log->start.n == 0;
 	pthread_mutex_unlock(&log->lock);
 	atomic_store(
 	    &log->healthy, (c->healthy && started) || !log->deny_on_failure);
@@ -161,74 +123,75 @@ log_publish(struct audit_log *log)
 
 /* Mostly the very next one; records that nobody waits for stand between. */
 static bool
-waits_more(const struct queue *batch)
+waits_more(const struct audit_queued *e, const struct audit_queued *end)
 {
-	for (const struct entry *e = batch->first; e != NULL; e = e->next)
+	for (; e < end; e++)
 		if (e->written != NULL)
 			return true;
 	return false;
 }
 
-/** Counts, then tells the first @n of @batch that they stand. */
+/** Counts, then tells the first @stand of @n records that they stand. */
 static void
-batch_answer(struct audit_log *log, struct queue *batch, size_t n)
+batch_answer(struct audit_log *log, const struct audit_queued *first, size_t n,
+    size_t stand)
 {
-	log->records += n;
-	log->errors += batch->n - n;
-	metric_add(METRIC_AUDIT_RECORDS_TOTAL, (int64_t)n);
-	metric_add(METRIC_AUDIT_ERRORS_TOTAL, (int64_t)(batch->n - n));
+	const struct audit_queued *end = first + n;
+
+	log->records += stand;
+	log->errors += n - stand;
+	metric_add(METRIC_AUDIT_RECORDS_TOTAL, (int64_t)stand);
+	metric_add(METRIC_AUDIT_ERRORS_TOTAL, (int64_t)(n - stand));
 	log_publish(log);
-	while (batch->n > 0) {
-		struct entry *e = queue_pop(batch);
-		enum status st = OK;
-		if (n > 0)
-			n--;
-		else if (log->deny_on_failure)
-			st = E_IO;
+	for (const struct audit_queued *e = first; e < end; e++) {
+		enum status st =
+		    (size_t)(e - first) < stand || !log->deny_on_failure ? OK
+		                                                         : E_IO;
 		if (e->written != NULL)
-			e->written(e->arg, st, waits_more(batch));
-		free(e);
+			e->written(e->arg, st, waits_more(e + 1, end));
 	}
 }
 
-/** Writes and answers @q, batch by batch. */
+/** Writes and answers what was taken, batch by batch. */
 static void
-log_write_all(struct audit_log *log, struct queue *q)
+log_write_all(struct audit_log *log)
 {
-	while (q->n > 0) {
-		struct queue batch;
-		size_t n;
+	struct audit_queue *q = &log->taken;
+	size_t at = 0, from = 0;
 
-		queue_init(&batch);
-		while (log->chain.healthy && q->n > 0 &&
+	while (from < q->n) {
+		size_t to = from, stand;
+		while (log->chain.healthy && to < q->n &&
 		    audit_chain_add(&log->chain,
-		        (struct slice){ q->first->text, q->first->n }))
-			queue_push(&batch, queue_pop(q));
-		if (batch.n == 0) {
+		        (struct slice){ q->text.p + at, q->at[to].n }))
+			at += q->at[to++].n;
+		if (to == from) {
 			/* failing: nothing of it can be written now */
-			batch_answer(log, q, 0);
-			return;
+			batch_answer(log, q->at + from, q->n - from, 0);
+			break;
 		}
-		n = audit_chain_flush(&log->chain);
+		stand = audit_chain_flush(&log->chain);
 		audit_chain_tick(&log->chain);
-		batch_answer(log, &batch, n);
+		batch_answer(log, q->at + from, to - from, stand);
+		from = to;
 	}
+	audit_queue_clear(q);
 }
 
 /** Nothing comes before the start record: tried until it stands. */
 static void
 log_write_start(struct audit_log *log)
 {
-	struct entry *e;
+	struct slice text;
 	bool stands;
 
+	/* Once given, only this thread takes it away. */
 	pthread_mutex_lock(&log->lock);
-	e = log->start;
+	text = buf_slice(&log->start);
 	pthread_mutex_unlock(&log->lock);
-	if (e == NULL)
+	if (text.n == 0)
 		return;
-	stands = log->chain.healthy &&
-	    audit_chain_add(&log->chain, (struct slice){ e->text, e->n }) &&
+	stands = log->chain.healthy && audit_chain_add(&log->chain, text) &&
 	    audit_chain_flush(&log->chain) == 1;
 	log->records += stands;
 	metric_add(METRIC_AUDIT_RECORDS_TOTAL, stands);
@@ -237,10 +200,8 @@ log_write_start(struct audit_log *log)
 		log->errors++;
 		metric_add(METRIC_AUDIT_ERRORS_TOTAL, 1);
 	}
-	if (stands || !log->deny_on_failure) {
-		log->start = NULL;
-		free(e);
-	}
+	if (stands || !log->deny_on_failure)
+		buf_release(&log->start);
 	pthread_mutex_unlock(&log->lock);
 	/* Who is told that it stands finds the log healthy. */
 	log_publish(log);
@@ -258,11 +219,10 @@ log_run(void *arg)
 	bool go = true;
 
 	while (go) {
-		struct queue q;
 		bool reopen;
 		int64_t now;
 
-		go = log_take(log, &q, &reopen);
+		go = log_take(log, &reopen);
 		if (reopen)
 			audit_chain_reopen(&log->chain);
 		now = clock_boot_ms(&clock_system);
@@ -271,7 +231,10 @@ log_run(void *arg)
 			probe_at = now + PROBE_MS;
 		}
 		log_write_start(log);
-		log_write_all(log, &q);
+		if (log->taken.n > 0) {
+			log_write_all(log);
+			continue;
+		}
 		audit_chain_tick(&log->chain);
 		log_publish(log);
 	}
@@ -312,7 +275,9 @@ audit_log_open(const struct audit_settings *settings, struct audit_log **out,
 		return st;
 	}
 	log->deny_on_failure = settings->deny_on_failure;
-	queue_init(&log->queue);
+	audit_queue_init(&log->queue);
+	audit_queue_init(&log->taken);
+	buf_init(&log->start, AUDIT_MEMBERS_MAX);
 	(void)pthread_mutex_init(&log->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -351,41 +316,35 @@ audit_log_close(struct audit_log *log)
 	audit_chain_release(&log->chain);
 	(void)pthread_cond_destroy(&log->wake);
 	(void)pthread_cond_destroy(&log->tried);
-	free(log->start);
+	buf_release(&log->start);
+	audit_queue_release(&log->queue);
+	audit_queue_release(&log->taken);
 	(void)pthread_mutex_destroy(&log->lock);
 	free(log);
 }
 
-static enum status
-entry_new(struct slice record_members, struct entry **out)
+static bool
+is_record_length(struct slice record_members)
 {
-	struct entry *e;
-
-	if (record_members.n == 0 || record_members.n > AUDIT_MEMBERS_MAX)
-		return E_LIMIT;
-	e = malloc(sizeof *e + record_members.n);
-	if (e == NULL)
-		return E_NOMEM;
-	*e = (struct entry){ .n = record_members.n };
-	memcpy(e->text, record_members.p, record_members.n);
-	*out = e;
-	return OK;
+	return record_members.n > 0 && record_members.n <= AUDIT_MEMBERS_MAX;
 }
 
 enum status
 audit_log_start(struct audit_log *log, struct slice record_members)
 {
-	struct entry *e;
-	enum status st = entry_new(record_members, &e);
+	enum status st;
 
-	if (st != OK)
-		return st;
+	if (!is_record_length(record_members))
+		return E_LIMIT;
 	pthread_mutex_lock(&log->lock);
-	log->start = e;
-	pthread_cond_signal(&log->wake);
-	while (!log->start_tried)
+	buf_put_slice(&log->start, record_members);
+	st = buf_status(&log->start);
+	if (st == OK)
+		pthread_cond_signal(&log->wake);
+	while (st == OK && !log->start_tried)
 		(void)pthread_cond_wait(&log->tried, &log->lock);
-	st = log->status.healthy && log->start == NULL ? OK : E_IO;
+	if (st == OK && (!log->status.healthy || log->start.n > 0))
+		st = E_IO;
 	pthread_mutex_unlock(&log->lock);
 	return st;
 }
@@ -394,29 +353,19 @@ enum status
 audit_log_queue(struct audit_log *log, struct slice record_members,
     audit_written written, void *arg)
 {
-	struct entry *e;
 	enum status st;
 
 	if (!audit_log_healthy(log))
 		return E_IO;
-	st = entry_new(record_members, &e);
-	if (st != OK)
-		return st;
-	e->written = written;
-	e->arg = arg;
+	if (!is_record_length(record_members))
+		return E_LIMIT;
 	pthread_mutex_lock(&log->lock);
-	if (log->stopping)
-		st = E_CLOSED;
-	else if (log->queue.n >= QUEUE_RECORDS ||
-	    log->queue.bytes + e->n > QUEUE_BYTES)
-		st = E_BUSY;
-	else
-		queue_push(&log->queue, e);
+	st = log->stopping
+	    ? E_CLOSED
+	    : audit_queue_push(&log->queue, record_members, written, arg);
 	if (st != OK)
 		log->status.lost++;
 	pthread_mutex_unlock(&log->lock);
-	if (st != OK)
-		free(e);
 	return st;
 }
 
