@@ -17,6 +17,7 @@ struct mailbox {
 	struct mail *first, *last; /* under lock */
 	size_t n, max;             /* under lock */
 	int fd;
+	bool edge; /* writes are told one by one (epoll(7)) */
 	struct event *readable, *look;
 };
 
@@ -52,9 +53,12 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct mailbox *box = arg;
 	uint64_t count;
-	ssize_t n = read(fd, &count, sizeof count);
+	ssize_t n = 0;
 
 	(void)what;
+	/* Told of each write by itself, epoll needs no read in between. */
+	if (!box->edge)
+		n = read(fd, &count, sizeof count);
 	(void)n; /* EAGAIN is another's wake-up that we served already */
 	deliver_all(box);
 }
@@ -82,8 +86,9 @@ mailbox_create(struct event_base *base, size_t max, struct mailbox **out)
 		free(box);
 		return E_IO;
 	}
-	box->readable =
-	    event_new(base, box->fd, EV_READ | EV_PERSIST, on_readable, box);
+	box->edge = (event_base_get_features(base) & EV_FEATURE_ET) != 0;
+	box->readable = event_new(base, box->fd,
+	    EV_READ | EV_PERSIST | (box->edge ? EV_ET : 0), on_readable, box);
 	box->look = event_new(base, -1, EV_PERSIST, on_look, box);
 	if (box->readable == NULL || event_add(box->readable, NULL) != 0 ||
 	    box->look == NULL || event_add(box->look, &often) != 0 ||
@@ -161,8 +166,7 @@ post(struct mailbox *box, const struct mail_chain *c, bool always)
 	if (!full && was_empty)
 		n = write(box->fd, &one, sizeof one);
 	pthread_mutex_unlock(&box->lock);
-	/* EAGAIN: the counter is at its ceiling, so it is readable. After any
-	 * other failure on_look() finds what lies here. */
+	/* After a failure on_look() finds what lies here. */
 	(void)n;
 	return full ? E_BUSY : OK;
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SENDERS = 4, MAILS_EACH = 20000 };
@@ -198,11 +199,32 @@ a_wake_up_that_is_lost_only_delays(void **state)
 	event_base_free(in.base);
 }
 
+static void
+each_mail_after_a_silence_wakes_the_loop(void **state)
+{
+	struct inbox in = { .base = event_base_new() };
+	struct letter l = { .mail.deliver = note_and_break, .inbox = &in };
+	time_t begun = time(NULL);
+
+	(void)state;
+	assert_int_equal(mailbox_create(in.base, 4, &in.box), OK);
+	for (int i = 1; i <= 100; i++) {
+		assert_int_equal(mailbox_post(in.box, &l.mail), OK);
+		(void)event_base_loop(in.base, EVLOOP_NO_EXIT_ON_EMPTY);
+		assert_int_equal(in.n, i);
+	}
+	/* A lost one would take a second. */
+	assert_true(time(NULL) - begun < 20);
+	mailbox_destroy(in.box);
+	event_base_free(in.base);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_wake_up_that_is_lost_only_delays),
+		cmocka_unit_test(each_mail_after_a_silence_wakes_the_loop),
 		cmocka_unit_test(
 		    delivers_all_mails_of_many_threads_in_each_ones_order),
 		cmocka_unit_test(a_full_mailbox_refuses_but_answers_still_fit),
