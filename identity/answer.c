@@ -17,11 +17,11 @@ refuse(struct answer *a, int status, enum reason code, const char *text)
 
 static void on_audited(struct identity_wait *w, enum status st);
 
+/* All but the request, which is large and written by its reader. */
 static void
 begin(struct answer *a)
 {
 	a->started_ms = clock_boot_ms(a->id->clock);
-	a->request = (struct endpoint_request){ .proof_value = { NULL, 0 } };
 	a->grant = (struct identity_token_answer){ .allowed = false };
 	a->wait = (struct cache_wait){ .done = NULL };
 	a->audit_wait = (struct identity_wait){ .done = on_audited };
@@ -50,6 +50,7 @@ answer_malformed(struct answer *a, const struct http1_error *error)
 	};
 
 	begin(a);
+	a->request = (struct endpoint_request){ .proof_value = { NULL, 0 } };
 	a->keep_alive = false;
 	return answer_refuse_malformed(a, &e);
 }

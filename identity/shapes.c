@@ -3,6 +3,8 @@
 
 #include "base/jsonw.h"
 
+#include <string.h>
+
 static const char *
 phrase(int status)
 {
@@ -32,47 +34,88 @@ phrase(int status)
 	}
 }
 
+/* A whole response in one buffer: the length is known only behind the body. */
+struct response {
+	struct buf *out;
+	size_t length_at; /**< of the digits of Content-Length */
+	size_t body_at;
+};
+
+enum { LENGTH_DIGITS = 4, HEAD_BYTES = 256, MEMBERS_BYTES = 256 };
+
 /* Hadoop insists on Content-Length and application/json. */
 static void
-put_response(
-    struct buf *out, int status, const struct buf *body, bool keep_alive)
+response_begin(struct response *r, struct buf *out, int status, bool keep_alive)
 {
-	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, phrase(status));
-	buf_puts(out, "Content-Type: application/json; charset=utf-8\r\n");
-	buf_printf(out, "Content-Length: %zu\r\n", body->n);
-	buf_puts(out, "Cache-Control: no-store\r\n");
+	r->out = out;
+	buf_puts(out, "HTTP/1.1 ");
+	buf_put_u64(out, (uint64_t)status);
+	buf_putc(out, ' ');
+	buf_puts(out, phrase(status));
+	buf_puts(out,
+	    "\r\nContent-Type: application/json; charset=utf-8\r\n"
+	    "Content-Length: ");
+	r->length_at = out->n;
+	buf_puts(out, "0000\r\nCache-Control: no-store\r\n");
 	if (status == 405)
 		buf_puts(out, "Allow: GET\r\n");
 	if (status == 503)
 		buf_puts(out, "Retry-After: 2\r\n");
-	buf_printf(
-	    out, "Connection: %s\r\n\r\n", keep_alive ? "keep-alive" : "close");
-	buf_put_slice(out, buf_slice(body));
-	if (buf_status(body) != OK)
-		out->st = buf_status(body);
+	buf_puts(out,
+	    keep_alive ? "Connection: keep-alive\r\n\r\n"
+	               : "Connection: close\r\n\r\n");
+	r->body_at = out->n;
+}
+
+/* Most bodies have a length of four digits; for others the rest moves. */
+static void
+response_end(struct response *r)
+{
+	struct buf *out = r->out;
+	size_t length = out->n - r->body_at, digits = 1, rest;
+
+	for (size_t v = length; v >= 10; v /= 10)
+		digits++;
+	if (buf_status(out) != OK || !buf_reserve(out, digits))
+		return;
+	rest = out->n - r->length_at - LENGTH_DIGITS;
+	memmove(out->p + r->length_at + digits,
+	    out->p + r->length_at + LENGTH_DIGITS, rest);
+	out->n = r->length_at + digits + rest;
+	for (size_t i = digits; i > 0; i--) {
+		out->p[r->length_at + i - 1] = (char)('0' + length % 10);
+		length /= 10;
+	}
 }
 
 static void
 put_i64_text(struct jsonw *w, const char *key, int64_t v)
 {
-	struct buf text;
+	jsonw_raw(w, key, SLICE("\""));
+	buf_put_i64(w->out, v);
+	buf_putc(w->out, '"');
+}
 
-	buf_init(&text, 32);
-	buf_put_i64(&text, v);
-	jsonw_slice(w, key, buf_slice(&text));
-	if (buf_status(&text) != OK)
-		w->out->st = buf_status(&text);
-	buf_release(&text);
+/* Room for all of it at once: no copy of a token is left behind to wipe. */
+static bool
+reserve(struct buf *out, const struct shape_token *t)
+{
+	size_t room = HEAD_BYTES + MEMBERS_BYTES + t->token.n;
+
+	room += slice_of(t->client_id).n + slice_of(t->resource).n;
+	return buf_reserve(out, room);
 }
 
 void
 shape_put_token(struct buf *out, const struct shape_token *t, bool keep_alive)
 {
-	struct buf body;
+	struct response r;
 	struct jsonw w;
 
-	buf_init_secret(&body, out->max);
-	jsonw_init(&w, &body);
+	if (!reserve(out, t))
+		return;
+	response_begin(&r, out, 200, keep_alive);
+	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
 	jsonw_slice(&w, "access_token", t->token);
 	jsonw_str(&w, "client_id", t->client_id);
@@ -83,35 +126,35 @@ shape_put_token(struct buf *out, const struct shape_token *t, bool keep_alive)
 	jsonw_str(&w, "resource", t->resource);
 	jsonw_str(&w, "token_type", "Bearer");
 	jsonw_object_end(&w);
-	put_response(out, 200, &body, keep_alive);
-	buf_release(&body);
+	response_end(&r);
 }
 
 void
 shape_put_databricks(
     struct buf *out, const struct shape_token *t, bool keep_alive)
 {
-	struct buf body;
+	struct response r;
 	struct jsonw w;
 
-	buf_init_secret(&body, out->max);
-	jsonw_init(&w, &body);
+	if (!reserve(out, t))
+		return;
+	response_begin(&r, out, 200, keep_alive);
+	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
 	jsonw_slice(&w, "access_token", t->token);
 	jsonw_i64(&w, "expires_on", t->expires_unix_s);
 	jsonw_str(&w, "token_type", "Bearer");
 	jsonw_object_end(&w);
-	put_response(out, 200, &body, keep_alive);
-	buf_release(&body);
+	response_end(&r);
 }
 
 void
 shape_put_error(struct buf *out, const struct shape_error *e, bool keep_alive)
 {
-	struct buf body, text;
+	struct response r;
+	struct buf text;
 	struct jsonw w;
 
-	buf_init(&body, 4096);
 	buf_init(&text, 2048);
 	buf_puts(&text, e->description);
 	if (e->code[0] != '\0')
@@ -120,7 +163,8 @@ shape_put_error(struct buf *out, const struct shape_error *e, bool keep_alive)
 		buf_printf(&text, " id=%s", e->id);
 	if (e->code[0] != '\0')
 		buf_putc(&text, ')');
-	jsonw_init(&w, &body);
+	response_begin(&r, out, e->status, keep_alive);
+	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
 	jsonw_str(&w, "error", e->error);
 	jsonw_slice(&w, "error_description", buf_slice(&text));
@@ -129,9 +173,8 @@ shape_put_error(struct buf *out, const struct shape_error *e, bool keep_alive)
 		jsonw_slice(&w, "message", buf_slice(&text));
 	}
 	jsonw_object_end(&w);
-	put_response(out, e->status, &body, keep_alive);
+	response_end(&r);
 	if (buf_status(&text) != OK)
 		out->st = buf_status(&text);
 	buf_release(&text);
-	buf_release(&body);
 }

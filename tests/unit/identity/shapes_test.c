@@ -118,6 +118,37 @@ gives_errors_as_json_that_names_code_and_record(void **state)
 }
 
 static void
+says_the_length_of_bodies_short_and_long(void **state)
+{
+	static char text[20000];
+	static const size_t sizes[] = { 1, 804, 805, 1434, 9804, 9805, 20000 };
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct shape_token t = token;
+		struct buf b, head;
+		size_t at;
+
+		t.token = (struct slice){ text, sizes[i] };
+		buf_init_secret(&b, 65536);
+		buf_init(&head, 64);
+		shape_put_token(&b, &t, true);
+		assert_int_equal(buf_status(&b), OK);
+		at =
+		    (size_t)((char *)memmem(b.p, b.n, "\r\n\r\n", 4) - b.p) + 4;
+		buf_printf(
+		    &head, "\r\nContent-Length: %zu\r\nCache-", b.n - at);
+		assert_non_null(memmem(b.p, at, head.p, head.n));
+		assert_int_equal(b.p[at], '{');
+		assert_int_equal(b.p[b.n - 1], '}');
+		assert_int_equal(b.n - at, 195 + sizes[i]);
+		buf_release(&head);
+		buf_release(&b);
+	}
+}
+
+static void
 fails_whole_when_the_buffer_is_too_small(void **state)
 {
 	(void)state;
@@ -190,6 +221,7 @@ main(void)
 		cmocka_unit_test(gives_databricks_a_number),
 		cmocka_unit_test(
 		    gives_errors_as_json_that_names_code_and_record),
+		cmocka_unit_test(says_the_length_of_bodies_short_and_long),
 		cmocka_unit_test(fails_whole_when_the_buffer_is_too_small),
 		cmocka_unit_test(derives_a_value_for_each_user_and_purpose),
 		cmocka_unit_test(asks_imds_at_an_ip_literal_only),
