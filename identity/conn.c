@@ -31,6 +31,8 @@ struct conn {
 	int fd;
 	enum conn_state state;
 	struct event *readable, *writable, *timer;
+	bool reading;             /* readable is watched */
+	int64_t due_ms, armed_ms; /* boot time; armed 0: the timer rests */
 	const struct peer *peer;
 	struct identity_wait peer_wait;
 	struct buf in, out;
@@ -83,13 +85,36 @@ conn_free(struct conn *c)
 }
 
 static void
-conn_deadline(struct conn *c, unsigned ms)
+timer_arm(struct conn *c, int64_t ms)
 {
 	struct timeval tv = { .tv_sec = ms / 1000,
 		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
-	if (event_add(c->timer, &tv) != 0)
-		log_warning("broker: a deadline could not be set");
+	c->armed_ms = c->due_ms;
+	if (event_add(c->timer, &tv) == 0)
+		return;
+	c->armed_ms = 0;
+	log_warning("broker: a deadline could not be set");
+}
+
+/*
+ * An answer has several deadlines and mostly meets them all: a timer that
+ * comes earlier than the one in force stays, and looks again when it fires.
+ */
+static void
+conn_deadline(struct conn *c, unsigned ms)
+{
+	c->due_ms = clock_boot_ms(&clock_system) + ms;
+	if (c->armed_ms == 0 || c->armed_ms > c->due_ms)
+		timer_arm(c, ms);
+}
+
+static bool
+conn_watch(struct conn *c)
+{
+	if (!c->reading)
+		c->reading = event_add(c->readable, NULL) == 0;
+	return c->reading;
 }
 
 /* Closing with input unread would reset the connection under the answer. */
@@ -98,8 +123,7 @@ conn_linger(struct conn *c)
 {
 	c->state = CONN_LINGERING;
 	buf_clear(&c->in);
-	if (shutdown(c->fd, SHUT_WR) != 0 ||
-	    event_add(c->readable, NULL) != 0) {
+	if (shutdown(c->fd, SHUT_WR) != 0 || !conn_watch(c)) {
 		conn_free(c);
 		return;
 	}
@@ -165,17 +189,18 @@ on_answered(struct answer *a)
 		conn_run(c);
 }
 
+/* The rest of it is the answer's own to set. */
 static void
 answer_prepare(struct conn *c)
 {
-	c->answer = (struct answer){
-		.id = c->broker->id,
-		.peer = c->peer,
-		.listener = c->listener->name,
-		.response = &c->out,
-		.done = on_answered,
-		.priv = c,
-	};
+	struct answer *a = &c->answer;
+
+	a->id = c->broker->id;
+	a->peer = c->peer;
+	a->listener = c->listener->name;
+	a->response = &c->out;
+	a->done = on_answered;
+	a->priv = c;
 }
 
 /* Answers one head that lies whole in the buffer; true: go on reading. */
@@ -185,7 +210,6 @@ conn_answer(struct conn *c, size_t head_bytes)
 	struct slice head = slice_head(buf_slice(&c->in), head_bytes);
 	enum status st;
 
-	event_del(c->timer);
 	answer_prepare(c);
 	st = answer_start(&c->answer, head, &c->listener->rules);
 	buf_consume(&c->in, head_bytes);
@@ -202,7 +226,6 @@ static bool
 conn_refuse(struct conn *c, const struct http1_error *error)
 {
 	answer_prepare(c);
-	event_del(c->timer);
 	if (answer_malformed(&c->answer, error) == E_PARTIAL) {
 		c->state = CONN_ANSWERING;
 		conn_deadline(c, ANSWER_MS);
@@ -230,7 +253,7 @@ conn_run(struct conn *c)
 	if (c->state == CONN_HEAD)
 		return;
 	c->state = CONN_HEAD;
-	if (event_add(c->readable, NULL) != 0) {
+	if (!conn_watch(c)) {
 		conn_free(c);
 		return;
 	}
@@ -250,6 +273,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	/* Rare before an answer: it waits, and only then costs a system call. */
 	if (c->state == CONN_ANSWERING || c->state == CONN_WRITING) {
 		event_del(c->readable);
+		c->reading = false;
 		return;
 	}
 	if (!buf_reserve(&c->in, READ_BYTES)) {
@@ -291,9 +315,15 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	struct conn *c = arg;
 	static const struct http1_error late = { 408,
 		"the head took too long" };
+	int64_t left_ms = c->due_ms - clock_boot_ms(&clock_system);
 
 	(void)fd;
 	(void)what;
+	c->armed_ms = 0;
+	if (left_ms > 0) {
+		timer_arm(c, left_ms);
+		return;
+	}
 	if (c->state == CONN_ANSWERING) {
 		/* A token takes 5 s at most: it is the record that is late. */
 		answer_give_up(&c->answer, REASON_AUDIT_UNAVAILABLE);

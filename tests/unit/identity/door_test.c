@@ -284,10 +284,54 @@ lets_go_of_those_who_still_ask_at_its_end(void **state)
 	buf_release(&out);
 }
 
+static int64_t
+ms_until_closed(struct world *w, int fd)
+{
+	int64_t begun = clock_boot_ms(&clock_system);
+
+	assert_string_equal(world_receive(w, fd, 5000), "");
+	return clock_boot_ms(&clock_system) - begun;
+}
+
+/* Idle times are longer than heads': one deadline must not stand for another
+ * that came before or after it. */
+static void
+each_wait_has_its_own_deadline(void **state)
+{
+	struct world w;
+	int64_t ms;
+	int fd;
+
+	(void)state;
+	world_init(&w);
+	world_imds_token(&w, 3600);
+	fd = world_connect(&w);
+	for (unsigned i = 0; i < 3; i++) {
+		world_send(fd, ASK);
+		assert_status(world_receive(&w, fd, 3000), "200");
+		world_run(&w, 100);
+	}
+	/* Idle for a tenth of its time, then a head that does not end. */
+	ms = clock_boot_ms(&clock_system);
+	world_send(fd, "GET / HTT");
+	assert_status(world_receive(&w, fd, 3000), "408");
+	ms = clock_boot_ms(&clock_system) - ms;
+	assert_true(ms >= 290 && ms < 800);
+	close(fd);
+	fd = world_connect(&w);
+	world_send(fd, ASK);
+	assert_status(world_receive(&w, fd, 3000), "200");
+	ms = ms_until_closed(&w, fd);
+	assert_true(ms >= 950 && ms < 3000);
+	close(fd);
+	world_release(&w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_wait_has_its_own_deadline),
 		cmocka_unit_test(waits_for_the_peer_before_it_reads),
 		cmocka_unit_test(takes_any_host_on_a_unix_socket),
 		cmocka_unit_test(limits_the_connections_of_one_user),
