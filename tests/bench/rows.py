@@ -125,6 +125,17 @@ class Row:
         return self.size["rounds"]
 
 
+def tunnels(lab, floor):
+    """All that carry tunnels, and the floor program of that kind."""
+    return [
+        Wayleave(lab, OURS, 7100, RULES),
+        Floor(lab, "floor", 7110, "floor_tunnel", floor),
+        Haproxy(lab, "haproxy", 7120),
+        Tinyproxy(lab, "tinyproxy", 7130),
+        Squid(lab, "squid", 7140),
+    ]
+
+
 def per_op(answer):
     return {"value": answer["cpu_ns"] / answer["ops"] / 1000}
 
@@ -141,13 +152,7 @@ class Connect(Row):
     )
 
     def subjects(self):
-        return [
-            Wayleave(self.lab, OURS, 7100, RULES),
-            Floor(self.lab, "floor", 7110, "floor_tunnel", "copy"),
-            Haproxy(self.lab, "haproxy", 7120),
-            Tinyproxy(self.lab, "tinyproxy", 7130),
-            Squid(self.lab, "squid", 7140),
-        ]
+        return tunnels(self.lab, "copy")
 
     def measure(self, subject):
         ops = self.size["connect"]
@@ -191,13 +196,7 @@ class Bulk(Row):
     )
 
     def subjects(self):
-        return [
-            Wayleave(self.lab, OURS, 7100, RULES),
-            Floor(self.lab, "floor", 7110, "floor_tunnel", "hybrid"),
-            Haproxy(self.lab, "haproxy", 7120),
-            Tinyproxy(self.lab, "tinyproxy", 7130),
-            Squid(self.lab, "squid", 7140),
-        ]
+        return tunnels(self.lab, "hybrid")
 
     def measure(self, subject):
         answer = self.load(
@@ -293,13 +292,7 @@ class Ping(Row):
     )
 
     def subjects(self):
-        return [
-            Wayleave(self.lab, OURS, 7100, RULES),
-            Floor(self.lab, "floor", 7110, "floor_tunnel", "hybrid"),
-            Haproxy(self.lab, "haproxy", 7120),
-            Tinyproxy(self.lab, "tinyproxy", 7130),
-            Squid(self.lab, "squid", 7140),
-        ]
+        return tunnels(self.lab, "hybrid")
 
     def measure(self, subject):
         seconds = self.size["ping_s"]
@@ -378,13 +371,7 @@ class Start(Row):
     bars = (Bar(10, metric="ms"), Bar(6, metric="anon MiB"))
 
     def subjects(self):
-        return [
-            Wayleave(self.lab, OURS, 7100, RULES),
-            Floor(self.lab, "floor", 7110, "floor_tunnel", "copy"),
-            Haproxy(self.lab, "haproxy", 7120),
-            Tinyproxy(self.lab, "tinyproxy", 7130),
-            Squid(self.lab, "squid", 7140),
-        ]
+        return tunnels(self.lab, "copy")
 
     def run(self, wanted, say):
         who = [s for s in self.subjects() if s.name in wanted]
