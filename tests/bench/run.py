@@ -11,8 +11,8 @@ from pathlib import Path
 
 import lab
 
+from . import subjects
 from .rows import FULL, OURS, ROWS, SMOKE, medians
-from .subjects import Origins
 
 PEERS = ("haproxy", "nginx", "squid", "tinyproxy")
 
@@ -111,6 +111,9 @@ def main():
     parser.add_argument(
         "--no-peers", action="store_true", help="only ours and the floors"
     )
+    parser.add_argument(
+        "--peers-without-logs", action="store_true", help="our audit stays on"
+    )
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--json", type=Path, help="also write it there")
     args = parser.parse_args()
@@ -118,12 +121,13 @@ def main():
     if args.rounds:
         size["rounds"] = args.rounds
     wanted = wanted_subjects(() if args.no_peers else PEERS)
+    subjects.peers_log = not args.peers_without_logs
     missing = set(PEERS) - wanted
     if missing:
         progress(f"not installed (./bootstrap bench): {sorted(missing)}")
     with lab.up() as azure:
         prepare(azure)
-        origins = Origins(azure)
+        origins = subjects.Origins(azure)
         origins.start()
         results = measure(azure, set(args.rows), size, wanted)
         origins.stop()

@@ -19,6 +19,10 @@ START_LIMIT_S = 60
 TOKEN_PATH = "/metadata/identity/oauth2/token?api-version=2018-02-01"
 TOKEN_PATH += f"&resource={names.STORAGE_AUDIENCE}"
 
+# Our audit is on, so the peers write their access logs as Debian ships them.
+# False (--peers-without-logs): what they cost when nobody asks what went by.
+peers_log = True
+
 MANY_FILES = ["sh", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "sh"]
 
 NGINX = """
@@ -26,7 +30,7 @@ daemon off; master_process off; worker_processes 1;
 error_log stderr crit; pid {folder}/nginx.pid;
 events {{ worker_connections 8192; }}
 http {{
-  access_log off; keepalive_requests 100000000; sendfile on;
+  {log} keepalive_requests 100000000; sendfile on;
   default_type application/json; tcp_nodelay on;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
@@ -47,20 +51,25 @@ HAPROXY = """
 global
   nbthread 1
   maxconn 9000
+  {log}
 defaults
+  log global
   timeout connect 10s
   timeout client 60s
   timeout server 60s
 listen echo
   mode tcp
+  option tcplog
   bind 127.0.0.1:{port}
   server s {origin}:{echo}
 listen source
   mode tcp
+  option tcplog
   bind 127.0.0.1:{source_port}
   server s {origin}:{source}
 listen web
   mode http
+  option httplog
   http-reuse always
   bind 127.0.0.1:{web_port}
   server s {origin}:{http}
@@ -71,7 +80,7 @@ http_port 127.0.0.1:{port}
 http_access allow all
 cache deny all
 cache_mem 8 MB
-access_log none
+{log}
 cache_log /dev/null
 cache_store_log none
 pid_filename none
@@ -87,7 +96,7 @@ Port {port}
 Listen 127.0.0.1
 Timeout 600
 MaxClients 5000
-LogLevel Critical
+{log}
 Allow 127.0.0.1
 ConnectPort {echo}
 ConnectPort {source}
@@ -98,6 +107,8 @@ class Subject:
     """One process to measure; `port` is where it serves."""
 
     user = "root"
+    # The lines of its file that have it write its access log, or not.
+    logs = quiet = ""
     # Whether its tunnels begin with CONNECT; else it is a plain TCP proxy.
     connects = True
 
@@ -135,6 +146,9 @@ class Subject:
             "http": HTTP_PORT,
             "port": self.port,
             "dns": names.DNS,
+            "log": (self.logs if peers_log else self.quiet).format(
+                folder=self.folder
+            ),
         }
         return {**words, **more}
 
@@ -208,6 +222,7 @@ class Floor(Subject):
 
 class Haproxy(Subject):
     connects = False
+    logs = "log stdout format raw local0"
 
     def prepare(self):
         more = {"source_port": self.port + 1, "web_port": self.port + 2}
@@ -225,6 +240,9 @@ class Haproxy(Subject):
 
 
 class Nginx(Subject):
+    logs = "access_log {folder}/access.log;"
+    quiet = "access_log off;"
+
     def prepare(self):
         self.file("nginx.conf", NGINX.format(**self.words()))
         self.file("token", "x" * 1434)
@@ -242,14 +260,22 @@ class Nginx(Subject):
 
 
 class Squid(Subject):
+    logs = "access_log daemon:{folder}/access.log squid"
+    quiet = "access_log none"
+
     def prepare(self):
         self.file("squid.conf", SQUID.format(**self.words()))
+        # It writes as a user of its own.
+        self.lab.run_as("root", ["chown", "proxy:proxy", self.folder])
 
     def argv(self):
         return ["squid", "-N", "-f", self.folder / "squid.conf"]
 
 
 class Tinyproxy(Subject):
+    logs = 'LogFile "{folder}/access.log"\nLogLevel Info'
+    quiet = "LogLevel Critical"
+
     def prepare(self):
         self.file("tinyproxy.conf", TINYPROXY.format(**self.words()))
 
