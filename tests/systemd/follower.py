@@ -169,3 +169,13 @@ def settled(host, unit, wanted, limit_s=10):
             host.journal("wayleaved"),
         )
         time.sleep(0.1)
+
+
+def check_client(host, unit, user):
+    """The client in the unit got all that it is to get, and no more."""
+    seen = records(host, unit)
+    for record in (GOT_TOKEN, GOT_DATA, REFUSED):
+        assert record in seen, seen
+    said = host.journal(unit)
+    assert "has the data" in said
+    assert f"done as {user}" in said

@@ -21,14 +21,7 @@ def jobs(azure, debian):
 
 
 def test_a_job_is_recorded_under_its_unit(jobs):
-    unit = "job-train.service"
-    seen = follower.records(jobs.host, unit)
-    assert follower.GOT_TOKEN in seen
-    assert follower.GOT_DATA in seen
-    assert follower.REFUSED in seen
-    said = jobs.host.journal(unit)
-    assert "has the data" in said
-    assert "done as jobs" in said
+    follower.check_client(jobs.host, "job-train.service", "jobs")
 
 
 def test_what_is_no_job_gets_neither_token_nor_data(jobs):

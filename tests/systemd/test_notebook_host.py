@@ -21,14 +21,7 @@ def notebook(azure, debian):
 
 
 def test_a_notebook_is_recorded_under_its_unit(notebook):
-    unit = "jupyter@alice.service"
-    seen = follower.records(notebook.host, unit)
-    assert follower.GOT_TOKEN in seen
-    assert follower.GOT_DATA in seen
-    assert follower.REFUSED in seen
-    said = notebook.host.journal(unit)
-    assert "has the data" in said
-    assert "done as alice" in said
+    follower.check_client(notebook.host, "jupyter@alice.service", "alice")
 
 
 def test_a_person_without_a_grant_gets_no_token(notebook):
@@ -115,4 +108,23 @@ def test_a_failed_reload_of_the_lock_leaves_it_as_it_was(notebook):
     assert follower.direct(host, "bob", ENDPOINT) == 7
     host.write(path, good)
     host.must("systemctl reload wayleave-egress.service")
+    assert set(follower.ways_out(host, "alice").values()) == {7}
+
+
+def test_a_failed_restart_of_the_lock_leaves_it_as_it_was(notebook):
+    host = notebook.host
+    unit = "wayleave-egress.service"
+    path = "/etc/wayleave/egress-users.nft"
+    good = host.read(path)
+    host.write(path, good.replace("alice", "nobody-of-this-name"))
+    assert host.run(f"systemctl restart {unit}").code != 0
+    assert host.show(unit, "ActiveState") == "failed"
+    assert set(follower.ways_out(host, "alice").values()) == {7}
+    host.write(path, good)
+    # systemd counts starts, and the tests before this one did many.
+    host.must(f"systemctl reset-failed {unit}; systemctl start {unit}")
+    assert set(follower.ways_out(host, "alice").values()) == {7}
+    host.must(f"systemctl stop {unit}")
+    assert follower.direct(host, "alice", ENDPOINT) == 0
+    host.must(f"systemctl start {unit}")
     assert set(follower.ways_out(host, "alice").values()) == {7}
