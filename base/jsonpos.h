@@ -1,5 +1,5 @@
-/* Places in JSON text: jansson keeps them for syntax errors only, so this
- * scanner walks text that jansson has accepted to a JSON pointer (RFC 6901). */
+/* Places in JSON text: readers keep them for syntax errors only, so this
+ * scanner walks text that one has accepted to a JSON pointer (RFC 6901). */
 #ifndef BASE_JSONPOS_H
 #define BASE_JSONPOS_H
 

@@ -6,9 +6,6 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum { MAX_TEXT_BYTES = 256 << 20 };
 
 static const char *const keys[] = { "version", "mode", "endpoints", "workloads",
 	"rules", "tokens", "tests" };
@@ -48,15 +45,15 @@ load_endpoint(
 }
 
 void
-load_endpoints(struct loader *l, const json_t *root)
+load_endpoints(struct loader *l, const struct jsonr_value *root)
 {
-	struct where top = { .pointer = "" }, w = where_key(&top, "endpoints");
+	struct where top = { .up = NULL }, w = where_key(&top, "endpoints");
 	struct text_list texts = { NULL, 0 };
-	const json_t *v = json_object_get(root, "endpoints");
+	const struct jsonr_value *v = jsonr_member(root, "endpoints");
 	struct policy *p = l->p;
 
 	/* An empty list is plain here: nothing is private yet. */
-	if (json_is_array(v) && json_array_size(v) == 0)
+	if (jsonr_is(v, JSONR_LIST) && jsonr_count(v) == 0)
 		return;
 	load_texts(l, root, "endpoints", &top, &texts);
 	p->endpoints = pool_alloc(&p->pool, texts.n, sizeof *p->endpoints);
@@ -74,17 +71,17 @@ load_endpoints(struct loader *l, const json_t *root)
 }
 
 static void
-load_root(struct loader *l, const json_t *root)
+load_root(struct loader *l, const struct jsonr_value *root)
 {
 	static const char *const names[] = { "enforce", "report" };
 	static const struct text_list modes = { names, ARRAY_LEN(names) };
-	struct where top = { .pointer = "" };
-	const json_t *version;
+	struct where top = { .up = NULL };
+	const struct jsonr_value *version;
 
 	if (!load_object(l, root, &top, &key_set))
 		return;
-	version = json_object_get(root, "version");
-	if (!json_is_integer(version) || json_integer_value(version) != 1) {
+	version = jsonr_member(root, "version");
+	if (jsonr_integer(version) != 1) {
 		struct where at = where_key(&top, "version");
 
 		load_error(l, version == NULL ? &top : &at,
@@ -99,24 +96,16 @@ load_root(struct loader *l, const json_t *root)
 	load_tests(l, root);
 }
 
-/* The JSON library tells the place of a syntax error itself; it has no
- * words for want of memory. */
 static void
-note_syntax(struct loader *l, const json_error_t *e)
+note_syntax(struct loader *l, const struct jsonr_error *e)
 {
 	struct policy_issue *issue = &l->issues->at[0];
 
-	if (e->text[0] == '\0' ||
-	    json_error_code(e) == json_error_out_of_memory) {
-		load_no_memory(l);
-		return;
-	}
-	*issue = (struct policy_issue){ .is_error = true,
-		.line = e->line > 0 ? (unsigned)e->line : 1,
-		.column = e->column > 0 ? (unsigned)e->column : 1 };
+	*issue = (struct policy_issue){
+		.is_error = true, .line = e->line, .column = e->column
+	};
 	(void)snprintf(issue->text, sizeof issue->text, "%s", e->text);
 	l->issues->n = l->issues->n_errors = 1;
-	l->st = E_SYNTAX;
 }
 
 static enum status
@@ -137,36 +126,17 @@ digest(struct slice text, char out[65])
 	return OK;
 }
 
-/* When its text buffer cannot grow, the JSON library (2.14) drops a byte of
- * the string and goes on: "acct1" would be read as "acc1". So a want of
- * memory anywhere in it fails the load. */
-static _Thread_local bool json_starved;
-
-static void *
-json_allocate(size_t n)
+static enum status
+read_text(struct loader *l, struct jsonr *doc)
 {
-	void *p = malloc(n);
+	struct jsonr_error error;
+	enum status st = digest(l->text, l->p->sha256);
 
-	json_starved |= p == NULL;
-	return p;
-}
-
-static json_t *
-parse(struct slice text, json_error_t *error)
-{
-	static atomic_bool hooked;
-	json_t *root;
-
-	if (!atomic_exchange(&hooked, true))
-		json_set_alloc_funcs(json_allocate, free);
-	json_starved = false;
-	root = json_loadb(
-	    text.n == 0 ? "" : text.p, text.n, JSON_REJECT_DUPLICATES, error);
-	if (!json_starved)
-		return root;
-	json_decref(root);
-	error->text[0] = '\0';
-	return NULL;
+	if (st == OK)
+		st = jsonr_read(l->text, doc, &error);
+	if (st == E_SYNTAX)
+		note_syntax(l, &error);
+	return st;
 }
 
 enum status
@@ -174,24 +144,18 @@ policy_load(
     struct slice text, struct policy **out, struct policy_issues *issues)
 {
 	struct loader l = { .text = text, .issues = issues };
-	json_error_t error;
-	json_t *root;
+	struct jsonr doc = { .text = NULL };
 
 	issues->n = 0;
 	issues->n_errors = 0;
-	if (text.n > MAX_TEXT_BYTES)
-		return E_LIMIT;
 	l.p = calloc(1, sizeof *l.p);
 	if (l.p == NULL)
 		return E_NOMEM;
 	atomic_init(&l.p->refs, 1);
-	l.st = digest(text, l.p->sha256);
-	root = parse(text, &error);
-	if (root == NULL)
-		note_syntax(&l, &error);
-	else if (l.st == OK)
-		load_root(&l, root);
-	json_decref(root);
+	l.st = read_text(&l, &doc);
+	if (l.st == OK)
+		load_root(&l, doc.values);
+	jsonr_release(&doc);
 	if (l.st != OK) {
 		policy_unref(l.p);
 		return l.st;

@@ -8,36 +8,47 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_WARNINGS = 32 };
+enum {
+	MAX_WARNINGS = 32,
+	POINTER_BYTES = 160,
+	STEPS_MAX = 8, /* five are the most there are */
+};
 
-struct where
-where_key(const struct where *w, const char *key)
-{
-	struct where child = *w;
-	size_t n = strlen(child.pointer);
-
-	if (n + 2 < sizeof child.pointer)
-		child.pointer[n++] = '/';
-	for (; *key != '\0' && n + 3 < sizeof child.pointer; key++) {
-		/* RFC 6901 3: "~" is "~0" and "/" is "~1". */
-		if (*key == '~' || *key == '/') {
-			child.pointer[n++] = '~';
-			child.pointer[n++] = *key == '~' ? '0' : '1';
-		} else {
-			child.pointer[n++] = *key;
-		}
-	}
-	child.pointer[n] = '\0';
-	return child;
-}
-
-struct where
-where_at(const struct where *w, size_t index)
+/* RFC 6901 3: "~" is "~0" and "/" is "~1". What does not fit is cut. */
+static void
+add_step(char *pointer, size_t size, const struct where *w)
 {
 	char number[24];
+	const char *key = w->key;
+	size_t n = strlen(pointer);
 
-	(void)snprintf(number, sizeof number, "%zu", index);
-	return where_key(w, number);
+	if (key == NULL) {
+		(void)snprintf(number, sizeof number, "%zu", w->index);
+		key = number;
+	}
+	if (n + 2 < size)
+		pointer[n++] = '/';
+	for (; *key != '\0' && n + 3 < size; key++) {
+		bool escape = *key == '~' || *key == '/';
+
+		pointer[n++] = escape ? '~' : *key;
+		if (escape)
+			pointer[n++] = *key == '~' ? '0' : '1';
+	}
+	pointer[n] = '\0';
+}
+
+static void
+make_pointer(const struct where *w, char pointer[POINTER_BYTES])
+{
+	const struct where *steps[STEPS_MAX];
+	size_t n = 0;
+
+	for (; w->up != NULL && n < STEPS_MAX; w = w->up)
+		steps[n++] = w;
+	pointer[0] = '\0';
+	while (n > 0)
+		add_step(pointer, POINTER_BYTES, steps[--n]);
 }
 
 static void ATTR_PRINTF(4, 0) note(struct loader *l, bool is_error,
@@ -46,6 +57,7 @@ static void ATTR_PRINTF(4, 0) note(struct loader *l, bool is_error,
 	struct policy_issues *all = l->issues;
 	struct policy_issue *issue;
 	struct json_place place;
+	char pointer[POINTER_BYTES];
 
 	all->n_errors += is_error;
 	if (all->n == ARRAY_LEN(all->at) ||
@@ -53,11 +65,12 @@ static void ATTR_PRINTF(4, 0) note(struct loader *l, bool is_error,
 		return;
 	issue = &all->at[all->n++];
 	issue->is_error = is_error;
-	place = json_place(l->text, w->pointer, w->of_key);
+	make_pointer(w, pointer);
+	place = json_place(l->text, pointer, w->of_key);
 	issue->line = place.line;
 	issue->column = place.column;
 	(void)snprintf(issue->pointer, sizeof issue->pointer, "%.*s",
-	    (int)sizeof issue->pointer - 1, w->pointer);
+	    (int)sizeof issue->pointer - 1, pointer);
 	(void)vsnprintf(issue->text, sizeof issue->text, fmt, ap);
 }
 
@@ -149,57 +162,52 @@ check_key(struct loader *l, const char *key, const struct where *w,
 }
 
 bool
-load_object(struct loader *l, const json_t *v, const struct where *w,
-    const struct key_set *keys)
+load_object(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, const struct key_set *keys)
 {
-	const char *key;
-	json_t *object = json_incref((json_t *)(uintptr_t)v), *member;
+	const struct jsonr_value *key = jsonr_first(v);
 
-	if (!json_is_object(v)) {
-		json_decref(object);
+	if (!jsonr_is(v, JSONR_OBJECT)) {
 		load_error(l, w, "%s must be an object {...}", keys->what);
 		return false;
 	}
-	json_object_foreach(object, key, member) {
-		check_key(l, key, w, keys);
-	}
-	json_decref(object);
+	for (size_t i = 0; i < jsonr_count(v); i++, key = jsonr_next(key + 1))
+		check_key(l, key->u.text, w, keys);
 	return true;
 }
 
 const char *
-load_text(struct loader *l, const json_t *object, const char *key,
+load_text(struct loader *l, const struct jsonr_value *object, const char *key,
     const struct where *w)
 {
-	const json_t *v = json_object_get(object, key);
+	const struct jsonr_value *v = jsonr_member(object, key);
 	struct where at = where_key(w, key);
 
 	if (v == NULL)
 		return NULL;
-	if (!json_is_string(v)) {
+	if (!jsonr_is(v, JSONR_TEXT)) {
 		load_error(l, &at, "\"%s\" must be a string", key);
 		return NULL;
 	}
-	if (json_string_length(v) == 0 ||
-	    strlen(json_string_value(v)) != json_string_length(v)) {
+	if (v->n == 0) {
 		load_error(
 		    l, &at, "\"%s\" must not be empty or hold a NUL", key);
 		return NULL;
 	}
-	return json_string_value(v);
+	return jsonr_text(v);
 }
 
 const char *
-load_required_text(struct loader *l, const json_t *object, const char *key,
-    const struct where *w)
+load_required_text(struct loader *l, const struct jsonr_value *object,
+    const char *key, const struct where *w)
 {
-	if (json_object_get(object, key) == NULL)
+	if (jsonr_member(object, key) == NULL)
 		load_error(l, w, "\"%s\" is missing", key);
 	return load_text(l, object, key, w);
 }
 
 size_t
-load_choice(struct loader *l, const json_t *object, const char *key,
+load_choice(struct loader *l, const struct jsonr_value *object, const char *key,
     const struct where *w, const struct text_list *names, size_t otherwise)
 {
 	const char *text = load_text(l, object, key, w);
@@ -221,21 +229,20 @@ load_choice(struct loader *l, const json_t *object, const char *key,
 	return otherwise;
 }
 
-const json_t *
-load_list(
-    struct loader *l, const json_t *object, const char *key, struct where *w)
+const struct jsonr_value *
+load_list(struct loader *l, const struct jsonr_value *object, const char *key,
+    const struct where *at)
 {
-	const json_t *v = json_object_get(object, key);
+	const struct jsonr_value *v = jsonr_member(object, key);
 
-	*w = where_key(w, key);
 	if (v == NULL)
 		return NULL;
-	if (!json_is_array(v)) {
-		load_error(l, w, "\"%s\" must be a list [...]", key);
+	if (!jsonr_is(v, JSONR_LIST)) {
+		load_error(l, at, "\"%s\" must be a list [...]", key);
 		return NULL;
 	}
-	if (json_array_size(v) == 0) {
-		load_error(l, w,
+	if (jsonr_count(v) == 0) {
+		load_error(l, at,
 		    "\"%s\" is an empty list; name at least one, or leave the "
 		    "key out",
 		    key);
@@ -245,25 +252,23 @@ load_list(
 }
 
 const char *
-load_text_at(
-    struct loader *l, const json_t *list, size_t index, const struct where *at)
+load_element(
+    struct loader *l, const struct jsonr_value *v, const struct where *at)
 {
-	const json_t *v = json_array_get(list, index);
-
-	if (json_is_string(v) && json_string_length(v) > 0 &&
-	    strlen(json_string_value(v)) == json_string_length(v))
-		return json_string_value(v);
+	if (jsonr_is(v, JSONR_TEXT) && v->n > 0)
+		return jsonr_text(v);
 	load_error(l, at, "must be a string that is not empty");
 	return NULL;
 }
 
 void
-load_texts(struct loader *l, const json_t *object, const char *key,
+load_texts(struct loader *l, const struct jsonr_value *object, const char *key,
     const struct where *w, struct text_list *out)
 {
-	struct where list_at = *w;
-	const json_t *list = load_list(l, object, key, &list_at);
-	size_t n = json_array_size(list);
+	struct where list_at = where_key(w, key);
+	const struct jsonr_value *list = load_list(l, object, key, &list_at);
+	const struct jsonr_value *v = jsonr_first(list);
+	size_t n = jsonr_count(list);
 	const char **texts;
 
 	if (list == NULL)
@@ -273,9 +278,9 @@ load_texts(struct loader *l, const json_t *object, const char *key,
 		load_no_memory(l);
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++, v = jsonr_next(v)) {
 		struct where at = where_at(&list_at, i);
-		const char *text = load_text_at(l, list, i, &at);
+		const char *text = load_element(l, v, &at);
 
 		texts[i] = text == NULL ? "" : load_copy(l, text);
 	}
@@ -284,7 +289,7 @@ load_texts(struct loader *l, const json_t *object, const char *key,
 }
 
 void
-load_time(struct loader *l, const json_t *object, const char *key,
+load_time(struct loader *l, const struct jsonr_value *object, const char *key,
     const struct where *w, int64_t *unix_s)
 {
 	const char *text = load_text(l, object, key, w);
@@ -301,7 +306,8 @@ static const char id_bytes[] = "abcdefghijklmnopqrstuvwxyz"
                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
 const char *
-load_id(struct loader *l, const json_t *object, const struct where *w)
+load_id(
+    struct loader *l, const struct jsonr_value *object, const struct where *w)
 {
 	const char *id = load_required_text(l, object, "id", w);
 	struct where at = where_key(w, "id");

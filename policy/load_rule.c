@@ -16,6 +16,28 @@ static const struct key_set key_set = { .known = keys,
 	.n_later = ARRAY_LEN(later),
 	.what = "a rule" };
 
+/* Parents of two labels or more lead explanations to this rule; under the
+ * last label it is found for policy_governs() alone. */
+static enum status
+index_parents(struct index *ix, struct slice name, size_t from, uint32_t rule)
+{
+	enum status st = OK;
+
+	for (size_t i = from; st == OK && i < name.n; i++) {
+		struct slice parent = slice_from(name, i);
+		bool top;
+
+		if (i > 0 && name.p[i - 1] != '.')
+			continue;
+		top = slice_find(parent, '.') == parent.n;
+		/* What is there had its own parents filed with it. */
+		if (!top && index_find(ix, INDEX_NEAR, parent) != INDEX_NONE)
+			return OK;
+		st = index_add(ix, top ? INDEX_TOP : INDEX_NEAR, parent, rule);
+	}
+	return st;
+}
+
 static void
 index_host(
     struct loader *l, enum index_kind kind, const char *name, uint32_t rule)
@@ -23,18 +45,10 @@ index_host(
 	struct slice s = slice_of(name);
 	enum status st = index_add(&l->p->index, kind, s, rule);
 
-	/* Parents of two labels or more lead explanations to this rule; under
-	 * the last label it is found for policy_governs() alone. */
-	for (size_t i = 0; st == OK && i < s.n; i++) {
-		struct slice parent = slice_from(s, i);
-
-		if ((i == 0 && kind == INDEX_WILD) ||
-		    (i > 0 && s.p[i - 1] == '.'))
-			st = index_add(&l->p->index,
-			    memchr(parent.p, '.', parent.n) != NULL ? INDEX_NEAR
-			                                            : INDEX_TOP,
-			    parent, rule);
-	}
+	/* The part after "*." is a parent of what it covers. */
+	if (st == OK)
+		st = index_parents(
+		    &l->p->index, s, kind == INDEX_WILD ? 0 : 1, rule);
 	if (st != OK)
 		load_no_memory(l);
 }
@@ -130,15 +144,16 @@ load_host(
 }
 
 static void
-load_hosts(
-    struct loader *l, const json_t *v, const struct where *w, uint32_t at)
+load_hosts(struct loader *l, const struct jsonr_value *v, const struct where *w,
+    uint32_t at)
 {
-	struct where list_at = *w;
-	const json_t *list = load_list(l, v, "hosts", &list_at);
+	struct where list_at = where_key(w, "hosts");
+	const struct jsonr_value *list = load_list(l, v, "hosts", &list_at);
+	const struct jsonr_value *e = jsonr_first(list);
 
-	for (size_t i = 0; i < json_array_size(list); i++) {
+	for (size_t i = 0; i < jsonr_count(list); i++, e = jsonr_next(e)) {
 		struct where where = where_at(&list_at, i);
-		const char *host = load_text_at(l, list, i, &where);
+		const char *host = load_element(l, e, &where);
 
 		if (host != NULL)
 			load_host(l, host, &where, at);
@@ -172,8 +187,8 @@ load_address(
 }
 
 static void
-load_addresses(
-    struct loader *l, const json_t *v, const struct where *w, uint32_t at)
+load_addresses(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, uint32_t at)
 {
 	struct where list_at = where_key(w, "addresses");
 	struct text_list addresses = { NULL, 0 };
@@ -187,13 +202,14 @@ load_addresses(
 }
 
 static void
-load_ports(
-    struct loader *l, const json_t *v, const struct where *w, struct rule *out)
+load_ports(struct loader *l, const struct jsonr_value *v, const struct where *w,
+    struct rule *out)
 {
 	static const uint16_t https[] = { 443 };
-	struct where list_at = *w;
-	const json_t *list = load_list(l, v, "ports", &list_at);
-	size_t n = json_array_size(list);
+	struct where list_at = where_key(w, "ports");
+	const struct jsonr_value *list = load_list(l, v, "ports", &list_at);
+	const struct jsonr_value *port = jsonr_first(list);
+	size_t n = jsonr_count(list);
 	uint16_t *ports;
 
 	out->ports = https;
@@ -205,12 +221,11 @@ load_ports(
 		load_no_memory(l);
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		const json_t *port = json_array_get(list, i);
-		json_int_t number = json_integer_value(port);
+	for (size_t i = 0; i < n; i++, port = jsonr_next(port)) {
+		int64_t number = jsonr_integer(port);
 		struct where at = where_at(&list_at, i);
 
-		if (!json_is_integer(port) || number < 1 || number > 65535)
+		if (number < 1 || number > 65535)
 			load_error(
 			    l, &at, "a port is a number from 1 to 65535");
 		else
@@ -222,18 +237,18 @@ load_ports(
 
 /* Returns where "private" was only implied. */
 static void
-load_route(
-    struct loader *l, const json_t *v, const struct where *w, struct rule *out)
+load_route(struct loader *l, const struct jsonr_value *v, const struct where *w,
+    struct rule *out)
 {
 	static const char *const names[] = { "private", "private-address",
 		"public" };
 	static const struct text_list list = { names, ARRAY_LEN(names) };
-	bool literal = json_object_get(v, "addresses") != NULL;
+	bool literal = jsonr_member(v, "addresses") != NULL;
 	size_t otherwise = literal ? ROUTE_PRIVATE_ADDRESS : ROUTE_PRIVATE;
 	struct where at = where_key(w, "route");
 
 	out->route = (uint8_t)load_choice(l, v, "route", w, &list, otherwise);
-	if (json_object_get(v, "route") == NULL)
+	if (jsonr_member(v, "route") == NULL)
 		return;
 	if (out->deny)
 		load_error(l, &at,
@@ -243,23 +258,23 @@ load_route(
 		    "\"addresses\" implies route \"private-address\"; leave "
 		    "\"route\" out");
 	else if (out->route == ROUTE_PUBLIC &&
-	    json_object_get(v, "reason") == NULL)
+	    jsonr_member(v, "reason") == NULL)
 		load_error(l, w,
 		    "route \"public\" needs a \"reason\" that says why this "
 		    "may leave the private network");
 }
 
 static void
-load_sni(
-    struct loader *l, const json_t *v, const struct where *w, struct rule *out)
+load_sni(struct loader *l, const struct jsonr_value *v, const struct where *w,
+    struct rule *out)
 {
 	static const char *const names[] = { "match", "any" };
 	static const struct text_list list = { names, ARRAY_LEN(names) };
-	bool literal = json_object_get(v, "addresses") != NULL;
+	bool literal = jsonr_member(v, "addresses") != NULL;
 	struct where at = where_key(w, "sni");
 
 	out->sni_any = load_choice(l, v, "sni", w, &list, literal) == 1;
-	if (json_object_get(v, "sni") == NULL)
+	if (jsonr_member(v, "sni") == NULL)
 		return;
 	if (out->deny)
 		load_error(l, &at, "a deny rule has no \"sni\"");
@@ -270,7 +285,8 @@ load_sni(
 }
 
 static void
-load_rule(struct loader *l, const json_t *v, const struct where *w, uint32_t at)
+load_rule(struct loader *l, const struct jsonr_value *v, const struct where *w,
+    uint32_t at)
 {
 	static const char *const effects[] = { "allow", "deny" };
 	static const struct text_list list = { effects, ARRAY_LEN(effects) };
@@ -292,8 +308,8 @@ load_rule(struct loader *l, const json_t *v, const struct where *w, uint32_t at)
 	rule->n_workloads = (uint32_t)n;
 	load_hosts(l, v, w, at);
 	load_addresses(l, v, w, at);
-	if (json_object_get(v, "hosts") == NULL &&
-	    json_object_get(v, "addresses") == NULL)
+	if (jsonr_member(v, "hosts") == NULL &&
+	    jsonr_member(v, "addresses") == NULL)
 		load_error(l, w, "a rule needs \"hosts\" (or \"addresses\")");
 }
 
@@ -325,33 +341,34 @@ check_rule_ids(struct loader *l, const struct where *w)
 }
 
 void
-load_rules(struct loader *l, const json_t *root)
+load_rules(struct loader *l, const struct jsonr_value *root)
 {
-	struct where w = { .pointer = "/rules" };
-	const json_t *list = json_object_get(root, "rules");
+	struct where top = { .up = NULL }, w = where_key(&top, "rules");
+	const struct jsonr_value *list = jsonr_member(root, "rules");
+	const struct jsonr_value *v = jsonr_first(list);
 	struct policy *p = l->p;
 
 	if (list == NULL)
 		return;
-	if (!json_is_array(list)) {
+	if (!jsonr_is(list, JSONR_LIST)) {
 		load_error(l, &w, "\"rules\" must be a list [...]");
 		return;
 	}
-	if (json_array_size(list) > 2000000) {
+	if (jsonr_count(list) > 2000000) {
 		load_error(l, &w, "more than 2000000 rules");
 		return;
 	}
-	p->rules =
-	    pool_alloc(&p->pool, json_array_size(list), sizeof *p->rules);
+	p->rules = pool_alloc(&p->pool, jsonr_count(list), sizeof *p->rules);
 	if (p->rules == NULL) {
 		load_no_memory(l);
 		return;
 	}
-	p->n_rules = json_array_size(list);
+	p->n_rules = jsonr_count(list);
 	for (size_t i = 0; i < p->n_rules && l->st != E_NOMEM; i++) {
 		struct where at = where_at(&w, i);
 
-		load_rule(l, json_array_get(list, i), &at, (uint32_t)i);
+		load_rule(l, v, &at, (uint32_t)i);
+		v = jsonr_next(v);
 	}
 	if (index_settle(&p->index) != OK)
 		load_no_memory(l);

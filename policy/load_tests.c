@@ -55,8 +55,8 @@ take_authority(struct loader *l, const char *text, const struct where *w,
 }
 
 static void
-load_target(struct loader *l, const json_t *v, const struct where *w,
-    struct test_case *out)
+load_target(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, struct test_case *out)
 {
 	const char *url = load_text(l, v, "url", w);
 	const char *connect = load_text(l, v, "connect", w);
@@ -77,26 +77,26 @@ load_target(struct loader *l, const json_t *v, const struct where *w,
 
 /* A name, or digits that are a number. */
 static bool
-is_number(const json_t *v, uint32_t *number)
+is_number(const struct jsonr_value *v, uint32_t *number)
 {
 	uint64_t n;
 
-	if (json_is_integer(v))
-		n = (uint64_t)json_integer_value(v);
-	else if (!slice_to_u64(
-	             slice_of(json_string_value(v)), UINT32_MAX - 1, &n))
+	if (jsonr_is(v, JSONR_INTEGER))
+		n = (uint64_t)jsonr_integer(v);
+	else if (!slice_to_u64(slice_of(jsonr_text(v)), UINT32_MAX - 1, &n))
 		return false;
 	*number = (uint32_t)n;
 	return n < UINT32_MAX;
 }
 
 static void
-load_groups(
-    struct loader *l, const json_t *v, const struct where *w, struct peer *out)
+load_groups(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, struct peer *out)
 {
-	struct where list_at = *w;
-	const json_t *list = load_list(l, v, "groups", &list_at);
-	size_t n = json_array_size(list);
+	struct where list_at = where_key(w, "groups");
+	const struct jsonr_value *list = load_list(l, v, "groups", &list_at);
+	const struct jsonr_value *g = jsonr_first(list);
+	size_t n = jsonr_count(list);
 	struct peer_group *groups;
 
 	if (list == NULL)
@@ -106,23 +106,22 @@ load_groups(
 		load_no_memory(l);
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		const json_t *g = json_array_get(list, i);
+	for (size_t i = 0; i < n; i++, g = jsonr_next(g)) {
 		struct where at = where_at(&list_at, i);
 
 		groups[i] = (struct peer_group){ UINT32_MAX, "" };
-		if (!json_is_string(g) && !json_is_integer(g))
+		if (!jsonr_is(g, JSONR_TEXT) && !jsonr_is(g, JSONR_INTEGER))
 			load_error(l, &at, "must be a name or a number");
 		else if (!is_number(g, &groups[i].gid))
-			groups[i].name = load_copy(l, json_string_value(g));
+			groups[i].name = load_copy(l, jsonr_text(g));
 	}
 	out->groups = groups;
 	out->n_groups = n;
 }
 
 static const char *
-text_or_empty(
-    struct loader *l, const json_t *v, const char *key, const struct where *w)
+text_or_empty(struct loader *l, const struct jsonr_value *v, const char *key,
+    const struct where *w)
 {
 	const char *text = load_text(l, v, key, w);
 
@@ -130,16 +129,16 @@ text_or_empty(
 }
 
 static void
-load_peer(
-    struct loader *l, const json_t *v, const struct where *w, struct peer *out)
+load_peer(struct loader *l, const struct jsonr_value *v, const struct where *w,
+    struct peer *out)
 {
-	const json_t *user = json_object_get(v, "user");
+	const struct jsonr_value *user = jsonr_member(v, "user");
 	struct where at = where_key(w, "user");
 
 	out->known = true;
 	out->uid = UINT32_MAX; /* nobody's: no number matches it */
 	out->user = "";
-	if (json_is_integer(user) || json_is_string(user)) {
+	if (jsonr_is(user, JSONR_INTEGER) || jsonr_is(user, JSONR_TEXT)) {
 		if (!is_number(user, &out->uid))
 			out->user = text_or_empty(l, v, "user", w);
 	} else if (user != NULL) {
@@ -153,8 +152,8 @@ load_peer(
 
 /* CNAME targets in order, then addresses. */
 static void
-load_resolves(struct loader *l, const json_t *v, const struct where *w,
-    struct test_case *out)
+load_resolves(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, struct test_case *out)
 {
 	struct where list_at = where_key(w, "resolves");
 	struct text_list texts = { NULL, 0 };
@@ -190,8 +189,8 @@ load_resolves(struct loader *l, const json_t *v, const struct where *w,
 }
 
 static void
-load_request(struct loader *l, const json_t *v, const struct where *w,
-    struct test_case *out)
+load_request(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, struct test_case *out)
 {
 	const char *sni;
 
@@ -200,7 +199,7 @@ load_request(struct loader *l, const json_t *v, const struct where *w,
 	load_target(l, v, w, out);
 	load_peer(l, v, w, &out->peer);
 	out->method = slice_of(text_or_empty(l, v, "method", w));
-	out->has_at = json_object_get(v, "at") != NULL;
+	out->has_at = jsonr_member(v, "at") != NULL;
 	load_time(l, v, "at", w, &out->at_unix_s);
 	sni = load_text(l, v, "sni", w);
 	out->has_sni = sni != NULL;
@@ -210,8 +209,8 @@ load_request(struct loader *l, const json_t *v, const struct where *w,
 }
 
 static void
-load_expectation(struct loader *l, const json_t *v, const struct where *w,
-    struct test_case *out)
+load_expectation(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, struct test_case *out)
 {
 	static const char *const names[] = { "deny", "allow" };
 	static const struct text_list list = { names, ARRAY_LEN(names) };
@@ -235,7 +234,7 @@ load_expectation(struct loader *l, const json_t *v, const struct where *w,
 }
 
 static void
-load_test(struct loader *l, const json_t *v, const struct where *w,
+load_test(struct loader *l, const struct jsonr_value *v, const struct where *w,
     struct test_case *out)
 {
 	struct where at = where_key(w, "request");
@@ -243,36 +242,37 @@ load_test(struct loader *l, const json_t *v, const struct where *w,
 	out->name = "";
 	if (!load_object(l, v, w, &key_set))
 		return;
-	if (json_object_get(v, "request") == NULL)
+	if (jsonr_member(v, "request") == NULL)
 		load_error(l, w, "\"request\" is missing");
 	else
-		load_request(l, json_object_get(v, "request"), &at, out);
+		load_request(l, jsonr_member(v, "request"), &at, out);
 	load_expectation(l, v, w, out);
 }
 
 void
-load_tests(struct loader *l, const json_t *root)
+load_tests(struct loader *l, const struct jsonr_value *root)
 {
-	struct where w = { .pointer = "/tests" };
-	const json_t *list = json_object_get(root, "tests");
+	struct where top = { .up = NULL }, w = where_key(&top, "tests");
+	const struct jsonr_value *list = jsonr_member(root, "tests");
+	const struct jsonr_value *v = jsonr_first(list);
 	struct policy *p = l->p;
 
 	if (list == NULL)
 		return;
-	if (!json_is_array(list)) {
+	if (!jsonr_is(list, JSONR_LIST)) {
 		load_error(l, &w, "\"tests\" must be a list [...]");
 		return;
 	}
-	p->tests =
-	    pool_alloc(&p->pool, json_array_size(list), sizeof *p->tests);
+	p->tests = pool_alloc(&p->pool, jsonr_count(list), sizeof *p->tests);
 	if (p->tests == NULL) {
 		load_no_memory(l);
 		return;
 	}
-	p->n_tests = json_array_size(list);
+	p->n_tests = jsonr_count(list);
 	for (size_t i = 0; i < p->n_tests && l->st != E_NOMEM; i++) {
 		struct where at = where_at(&w, i);
 
-		load_test(l, json_array_get(list, i), &at, &p->tests[i]);
+		load_test(l, v, &at, &p->tests[i]);
+		v = jsonr_next(v);
 	}
 }

@@ -13,7 +13,7 @@ static const struct key_set key_set = {
 };
 
 static void
-load_form(struct loader *l, const json_t *v, const struct where *w)
+load_form(struct loader *l, const struct jsonr_value *v, const struct where *w)
 {
 	static const char *const names[] = { "bearer", "phantom" };
 	static const struct text_list list = { names, ARRAY_LEN(names) };
@@ -26,14 +26,14 @@ load_form(struct loader *l, const json_t *v, const struct where *w)
 }
 
 static void
-load_audiences(
-    struct loader *l, const json_t *v, const struct where *w, struct grant *out)
+load_audiences(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, struct grant *out)
 {
 	struct where list_at = where_key(w, "audiences");
 	struct text_list texts = { NULL, 0 };
 	const char **normal;
 
-	if (json_object_get(v, "audiences") == NULL)
+	if (jsonr_member(v, "audiences") == NULL)
 		load_error(l, w, "\"audiences\" is missing");
 	load_texts(l, v, "audiences", w, &texts);
 	normal = pool_alloc(&l->p->pool, texts.n, sizeof *normal);
@@ -65,8 +65,8 @@ load_audiences(
 }
 
 static void
-load_grant(
-    struct loader *l, const json_t *v, const struct where *w, struct grant *out)
+load_grant(struct loader *l, const struct jsonr_value *v, const struct where *w,
+    struct grant *out)
 {
 	out->id = "";
 	if (!load_object(l, v, w, &key_set))
@@ -75,7 +75,7 @@ load_grant(
 	load_form(l, v, w);
 	load_audiences(l, v, w, out);
 	load_texts(l, v, "identities", w, &out->identities);
-	if (json_object_get(v, "workloads") == NULL)
+	if (jsonr_member(v, "workloads") == NULL)
 		load_error(l, w,
 		    "\"workloads\" is missing: say who may have the token");
 	load_workload_refs(l, v, w, &out->workloads, &out->n_workloads);
@@ -129,33 +129,34 @@ gather_identities(struct loader *l)
 }
 
 void
-load_tokens(struct loader *l, const json_t *root)
+load_tokens(struct loader *l, const struct jsonr_value *root)
 {
-	struct where w = { .pointer = "/tokens" };
-	const json_t *list = json_object_get(root, "tokens");
+	struct where top = { .up = NULL }, w = where_key(&top, "tokens");
+	const struct jsonr_value *list = jsonr_member(root, "tokens");
+	const struct jsonr_value *v = jsonr_first(list);
 	struct policy *p = l->p;
 
 	if (list == NULL)
 		return;
-	if (!json_is_array(list)) {
+	if (!jsonr_is(list, JSONR_LIST)) {
 		load_error(l, &w, "\"tokens\" must be a list [...]");
 		return;
 	}
-	if (json_array_size(list) > 4096) {
+	if (jsonr_count(list) > 4096) {
 		load_error(l, &w, "more than 4096 grants");
 		return;
 	}
-	p->grants =
-	    pool_alloc(&p->pool, json_array_size(list), sizeof *p->grants);
+	p->grants = pool_alloc(&p->pool, jsonr_count(list), sizeof *p->grants);
 	if (p->grants == NULL) {
 		load_no_memory(l);
 		return;
 	}
-	p->n_grants = json_array_size(list);
+	p->n_grants = jsonr_count(list);
 	for (size_t i = 0; i < p->n_grants; i++) {
 		struct where at = where_at(&w, i);
 
-		load_grant(l, json_array_get(list, i), &at, &p->grants[i]);
+		load_grant(l, v, &at, &p->grants[i]);
+		v = jsonr_next(v);
 	}
 	check_ids(l, &w);
 	gather_identities(l);

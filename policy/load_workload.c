@@ -14,13 +14,13 @@ static const struct key_set key_set = {
 
 /* A number, or text of digits alone, which no user name may be. */
 static bool
-as_number(
-    struct loader *l, const json_t *v, const struct where *w, uint32_t *number)
+as_number(struct loader *l, const struct jsonr_value *v, const struct where *w,
+    uint32_t *number)
 {
 	uint64_t n;
 
-	if (json_is_integer(v)) {
-		json_int_t i = json_integer_value(v);
+	if (jsonr_is(v, JSONR_INTEGER)) {
+		int64_t i = jsonr_integer(v);
 
 		if (i < 0 || i >= UINT32_MAX)
 			load_error(l, w,
@@ -29,19 +29,20 @@ as_number(
 		*number = (uint32_t)i;
 		return true;
 	}
-	if (!slice_to_u64(slice_of(json_string_value(v)), UINT32_MAX - 1, &n))
+	if (!slice_to_u64(slice_of(jsonr_text(v)), UINT32_MAX - 1, &n))
 		return false;
 	*number = (uint32_t)n;
 	return true;
 }
 
 static void
-load_ids(struct loader *l, const json_t *object, const char *key,
+load_ids(struct loader *l, const struct jsonr_value *object, const char *key,
     const struct where *w, struct id_list *out)
 {
-	struct where list_at = *w;
-	const json_t *list = load_list(l, object, key, &list_at);
-	size_t n = json_array_size(list);
+	struct where list_at = where_key(w, key);
+	const struct jsonr_value *list = load_list(l, object, key, &list_at);
+	const struct jsonr_value *v = jsonr_first(list);
+	size_t n = jsonr_count(list);
 	const char **names;
 	uint32_t *numbers;
 
@@ -53,25 +54,23 @@ load_ids(struct loader *l, const json_t *object, const char *key,
 		load_no_memory(l);
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		const json_t *v = json_array_get(list, i);
+	for (size_t i = 0; i < n; i++, v = jsonr_next(v)) {
 		struct where at = where_at(&list_at, i);
 
-		if (!json_is_integer(v) &&
-		    (!json_is_string(v) || json_string_length(v) == 0))
+		if (!jsonr_is(v, JSONR_INTEGER) &&
+		    (!jsonr_is(v, JSONR_TEXT) || v->n == 0))
 			load_error(l, &at, "must be a name or a number");
 		else if (as_number(l, v, &at, &numbers[out->n_numbers]))
 			out->n_numbers++;
 		else
-			names[out->n_names++] =
-			    load_copy(l, json_string_value(v));
+			names[out->n_names++] = load_copy(l, jsonr_text(v));
 	}
 	out->names = names;
 	out->numbers = numbers;
 }
 
 static void
-load_globs(struct loader *l, const json_t *object, const char *key,
+load_globs(struct loader *l, const struct jsonr_value *object, const char *key,
     const struct where *w, struct text_list *out)
 {
 	struct where list_at = where_key(w, key);
@@ -105,8 +104,8 @@ load_globs(struct loader *l, const json_t *object, const char *key,
 }
 
 static void
-load_workload(struct loader *l, const json_t *v, const struct where *w,
-    struct workload *out)
+load_workload(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, struct workload *out)
 {
 	if (!load_object(l, v, w, &key_set))
 		return;
@@ -117,7 +116,7 @@ load_workload(struct loader *l, const json_t *v, const struct where *w,
 	load_globs(l, v, "exes", w, &out->exes);
 	if (out->exes.n > 0)
 		l->p->uses_exes = true;
-	if (json_object_size(v) == 0)
+	if (jsonr_count(v) == 0)
 		load_error(l, w,
 		    "a workload needs at least one of users, groups, units, "
 		    "cgroups, exes; leave \"workloads\" out of a rule to mean "
@@ -157,26 +156,27 @@ gather_names(struct loader *l, size_t offset, const char ***out, size_t *n_out)
 }
 
 void
-load_workloads(struct loader *l, const json_t *root)
+load_workloads(struct loader *l, const struct jsonr_value *root)
 {
-	struct where top = { .pointer = "" }, w = where_key(&top, "workloads");
-	json_t *object = json_object_get(root, "workloads"), *v;
-	const char *name;
+	struct where top = { .up = NULL }, w = where_key(&top, "workloads");
+	const struct jsonr_value *object = jsonr_member(root, "workloads");
+	const struct jsonr_value *key = jsonr_first(object);
 	struct policy *p = l->p;
 
 	if (object == NULL)
 		return;
-	if (!json_is_object(object)) {
+	if (!jsonr_is(object, JSONR_OBJECT)) {
 		load_error(l, &w, "\"workloads\" must be an object {...}");
 		return;
 	}
-	p->workloads = pool_alloc(
-	    &p->pool, json_object_size(object), sizeof *p->workloads);
+	p->workloads =
+	    pool_alloc(&p->pool, jsonr_count(object), sizeof *p->workloads);
 	if (p->workloads == NULL) {
 		load_no_memory(l);
 		return;
 	}
-	json_object_foreach(object, name, v) {
+	for (size_t i = 0; i < jsonr_count(object); i++) {
+		const char *name = key->u.text;
 		struct where at = where_key(&w, name);
 		struct workload *wl = &p->workloads[p->n_workloads++];
 
@@ -184,7 +184,8 @@ load_workloads(struct loader *l, const json_t *root)
 		if (*name == '\0' || strlen(name) > 64)
 			load_error(
 			    l, &at, "a workload's name has 1 to 64 characters");
-		load_workload(l, v, &at, wl);
+		load_workload(l, key + 1, &at, wl);
+		key = jsonr_next(key + 1);
 	}
 	if (l->st == E_NOMEM)
 		return;
@@ -227,7 +228,7 @@ say_unknown(struct loader *l, const struct where *w, const char *name)
 }
 
 void
-load_workload_refs(struct loader *l, const json_t *object,
+load_workload_refs(struct loader *l, const struct jsonr_value *object,
     const struct where *w, const uint32_t **out, size_t *n_out)
 {
 	struct where list_at = where_key(w, "workloads");

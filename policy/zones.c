@@ -393,14 +393,21 @@ account_example(const char *tail, const char *suffix, char out[HOST_BYTES])
 bool
 zones_wildcard_spans_accounts(const char *tail, char example[HOST_BYTES])
 {
+	const struct zone_group *g = group_of(slice_of(tail));
 	const char *suffix = NULL;
+	size_t best = SIZE_MAX;
 
-	/* The suffix with the fewest labels makes the plainest example. */
-	for (size_t i = 0; i < ARRAY_LEN(entries); i++)
-		if (entries[i].account && tail_spans(tail, entries[i].suffix) &&
-		    (suffix == NULL ||
-		        strlen(entries[i].suffix) < strlen(suffix)))
-			suffix = entries[i].suffix;
+	/* The shortest suffix makes the plainest example. One that agrees
+	 * with two labels or more of @tail has the same last two. */
+	for (size_t i = 0; g != NULL && i < g->n_entries; i++) {
+		const struct zone_entry *e = &entries[g->first + i];
+
+		if (!e->account || e->suffix_n >= best ||
+		    !tail_spans(tail, e->suffix))
+			continue;
+		suffix = e->suffix;
+		best = e->suffix_n;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(account_suffixes); i++)
 		if (suffix == NULL && tail_spans(tail, account_suffixes[i]))
 			suffix = account_suffixes[i];

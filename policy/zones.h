@@ -45,8 +45,8 @@ bool zones_is_private_name(const char *name);
 /** The public name for a name within a private zone; false if unknown. */
 bool zones_public_name(const char *name, char out[HOST_BYTES]);
 /**
- * Whether "*.@tail" can match any name directly under a suffix whose
- * labels are somebody's accounts; writes an example such as
+ * Whether "*.@tail", of two labels or more, can match any name directly under
+ * a suffix whose labels are somebody's accounts; writes an example such as
  * "acct1.blob.core.windows.net".
  */
 bool zones_wildcard_spans_accounts(const char *tail, char example[HOST_BYTES]);

@@ -80,7 +80,8 @@ a_load_fails_cleanly_wherever_memory_ends(void **state)
 		policy_unref(p);
 	} while (failed);
 	assert_int_equal(st, OK);
-	assert_true(at > 100);
+	/* Text, values, pool, tables, entries, ids. */
+	assert_true(at > 10);
 }
 
 static void
