@@ -149,17 +149,21 @@ is_in_member(struct spot *at, const char *in, const json_t *object,
 	return false;
 }
 
-/* Where @name stands first: in the list @key of any workload or grant. */
+/* Where @name stands first: in the list @key of any workload or grant. The
+ * policy has been loaded: it is looked into again only to point at a name. */
 static struct spot
-spot_of(const struct check *c, const struct config *config, const char *group,
+spot_of(struct check *c, const struct config *config, const char *group,
     const char *key, const char *name)
 {
 	struct spot at = { config->policy_file, "" };
-	json_t *all = json_object_get(c->policy, group), *v;
+	json_t *all, *v;
 	char number[24];
 	const char *k;
 	size_t i;
 
+	if (c->policy == NULL)
+		c->policy = json_load_file(config->policy_file, 0, NULL);
+	all = json_object_get(c->policy, group);
 	push(&at, group);
 	json_object_foreach(all, k, v) {
 		if (is_in_member(&at, k, v, key, name))
@@ -286,7 +290,6 @@ check_all(struct check *c, struct policy_issues *issues)
 		note_text(c, true, &at, status_text(st));
 	note_issues(c, config->policy_file, issues);
 	if (st == OK) {
-		c->policy = json_load_file(config->policy_file, 0, NULL);
 		check_identities(c, config, p);
 		check_names(c, config, p);
 	}

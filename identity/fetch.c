@@ -5,9 +5,55 @@
 #include "identity/wiping.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The library brings thirty others along, whose linking would be most of the
+ * time that a start takes: it is opened behind the start. */
+static const char library[] = "libcurl.so.4";
+
+/* clang-format off */
+#define CURL_CALLS(X) \
+	X(easy_cleanup) \
+	X(easy_getinfo) \
+	X(easy_init) \
+	X(easy_setopt) \
+	X(easy_strerror) \
+	X(getdate) \
+	X(global_cleanup) \
+	X(global_init_mem) \
+	X(multi_add_handle) \
+	X(multi_assign) \
+	X(multi_cleanup) \
+	X(multi_info_read) \
+	X(multi_init) \
+	X(multi_remove_handle) \
+	X(multi_setopt) \
+	X(multi_socket_action) \
+	X(slist_append) \
+	X(slist_free_all)
+
+/* clang-format on */
+
+struct curl_calls {
+#define X(name) __typeof__(curl_##name) *name;
+	CURL_CALLS(X)
+#undef X
+};
+
+static const struct {
+	const char *name;
+	size_t offset;
+} calls[] = {
+
+#define X(name) { "curl_" #name, offsetof(struct curl_calls, name) },
+	CURL_CALLS(X)
+#undef X
+};
+
+static struct curl_calls curl;
 
 struct fetch {
 	struct fetch *next, **link;
@@ -24,6 +70,7 @@ struct fetch {
 
 struct fetcher {
 	struct event_base *base;
+	bool ready; /**< all below is there */
 	CURLM *multi;
 	struct curl_slist *fields;
 	struct event *timer;
@@ -37,8 +84,8 @@ fetch_free(struct fetch *f)
 	if (f->next != NULL)
 		f->next->link = f->link;
 	if (f->easy != NULL) {
-		curl_multi_remove_handle(f->owner->multi, f->easy);
-		curl_easy_cleanup(f->easy);
+		curl.multi_remove_handle(f->owner->multi, f->easy);
+		curl.easy_cleanup(f->easy);
 	}
 	buf_release(&f->body);
 	free(f);
@@ -59,10 +106,10 @@ fetch_finish(struct fetch *f, CURLcode code)
 		.st = OK,
 		.retry_after_ms = f->retry_after_ms,
 		.date_unix_s = f->date_unix_s,
-		.error = curl_easy_strerror(code),
+		.error = curl.easy_strerror(code),
 	};
 
-	if (curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status) !=
+	if (curl.easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status) !=
 	    CURLE_OK)
 		status = 0;
 	if (f->st != OK)
@@ -88,11 +135,11 @@ drain_messages(struct fetcher *f)
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl_multi_info_read(f->multi, &left)) != NULL) {
+	while ((m = curl.multi_info_read(f->multi, &left)) != NULL) {
 		char *priv = NULL;
 		if (m->msg != CURLMSG_DONE)
 			continue;
-		if (curl_easy_getinfo(
+		if (curl.easy_getinfo(
 		        m->easy_handle, CURLINFO_PRIVATE, &priv) == CURLE_OK &&
 		    priv != NULL) {
 			void *mine = priv;
@@ -109,7 +156,7 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 	int flags = ((what & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
 	    ((what & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
 
-	if (curl_multi_socket_action(f->multi, fd, flags, &running) == CURLM_OK)
+	if (curl.multi_socket_action(f->multi, fd, flags, &running) == CURLM_OK)
 		drain_messages(f);
 }
 
@@ -121,7 +168,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (curl_multi_socket_action(
+	if (curl.multi_socket_action(
 	        f->multi, CURL_SOCKET_TIMEOUT, 0, &running) == CURLM_OK)
 		drain_messages(f);
 }
@@ -138,7 +185,7 @@ watch_socket(
 	(void)easy;
 	if (ev != NULL) {
 		event_free(ev);
-		curl_multi_assign(f->multi, fd, NULL);
+		curl.multi_assign(f->multi, fd, NULL);
 	}
 	if (what == CURL_POLL_REMOVE)
 		return 0;
@@ -152,7 +199,7 @@ watch_socket(
 			event_free(ev);
 		return -1;
 	}
-	curl_multi_assign(f->multi, fd, ev);
+	curl.multi_assign(f->multi, fd, ev);
 	return 0;
 }
 
@@ -220,7 +267,7 @@ on_field(char *p, size_t size, size_t n, void *arg)
 		f->retry_after_ms = (int64_t)seconds * 1000;
 	if (take_field(line, "Date", &value) &&
 	    slice_copy(value, text, sizeof text))
-		f->date_unix_s = (int64_t)curl_getdate(text, NULL);
+		f->date_unix_s = (int64_t)curl.getdate(text, NULL);
 	return line.n;
 }
 
@@ -249,13 +296,13 @@ static bool
 set_texts(CURL *e, const char *url)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
-	if (curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http") != CURLE_OK)
+	if (curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http") != CURLE_OK)
 		return false;
 #endif
-	return curl_easy_setopt(e, CURLOPT_URL, url) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_NOPROXY, "*") == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_USERAGENT, "wayleave") == CURLE_OK;
+	return curl.easy_setopt(e, CURLOPT_URL, url) == CURLE_OK &&
+	    curl.easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
+	    curl.easy_setopt(e, CURLOPT_NOPROXY, "*") == CURLE_OK &&
+	    curl.easy_setopt(e, CURLOPT_USERAGENT, "wayleave") == CURLE_OK;
 }
 
 static bool
@@ -264,17 +311,48 @@ set_options(struct fetch *f, const char *url)
 	CURL *e = f->easy;
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		if (curl_easy_setopt(e, numbers[i].option, numbers[i].value) !=
+		if (curl.easy_setopt(e, numbers[i].option, numbers[i].value) !=
 		    CURLE_OK)
 			return false;
 	return set_texts(e, url) &&
-	    curl_easy_setopt(e, CURLOPT_HTTPHEADER, f->owner->fields) ==
+	    curl.easy_setopt(e, CURLOPT_HTTPHEADER, f->owner->fields) ==
 	    CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_WRITEDATA, f) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_field) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_HEADERDATA, f) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_PRIVATE, f) == CURLE_OK;
+	    curl.easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+	    curl.easy_setopt(e, CURLOPT_WRITEDATA, f) == CURLE_OK &&
+	    curl.easy_setopt(e, CURLOPT_HEADERFUNCTION, on_field) == CURLE_OK &&
+	    curl.easy_setopt(e, CURLOPT_HEADERDATA, f) == CURLE_OK &&
+	    curl.easy_setopt(e, CURLOPT_PRIVATE, f) == CURLE_OK;
+}
+
+/* Once a process, and never closed: what it registered would be gone. */
+static enum status
+open_library(struct status_detail *detail)
+{
+	static void *handle;
+	struct curl_calls found;
+
+	if (handle != NULL)
+		return OK;
+	handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+	if (handle == NULL)
+		return status_set(detail, E_NOTFOUND,
+		    "tokens are fetched with libcurl, which cannot be opened: "
+		    "%s; install it (on Debian the package libcurl4)",
+		    dlerror());
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		void *at = dlsym(handle, calls[i].name);
+
+		if (at == NULL) {
+			(void)dlclose(handle);
+			handle = NULL;
+			return status_set(detail, E_NOTFOUND,
+			    "%s is too old: it has no %s(); 7.81 will do",
+			    library, calls[i].name);
+		}
+		memcpy((char *)&found + calls[i].offset, &at, sizeof at);
+	}
+	curl = found;
+	return OK;
 }
 
 enum status
@@ -282,10 +360,11 @@ fetch_start(struct fetcher *f, const char *url,
     void (*done)(void *arg, const struct fetch_answer *a), void *arg,
     struct fetch **out)
 {
-	struct fetch *n = calloc(1, sizeof *n);
+	enum status st = fetcher_open(f, NULL);
+	struct fetch *n = st == OK ? calloc(1, sizeof *n) : NULL;
 
 	if (n == NULL)
-		return E_NOMEM;
+		return st == OK ? E_NOMEM : st;
 	n->owner = f;
 	n->done = done;
 	n->arg = arg;
@@ -297,9 +376,9 @@ fetch_start(struct fetcher *f, const char *url,
 	if (n->next != NULL)
 		n->next->link = &n->next;
 	f->first = n;
-	n->easy = curl_easy_init();
+	n->easy = curl.easy_init();
 	if (n->easy == NULL || !set_options(n, url) ||
-	    curl_multi_add_handle(f->multi, n->easy) != CURLM_OK) {
+	    curl.multi_add_handle(f->multi, n->easy) != CURLM_OK) {
 		fetch_free(n);
 		return E_NOMEM;
 	}
@@ -310,32 +389,57 @@ fetch_start(struct fetcher *f, const char *url,
 enum status
 fetcher_create(struct event_base *base, struct fetcher **out)
 {
-	struct fetcher *f;
+	struct fetcher *f = calloc(1, sizeof *f);
 
+	if (f == NULL)
+		return E_NOMEM;
+	f->base = base;
+	f->timer = evtimer_new(base, on_timer, f);
+	if (f->timer == NULL) {
+		free(f);
+		return E_NOMEM;
+	}
+	*out = f;
+	return OK;
+}
+
+static void
+tear_down(struct fetcher *f)
+{
+	if (f->multi != NULL)
+		curl.multi_cleanup(f->multi);
+	curl.slist_free_all(f->fields);
+	curl.global_cleanup();
+}
+
+static enum status
+set_up(struct fetcher *f)
+{
 	/* Counted by libcurl; the wiping allocator holds what it buffers. */
-	if (curl_global_init_mem(CURL_GLOBAL_NOTHING, wiping_malloc,
+	if (curl.global_init_mem(CURL_GLOBAL_NOTHING, wiping_malloc,
 	        wiping_free, wiping_realloc, wiping_strdup,
 	        wiping_calloc) != CURLE_OK)
 		return E_INTERNAL;
-	f = calloc(1, sizeof *f);
-	if (f == NULL) {
-		curl_global_cleanup();
+	f->multi = curl.multi_init();
+	f->fields = curl.slist_append(NULL, "Metadata: true");
+	if (f->multi == NULL || f->fields == NULL) {
+		tear_down(f);
 		return E_NOMEM;
 	}
-	f->base = base;
-	f->multi = curl_multi_init();
-	f->fields = curl_slist_append(NULL, "Metadata: true");
-	f->timer = evtimer_new(base, on_timer, f);
-	if (f->multi == NULL || f->fields == NULL || f->timer == NULL) {
-		fetcher_destroy(f);
-		return E_NOMEM;
-	}
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, watch_time);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
-	*out = f;
+	curl.multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl.multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+	curl.multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, watch_time);
+	curl.multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+	f->ready = true;
 	return OK;
+}
+
+enum status
+fetcher_open(struct fetcher *f, struct status_detail *detail)
+{
+	enum status st = f->ready ? OK : open_library(detail);
+
+	return st == OK && !f->ready ? set_up(f) : st;
 }
 
 void
@@ -347,11 +451,8 @@ fetcher_destroy(struct fetcher *f)
 		f->first = n->next;
 		fetch_free(n);
 	}
-	if (f->multi != NULL)
-		curl_multi_cleanup(f->multi);
-	if (f->timer != NULL)
-		event_free(f->timer);
-	curl_slist_free_all(f->fields);
+	if (f->ready)
+		tear_down(f);
+	event_free(f->timer);
 	free(f);
-	curl_global_cleanup();
 }

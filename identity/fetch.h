@@ -25,9 +25,16 @@ struct fetch_answer {
 	const char *error;      /**< what went wrong, borrowed; never a body */
 };
 
-/** E_NOMEM; E_INTERNAL when libcurl cannot be set up. @base is kept. */
+/** E_NOMEM. @base is kept. */
 enum status fetcher_create(
     struct event_base *base, struct fetcher **out) ATTR_MUST_USE;
+/**
+ * Opens libcurl, which reads thirty libraries: before a loop runs, or the
+ * first fetch does it. E_NOTFOUND: it is not there or too old,
+ * which @detail (may be NULL) says; E_INTERNAL, E_NOMEM: it cannot be set up.
+ */
+enum status fetcher_open(
+    struct fetcher *f, struct status_detail *detail) ATTR_MUST_USE;
 /** Cancels what runs; NULL-safe. */
 void fetcher_destroy(struct fetcher *f);
 

@@ -315,6 +315,12 @@ identity_destroy(struct identity *id)
 	free(id);
 }
 
+enum status
+identity_open_library(struct identity *id, struct status_detail *detail)
+{
+	return fetcher_open(id->fetcher, detail);
+}
+
 void
 identity_header_for(
     const struct identity *id, uint32_t uid, char out[IDENTITY_HEADER_BYTES])

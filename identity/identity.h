@@ -121,6 +121,13 @@ enum status identity_create(const struct identity_settings *settings,
     struct identity **out) ATTR_MUST_USE;
 void identity_destroy(struct identity *id);
 /**
+ * Opens the library that tokens are fetched with. It takes milliseconds that
+ * a start does not wait for: call it once the workers serve, before the loop
+ * runs. Fails as fetcher_open(), with @detail.
+ */
+enum status identity_open_library(
+    struct identity *id, struct status_detail *detail) ATTR_MUST_USE;
+/**
  * Replaces the list, or changes nothing and fails; tokens of identities that
  * stay are kept.
  */

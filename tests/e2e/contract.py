@@ -88,7 +88,7 @@ class Another:
         self.agent = agent
         self._pids = []
 
-    def start(self, label, inherit=(), policy=None, **keys):
+    def start(self, label, inherit=(), policy=None, env=(), **keys):
         """(whether it is ready, its exit code or None, its journal)"""
         lab = self.agent.lab
         run = f"/run/wayleave/{label}"
@@ -105,6 +105,8 @@ class Another:
         path = lab_daemon.ETC / f"{label}.json"
         lab.write(path, json.dumps(config))
         argv = [lab_daemon.DAEMON, "-c", path]
+        if env:
+            argv = ["env", *env, *argv]
         if inherit:
             argv = ["/usr/bin/python3", "-c", INHERIT, *inherit, *argv]
         pid = lab.start_as("wayleave", argv, log=f"{label}.log")

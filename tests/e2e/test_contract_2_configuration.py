@@ -171,6 +171,20 @@ def test_a_socket_that_is_not_ours_to_serve_fails_the_start(
     assert words in log
 
 
+def test_without_the_library_that_fetches_tokens_the_start_fails(
+    agent, another
+):
+    folder = "/run/wayleave/no-library"
+    make = ["install", "-d", "-o", "wayleave", folder]
+    assert agent.lab.run_as("root", make).code == 0
+    agent.lab.write(f"{folder}/libcurl.so.4", "this is no library\n")
+    ready, code, log = another("bare", env=[f"LD_LIBRARY_PATH={folder}"])
+    assert not ready
+    assert code == 74
+    assert "start failed: tokens are fetched with libcurl" in log
+    assert "libcurl4" in log
+
+
 def test_an_absent_or_empty_list_turns_a_listener_off(agent, another):
     listen = {"control": "/run/wayleave/off/control.sock", "proxy": []}
     ready, _, log = another("off", listen=listen)

@@ -16,6 +16,8 @@ PACKAGES = [
     *("systemd", "systemd-sysv", "dbus", "nftables", "iproute2"),
     *("sudo", "passwd", "curl", "ca-certificates", "procps"),
 ]
+# What the daemon opens by itself, so that it is not linked to it.
+OPENED = ["libcurl.so.4"]
 # Where each line comes from that apt has for this release.
 TARGETS = "deb $(REPO_URI) $(CODENAME) $(COMPONENT)"
 
@@ -48,8 +50,13 @@ def _owners(path):
 
 
 def libraries(*programs):
-    """The packages of the shared libraries that programs name themselves."""
+    """The packages of the shared libraries that programs name themselves,
+    and of those that the daemon opens when it has started."""
+    known = _out("/sbin/ldconfig", "-p")
     found = set()
+    for name in OPENED:
+        path = re.search(rf"\s{re.escape(name)} .*=> (/\S+)", known)[1]
+        found.update(p.split(":")[0] for p in _owners(path))
     for program in programs:
         wanted = re.findall(r"NEEDED\s+(\S+)", _out("objdump", "-p", program))
         places = dict(re.findall(r"(\S+) => (/\S+)", _out("ldd", program)))
