@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -118,6 +119,15 @@ acceptor_take_one(struct acceptor *a)
 	return false;
 }
 
+/* An accept(2) that finds nobody has made a socket and its file before. */
+static bool
+acceptor_has_more(const struct acceptor *a)
+{
+	struct pollfd p = { .fd = a->fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) != 0;
+}
+
 static void
 acceptor_on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -125,9 +135,14 @@ acceptor_on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (unsigned i = 0; i < ACCEPTS_A_TURN; i++)
+	for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
+		if (i > 0 && !acceptor_has_more(a)) {
+			acceptor_has_caught_up(a);
+			return;
+		}
 		if (!acceptor_take_one(a))
 			return;
+	}
 }
 
 static void

@@ -28,7 +28,17 @@ static struct {
 	int64_t pauses;
 } world;
 
-static unsigned adds_that_fail;
+static unsigned adds_that_fail, accepts;
+
+int __real_accept4(int fd, struct sockaddr *sa, socklen_t *n, int flags);
+int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *n, int flags);
+
+int
+__wrap_accept4(int fd, struct sockaddr *sa, socklen_t *n, int flags)
+{
+	accepts++;
+	return __real_accept4(fd, sa, n, flags);
+}
 
 int __real_event_add(struct event *ev, const struct timeval *tv);
 int __wrap_event_add(struct event *ev, const struct timeval *tv);
@@ -82,6 +92,7 @@ setup(void **state)
 
 	(void)state;
 	memset(&world, 0, sizeof world);
+	accepts = 0;
 	world.base = event_base_new();
 	world.at.sun_family = AF_UNIX;
 	/* Autobind: a name of the kernel's in the abstract space. */
@@ -162,6 +173,20 @@ accepts_a_few_in_one_turn_and_the_rest_in_the_next(void **state)
 	turn_once();
 	assert_int_equal(world.n_accepted, 40);
 	assert_int_equal(pauses(), 0);
+}
+
+/* The kernel makes a socket before it looks whether anybody is there. */
+static void
+does_not_accept_where_nobody_waits(void **state)
+{
+	(void)state;
+	come(1);
+	turn_once();
+	come(2);
+	turn_once();
+	turn_once();
+	assert_int_equal(world.n_accepted, 3);
+	assert_int_equal(accepts, 3);
 }
 
 /* Threats 38. */
@@ -267,6 +292,7 @@ main(void)
 #define S(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		S(accepts_a_few_in_one_turn_and_the_rest_in_the_next),
+		S(does_not_accept_where_nobody_waits),
 		S(without_descriptors_it_waits_says_so_once_and_recovers),
 		S(a_full_house_leaves_the_next_in_the_backlog),
 		S(an_error_it_does_not_know_does_not_spin_either),
