@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ enum { ATTEMPT_DELAY_MS = 250, DIAL_ADDRESSES_MAX = 32 };
 struct attempt {
 	struct dial *dial;
 	struct addr address;
-	struct event *event;
+	struct event ready;
 	int fd; /* -1: not started, or over */
 };
 
@@ -22,14 +23,14 @@ struct dial {
 	struct event_base *base;
 	void (*done)(void *arg, const struct dial_result *result);
 	void *arg;
-	struct event *next;    /* starts the next attempt */
-	struct event *timeout; /* ends all */
-	struct attempt attempts[DIAL_ADDRESSES_MAX];
+	struct event next;    /* starts the next attempt */
+	struct event timeout; /* ends all */
 	size_t n;
 	size_t started;
 	size_t running;
 	uint16_t port;
 	enum reason code; /* the most telling failure so far */
+	struct attempt attempts[];
 };
 
 static struct timeval
@@ -46,11 +47,10 @@ ms_to_timeval(unsigned ms)
 static void
 attempt_close(struct attempt *a)
 {
-	if (a->event != NULL)
-		event_free(a->event);
-	a->event = NULL;
-	if (a->fd >= 0)
-		(void)close(a->fd);
+	if (a->fd < 0)
+		return;
+	(void)event_del(&a->ready);
+	(void)close(a->fd);
 	a->fd = -1;
 }
 
@@ -59,10 +59,8 @@ dial_free(struct dial *d)
 {
 	for (size_t i = 0; i < d->n; i++)
 		attempt_close(&d->attempts[i]);
-	if (d->next != NULL)
-		event_free(d->next);
-	if (d->timeout != NULL)
-		event_free(d->timeout);
+	(void)event_del(&d->next);
+	(void)event_del(&d->timeout);
 	free(d);
 }
 
@@ -133,16 +131,11 @@ socket_error(int fd)
 	return error;
 }
 
-/* Starts the next attempt at once; when none is left or runs, that is all. */
+/* From the loop: the next attempt; when none is left or runs, that is all. */
 static void
 dial_advance(struct dial *d)
 {
-	struct timeval now = { 0, 0 };
-
-	if (d->started < d->n)
-		(void)evtimer_add(d->next, &now);
-	else if (d->running == 0)
-		dial_fail(d, d->code);
+	event_active(&d->next, EV_TIMEOUT, 1);
 }
 
 static void
@@ -151,13 +144,13 @@ attempt_ready(evutil_socket_t fd, short what, void *arg)
 	struct attempt *a = arg;
 	struct dial *d = a->dial;
 	struct dial_result result = { .fd = fd, .address = a->address };
-	int error = socket_error(fd);
+	int error;
 
 	(void)what;
-	if (error == 0 && !peer_is(fd, &a->address, d->port))
-		error = EHOSTUNREACH;
-	if (error != 0) {
-		note_failure(d, code_of(error));
+	/* Who has a peer is connected, and need not be asked for an error. */
+	if (!peer_is(fd, &a->address, d->port)) {
+		error = socket_error(fd);
+		note_failure(d, code_of(error == 0 ? EHOSTUNREACH : error));
 		attempt_close(a);
 		d->running--;
 		dial_advance(d);
@@ -179,32 +172,23 @@ attempt_connect(struct attempt *a)
 	    socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (a->fd < 0)
 		return errno;
+	(void)event_assign(
+	    &a->ready, a->dial->base, a->fd, EV_WRITE, attempt_ready, a);
 	(void)setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (connect(a->fd, (struct sockaddr *)&ss, n) != 0 &&
 	    errno != EINPROGRESS)
 		return errno;
-	a->event = event_new(a->dial->base, a->fd, EV_WRITE, attempt_ready, a);
-	if (a->event == NULL || event_add(a->event, NULL) != 0)
-		return ENOMEM;
-	return 0;
+	return event_add(&a->ready, NULL) == 0 ? 0 : ENOMEM;
 }
 
+/* There is one more. It never ends the dial from inside. */
 static void
-next_fired(evutil_socket_t fd, short what, void *arg)
+dial_attempt(struct dial *d)
 {
-	struct dial *d = arg;
 	struct timeval delay = ms_to_timeval(ATTEMPT_DELAY_MS);
-	struct attempt *a;
-	int error;
+	struct attempt *a = &d->attempts[d->started++];
+	int error = attempt_connect(a);
 
-	(void)fd;
-	(void)what;
-	if (d->started == d->n) {
-		dial_advance(d);
-		return;
-	}
-	a = &d->attempts[d->started++];
-	error = attempt_connect(a);
 	if (error != 0) {
 		note_failure(d, code_of(error));
 		attempt_close(a);
@@ -213,7 +197,20 @@ next_fired(evutil_socket_t fd, short what, void *arg)
 	}
 	d->running++;
 	if (d->started < d->n)
-		(void)evtimer_add(d->next, &delay);
+		(void)evtimer_add(&d->next, &delay);
+}
+
+static void
+next_fired(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial *d = arg;
+
+	(void)fd;
+	(void)what;
+	if (d->started < d->n)
+		dial_attempt(d);
+	else if (d->running == 0)
+		dial_fail(d, d->code);
 }
 
 static void
@@ -267,9 +264,11 @@ struct dial *
 dial_start(const struct dial_params *params,
     void (*done)(void *arg, const struct dial_result *result), void *arg)
 {
-	struct dial *d = calloc(1, sizeof *d);
+	size_t room = params->n_addresses < DIAL_ADDRESSES_MAX
+	    ? params->n_addresses
+	    : DIAL_ADDRESSES_MAX;
+	struct dial *d = calloc(1, sizeof *d + room * sizeof d->attempts[0]);
 	struct timeval limit = ms_to_timeval(params->timeout_ms);
-	struct timeval now = { 0, 0 };
 
 	if (d == NULL)
 		return NULL;
@@ -278,15 +277,17 @@ dial_start(const struct dial_params *params,
 	d->arg = arg;
 	d->port = params->port;
 	order_addresses(d, params);
-	if (d->n == 0)
-		d->code = REASON_CONNECT_UNREACHABLE;
-	d->next = evtimer_new(d->base, next_fired, d);
-	d->timeout = evtimer_new(d->base, timeout_fired, d);
-	if (d->next == NULL || d->timeout == NULL ||
-	    evtimer_add(d->next, &now) != 0 ||
-	    evtimer_add(d->timeout, &limit) != 0) {
+	(void)evtimer_assign(&d->next, d->base, next_fired, d);
+	(void)evtimer_assign(&d->timeout, d->base, timeout_fired, d);
+	if (evtimer_add(&d->timeout, &limit) != 0) {
 		dial_free(d);
 		return NULL;
+	}
+	if (d->n > 0) {
+		dial_attempt(d);
+	} else {
+		d->code = REASON_CONNECT_UNREACHABLE;
+		dial_advance(d);
 	}
 	return d;
 }
