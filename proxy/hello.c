@@ -139,14 +139,22 @@ hello_refuse(bool is_tls, struct hello *out)
 	return OK;
 }
 
+/* @n bytes of a handshake message, its head included. */
+static bool
+read_handshake(const uint8_t *body, size_t n, struct hello *out)
+{
+	const struct cursor c = { .p = body + HANDSHAKE_HEAD_BYTES,
+		.n = n - HANDSHAKE_HEAD_BYTES };
+
+	return read_client_hello(c, out);
+}
+
 /* The records' contents in one piece; the caller knows that they fit. */
-static enum status
-hello_finish(const struct hello_scan *s, struct slice raw, struct hello *out)
+static bool
+read_records(const struct hello_scan *s, struct slice raw, struct hello *out)
 {
 	/* No record is empty, which gcc 14 cannot see. */
 	uint8_t body[HELLO_BYTES_MAX] = { 0 };
-	struct hello found = { .is_tls = true };
-	struct cursor c;
 	size_t n = 0;
 
 	for (size_t at = 0; at < s->at;) {
@@ -156,9 +164,19 @@ hello_finish(const struct hello_scan *s, struct slice raw, struct hello *out)
 		n += len;
 		at += RECORD_HEAD_BYTES + len;
 	}
-	c = (struct cursor){ .p = body + HANDSHAKE_HEAD_BYTES,
-		.n = n - HANDSHAKE_HEAD_BYTES };
-	if (!read_client_hello(c, &found))
+	return read_handshake(body, n, out);
+}
+
+static enum status
+hello_finish(const struct hello_scan *s, struct slice raw, struct hello *out)
+{
+	struct hello found = { .is_tls = true };
+	const uint8_t *first = (const uint8_t *)raw.p + RECORD_HEAD_BYTES;
+	/* Mostly it is one record, and need not be copied. */
+	bool whole = s->at == RECORD_HEAD_BYTES + s->body;
+
+	if (whole ? !read_handshake(first, s->body, &found)
+	          : !read_records(s, raw, &found))
 		return hello_refuse(true, out);
 	*out = found;
 	return OK;
