@@ -29,10 +29,7 @@ static void
 listener_on_accepted(void *arg, int fd)
 {
 	struct listener *l = arg;
-	int on = 1;
 
-	/* No TCP on a Unix socket, and no harm in asking. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	session_start(l->worker, fd, acceptor_name(l->acceptor));
 }
 
@@ -46,12 +43,16 @@ listener_create(
 		.accepted = listener_on_accepted,
 		.is_full = listener_is_full,
 		.ctx = l };
+	const int on = 1;
 	enum status st;
 
 	if (l == NULL) {
 		(void)close(fd);
 		return E_NOMEM;
 	}
+	/* tcp(7): what is accepted inherits it. No TCP on a Unix socket, and no
+	 * harm in asking. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	l->worker = w;
 	st = acceptor_create(&settings, fd, &l->acceptor);
 	if (st != OK) {

@@ -191,6 +191,8 @@ session_open_tunnel(struct session *s)
 	s->request = NULL;
 	s->fd = -1;
 	s->tunnel = tunnel_start(&params, session_on_tunnel_done, s);
+	/* Only now: the kernel goes on watching the socket for the tunnel. */
+	(void)event_del(&s->readable);
 	if (s->tunnel == NULL)
 		session_end(s, CLOSE_ERROR);
 }
@@ -236,8 +238,8 @@ session_ask(struct session *s, const struct host *host, uint16_t port)
 
 	if (s->protocol == REQUEST_CONNECT)
 		params.method = SLICE("CONNECT");
+	/* The socket stays watched: mostly it is silent until the answer. */
 	session_move(s, SESSION_ASKING);
-	(void)event_del(&s->readable);
 	s->deadline_ms = INT64_MAX; /* request.c has its own */
 	s->request = request_start(&params, session_on_answer, s);
 	if (s->request == NULL)
@@ -287,9 +289,15 @@ session_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
 	struct relay_pool *pool = worker_relay_pool(s->worker);
-	ssize_t n = recv(fd, pool->buffer, sizeof pool->buffer, MSG_DONTWAIT);
+	ssize_t n;
 
 	(void)what;
+	if (s->state == SESSION_ASKING) {
+		/* What it says before the answer is the tunnel's to read. */
+		(void)event_del(&s->readable);
+		return;
+	}
+	n = recv(fd, pool->buffer, sizeof pool->buffer, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {

@@ -123,7 +123,6 @@ session_identify(struct session *s)
 	struct peer_facts facts;
 
 	s->userdb.done = session_on_userdb;
-	memset(&facts, 0, sizeof facts);
 	peer_source_lookup(worker_peers(s->worker), s->fd, &facts);
 	if (session_keep_peer(s, &facts) != OK)
 		session_end(s, CLOSE_ERROR);

@@ -61,7 +61,9 @@ peer_source_destroy(struct peer_source *s)
 static void
 facts_clear(struct peer_facts *out)
 {
-	memset(out, 0, sizeof *out);
+	/* The texts are long, and only read up to their ends. */
+	out->peer = (struct peer){ .known = false };
+	out->unit[0] = out->cgroup[0] = out->exe[0] = '\0';
 	out->peer.user = "";
 	out->peer.unit = out->unit;
 	out->peer.cgroup = out->cgroup;
@@ -171,17 +173,23 @@ lookup_unix(struct peer_source *s, int fd, struct peer_facts *out)
 }
 
 static bool
+end_from(const struct sockaddr_storage *ss, struct sock_diag_end *out)
+{
+	if (!addr_from_sockaddr(
+	        (const struct sockaddr *)ss, &out->addr, &out->port))
+		return false;
+	out->addr = addr_unmap(&out->addr);
+	return true;
+}
+
+static bool
 end_of(int fd, int (*name)(int, struct sockaddr *, socklen_t *),
     struct sock_diag_end *out)
 {
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof ss;
 
-	if (name(fd, (struct sockaddr *)&ss, &n) != 0 ||
-	    !addr_from_sockaddr((struct sockaddr *)&ss, &out->addr, &out->port))
-		return false;
-	out->addr = addr_unmap(&out->addr);
-	return true;
+	return name(fd, (struct sockaddr *)&ss, &n) == 0 && end_from(&ss, out);
 }
 
 /* An id that the tree does not hold is of a cgroup that was removed under
@@ -204,13 +212,13 @@ fill_cgroup_of_id(struct peer_source *s, const struct sock_diag_owner *owner,
 
 /* The client's socket is the one whose ends are ours, the other way round. */
 static bool
-lookup_tcp(struct peer_source *s, int fd, struct peer_facts *out)
+lookup_tcp(struct peer_source *s, int fd, const struct sockaddr_storage *client,
+    struct peer_facts *out)
 {
 	struct sock_diag_end local, remote;
 	struct sock_diag_owner owner;
 
-	if (!end_of(fd, getpeername, &local) ||
-	    !end_of(fd, getsockname, &remote) ||
+	if (!end_from(client, &local) || !end_of(fd, getsockname, &remote) ||
 	    sock_diag_lookup(s->diag, &local, &remote, &owner) != OK ||
 	    !uid_is_someone(owner.uid))
 		return false;
@@ -221,19 +229,19 @@ lookup_tcp(struct peer_source *s, int fd, struct peer_facts *out)
 void
 peer_source_lookup(struct peer_source *s, int fd, struct peer_facts *out)
 {
-	int domain = AF_UNSPEC;
-	socklen_t n = sizeof domain;
+	struct sockaddr_storage client;
+	socklen_t n = sizeof client;
 	bool known = false;
 
 	facts_clear(out);
 	/* sock_diag names no process. */
 	out->peer.exe_unknown = true;
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) != 0)
-		domain = AF_UNSPEC;
-	if (domain == AF_UNIX)
+	if (getpeername(fd, (struct sockaddr *)&client, &n) != 0)
+		client.ss_family = AF_UNSPEC;
+	if (client.ss_family == AF_UNIX)
 		known = lookup_unix(s, fd, out);
-	else if (domain == AF_INET || domain == AF_INET6)
-		known = lookup_tcp(s, fd, out);
+	else if (client.ss_family == AF_INET || client.ss_family == AF_INET6)
+		known = lookup_tcp(s, fd, &client, out);
 	if (!known) {
 		facts_clear(out);
 		metric_add(METRIC_PEER_UNKNOWN_TOTAL, 1);

@@ -306,6 +306,60 @@ early_bytes_behind_the_head_reach_the_destination(void **state)
 	(void)close(fd);
 }
 
+/* A turn of the loop: the head is read, and the resolver has not answered. */
+static void
+ask_and_turn_once(int fd)
+{
+	assert_int_equal(send(fd, CONNECT, strlen(CONNECT), MSG_NOSIGNAL),
+	    (ssize_t)strlen(CONNECT));
+	(void)event_base_loop(fake.base, EVLOOP_NONBLOCK);
+	assert_int_equal(fake.resolutions, 1);
+}
+
+static void
+what_comes_before_the_answer_reaches_the_destination(void **state)
+{
+	char got[4096];
+	int fd = fake_client();
+
+	(void)state;
+	ask_and_turn_once(fd);
+	say_hello(fd, SLICE("a.test"));
+	assert_starts(fd, "HTTP/1.1 200 ");
+	assert_true(fake_hear(fake.upstream, got, sizeof got) > 0);
+	(void)close(fd);
+}
+
+static void
+what_comes_before_the_answer_does_not_spin(void **state)
+{
+	const struct timeval tv = { .tv_usec = 100000 };
+	int fd = fake_client();
+	unsigned turns = 0;
+
+	(void)state;
+	fake.resolver_stuck = true;
+	ask_and_turn_once(fd);
+	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+	(void)event_base_loopexit(fake.base, &tv);
+	do {
+		(void)event_base_loop(fake.base, EVLOOP_ONCE);
+		turns++;
+	} while (!event_base_got_exit(fake.base));
+	assert_in_range(turns, 1, 10);
+	(void)close(fd);
+}
+
+static void
+a_client_is_answered_without_delay(void **state)
+{
+	int fd = fake_client();
+
+	(void)state;
+	assert_true(fake.sends_at_once);
+	(void)close(fd);
+}
+
 static void
 another_name_in_the_hello_ends_in_an_alert(void **state)
 {
@@ -378,6 +432,9 @@ main(void)
 		T(one_empty_line_may_come_first),
 		T(absolute_form_goes_to_forward),
 		T(early_bytes_behind_the_head_reach_the_destination),
+		T(what_comes_before_the_answer_reaches_the_destination),
+		T(what_comes_before_the_answer_does_not_spin),
+		T(a_client_is_answered_without_delay),
 		T(another_name_in_the_hello_ends_in_an_alert),
 		T(what_is_no_tls_is_closed_without_a_byte),
 		T(sni_any_lets_the_server_speak_first),

@@ -40,6 +40,7 @@ struct fakes {
 	void (*on_dial)(void); /**< called from dial_start() */
 	enum reason dial_code; /**< NONE: a connected pair */
 	int upstream;          /**< our end of the dialled pair, or -1 */
+	bool sends_at_once;    /**< TCP_NODELAY on what was accepted last */
 	unsigned dials, resolutions, forwards, denials, cancelled;
 	struct fake_record records[FAKE_RECORDS_MAX];
 	size_t n_records;
