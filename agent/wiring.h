@@ -23,6 +23,7 @@ struct wiring {
 	struct broker_desk *desk;
 	/* wiring_audit.c: what this loop's turn has queued for the writer. */
 	struct event kick;
+	unsigned awaited, seen, turns; /**< records since the last kick */
 	bool opened;
 	struct buf text; /**< a record's, kept from one to the next */
 };
