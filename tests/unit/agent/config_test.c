@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define VALUE(text) DOC("{\"version\":1,\"policy_file\":" text "}")
+
+#include "tests/unit/json_rows.h"
+
 static struct policy_issues issues;
 
 static struct config *
@@ -311,6 +315,27 @@ a_key_file_is_made_once_and_must_be_ours_alone(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void
+what_is_not_json_is_refused_with_its_place(void **state)
+{
+	static const struct document good = VALUE("\"a\\u00e9\\/b\"");
+	struct config *c = NULL;
+
+	(void)state;
+	assert_int_equal(
+	    config_parse((struct slice){ good.p, good.n }, "w", &c, &issues),
+	    OK);
+	config_destroy(c);
+	for (size_t i = 0; i < ARRAY_LEN(no_json); i++) {
+		struct slice text = { no_json[i].p, no_json[i].n };
+
+		if (config_parse(text, "w", &c, &issues) == OK)
+			fail_msg("row %zu: %s", i, text.p);
+		assert_true(issues.n_errors > 0);
+		assert_true(issues.at[0].line > 0 && issues.at[0].column > 0);
+	}
+}
+
 int
 main(void)
 {
@@ -318,6 +343,7 @@ main(void)
 		cmocka_unit_test(says_what_is_wrong_and_where),
 		cmocka_unit_test(
 		    refuses_duplicate_keys_and_broken_json_with_the_place),
+		cmocka_unit_test(what_is_not_json_is_refused_with_its_place),
 		cmocka_unit_test(collects_many_errors_and_never_overruns),
 		cmocka_unit_test(
 		    an_almost_empty_file_gives_the_documented_defaults),
