@@ -77,8 +77,6 @@ host_read_ip(struct slice text, uint8_t family, struct host *out)
 enum status
 host_parse(struct slice text, struct host *out)
 {
-	struct host h = { .kind = HOST_NAME };
-
 	if (text.n >= 2 && text.p[0] == '[') {
 		if (text.p[text.n - 1] != ']')
 			return E_SYNTAX;
@@ -87,9 +85,11 @@ host_parse(struct slice text, struct host *out)
 	}
 	if (host_read_ip(text, ADDR_V4, out) == OK)
 		return OK;
-	if (host_read_name(text, h.name) != OK)
+	/* Writes when nothing can fail any more. */
+	if (host_read_name(text, out->name) != OK)
 		return E_SYNTAX;
-	*out = h;
+	out->kind = HOST_NAME;
+	out->addr = (struct addr){ .family = ADDR_NONE };
 	return OK;
 }
 

@@ -4,8 +4,10 @@
 size_t
 http1_field_find(const struct http1_fields *f, const char *name, size_t from)
 {
+	struct slice wanted = slice_of(name);
+
 	for (size_t i = from; i < f->n; i++)
-		if (slice_is_nocase(f->at[i].name, name))
+		if (slice_eq_nocase(f->at[i].name, wanted))
 			return i;
 	return f->n;
 }

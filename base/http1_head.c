@@ -31,12 +31,30 @@ ends_head(const char *p, size_t at)
 	return at >= 3 && p[at - 2] == '\n';
 }
 
+/* Eight bytes at a time, as long as there is no control among them: from @at
+ * to where one may be. */
+static size_t
+skip_plain(struct slice in, size_t at)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+
+	for (; at + 8 <= in.n; at += 8) {
+		uint64_t v;
+
+		memcpy(&v, in.p + at, 8);
+		/* A byte below 0x20 borrows from its own high bit. */
+		if (((v - 0x20 * ones) & ~v & 0x80 * ones) != 0)
+			break;
+	}
+	return at;
+}
+
 enum status
 http1_head_end(struct slice bytes, size_t max_bytes, size_t *scanned,
     size_t *end, struct http1_error *error)
 {
 	struct slice in = slice_head(bytes, max_bytes);
-	size_t i = *scanned;
+	size_t i = skip_plain(in, *scanned);
 
 	for (; i < in.n; i++) {
 		char c = in.p[i];
@@ -57,6 +75,7 @@ http1_head_end(struct slice bytes, size_t max_bytes, size_t *scanned,
 			*end = i + 1;
 			return OK;
 		}
+		i = skip_plain(in, i + 1) - 1;
 	}
 	if (bytes.n >= max_bytes)
 		return fail_too_long(in, error);

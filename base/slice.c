@@ -4,20 +4,12 @@
 #include <string.h>
 
 bool
-slice_eq_nocase(struct slice a, struct slice b)
+slice_same_nocase(const char *a, const char *b, size_t n)
 {
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+	for (size_t i = 0; i < n; i++)
+		if (ascii_lower(a[i]) != ascii_lower(b[i]))
 			return false;
 	return true;
-}
-
-bool
-slice_is_nocase(struct slice a, const char *s)
-{
-	return slice_eq_nocase(a, slice_of(s));
 }
 
 bool

@@ -36,8 +36,16 @@ slice_eq(struct slice a, struct slice b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/** slice_eq_nocase() for slices that are equally long. */
+bool slice_same_nocase(const char *a, const char *b, size_t n);
+
 /** Compares with ASCII letters folded; locale has no say. */
-bool slice_eq_nocase(struct slice a, struct slice b);
+static inline bool
+slice_eq_nocase(struct slice a, struct slice b)
+{
+	/* Field names mostly differ in length: no call for those. */
+	return a.n == b.n && slice_same_nocase(a.p, b.p, a.n);
+}
 
 static inline bool
 slice_is(struct slice a, const char *s)
@@ -45,7 +53,12 @@ slice_is(struct slice a, const char *s)
 	return slice_eq(a, slice_of(s));
 }
 
-bool slice_is_nocase(struct slice a, const char *s);
+static inline bool
+slice_is_nocase(struct slice a, const char *s)
+{
+	return slice_eq_nocase(a, slice_of(s));
+}
+
 bool slice_starts(struct slice a, struct slice prefix);
 bool slice_ends(struct slice a, struct slice suffix);
 

@@ -8,7 +8,8 @@
 static bool
 authority_byte_ok(char c)
 {
-	return c > ' ' && c < 0x7f && strchr("/?#\\@\"<>^`{|}", c) == NULL;
+	return ascii_is_alnum(c) ||
+	    (c > ' ' && c < 0x7f && strchr("/?#\\@\"<>^`{|}", c) == NULL);
 }
 
 static enum status
@@ -37,21 +38,21 @@ host_end(struct slice text)
 enum status
 authority_parse(struct slice text, struct authority *out)
 {
-	struct authority a = { 0 };
 	size_t end = host_end(text);
+	bool has_port = end < text.n;
+	uint16_t port = 0;
 
 	for (size_t i = 0; i < text.n; i++)
 		if (!authority_byte_ok(text.p[i]))
 			return E_SYNTAX;
-	if (end < text.n) {
-		if (text.p[end] != ':' ||
-		    port_parse(slice_from(text, end + 1), &a.port) != OK)
-			return E_SYNTAX;
-		a.has_port = true;
-	}
-	if (host_parse(slice_head(text, end), &a.host) != OK)
+	if (has_port &&
+	    (text.p[end] != ':' ||
+	        port_parse(slice_from(text, end + 1), &port) != OK))
+		return E_SYNTAX;
+	if (host_parse(slice_head(text, end), &out->host) != OK)
 		return E_INVALID;
-	*out = a;
+	out->port = port;
+	out->has_port = has_port;
 	return OK;
 }
 
@@ -97,30 +98,31 @@ uri_split_path(struct slice rest, struct uri *u)
 enum status
 uri_parse(struct slice text, struct uri *out)
 {
-	struct uri u = { 0 };
 	size_t at = scheme_length(text), end = 0;
+	enum uri_scheme scheme;
 	struct slice rest;
 	enum status st;
 
 	if (at == 0 || !uri_bytes_ok(text))
 		return E_SYNTAX;
 	if (slice_eq_nocase(slice_head(text, at), SLICE("http://")))
-		u.scheme = URI_HTTP;
+		scheme = URI_HTTP;
 	else if (slice_eq_nocase(slice_head(text, at), SLICE("https://")))
-		u.scheme = URI_HTTPS;
+		scheme = URI_HTTPS;
 	else
 		return E_UNSUPPORTED;
 	rest = slice_from(text, at);
 	while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?')
 		end++;
-	u.authority_text = slice_head(rest, end);
-	st = authority_parse(u.authority_text, &u.authority);
+	/* The last that may fail: what it leaves alone stays as it was. */
+	st = authority_parse(slice_head(rest, end), &out->authority);
 	if (st != OK)
 		return st;
-	if (!u.authority.has_port)
-		u.authority.port = u.scheme == URI_HTTP ? 80 : 443;
-	uri_split_path(slice_from(rest, end), &u);
-	*out = u;
+	out->scheme = scheme;
+	out->authority_text = slice_head(rest, end);
+	if (!out->authority.has_port)
+		out->authority.port = scheme == URI_HTTP ? 80 : 443;
+	uri_split_path(slice_from(rest, end), out);
 	return OK;
 }
 

@@ -9,24 +9,40 @@
 
 /* Of one hop only, whether Connection names them or not (RFC 9110 7.6.1,
  * 11.7). Transfer-Encoding and Host are written anew. */
-static const char *const hop_by_hop[] = { "connection", "proxy-connection",
-	"keep-alive", "te", "transfer-encoding", "upgrade", "http2-settings",
-	"proxy-authorization", "proxy-authenticate",
-	"proxy-authentication-info" };
+static const struct slice hop_by_hop[] = {
+	SLICE_INIT("connection"),
+	SLICE_INIT("proxy-connection"),
+	SLICE_INIT("keep-alive"),
+	SLICE_INIT("te"),
+	SLICE_INIT("transfer-encoding"),
+	SLICE_INIT("upgrade"),
+	SLICE_INIT("http2-settings"),
+	SLICE_INIT("proxy-authorization"),
+	SLICE_INIT("proxy-authenticate"),
+	SLICE_INIT("proxy-authentication-info"),
+};
 
 /* What a client says about other hops is not believed, nor told on. */
-static const char *const claims[] = { "forwarded", "x-real-ip",
-	"x-upstream-https-proxy" };
+static const struct slice claims[] = {
+	SLICE_INIT("forwarded"),
+	SLICE_INIT("x-real-ip"),
+	SLICE_INIT("x-upstream-https-proxy"),
+};
 
 /* To drop these by naming them in Connection would change the message. */
-static const char *const not_hop_by_hop[] = { "host", "authorization",
-	"content-length", "transfer-encoding", "via" };
+static const struct slice not_hop_by_hop[] = {
+	SLICE_INIT("host"),
+	SLICE_INIT("authorization"),
+	SLICE_INIT("content-length"),
+	SLICE_INIT("transfer-encoding"),
+	SLICE_INIT("via"),
+};
 
 static bool
-is_one_of(struct slice name, const char *const *names, size_t n)
+is_one_of(struct slice name, const struct slice *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (slice_is_nocase(name, names[i]))
+		if (slice_eq_nocase(name, names[i]))
 			return true;
 	return false;
 }
@@ -34,14 +50,37 @@ is_one_of(struct slice name, const char *const *names, size_t n)
 bool
 forward_trailer_is_allowed(struct slice name)
 {
-	static const char *const forbidden[] = { "content-length", "host",
-		"trailer", "content-encoding", "content-type", "content-range",
-		"authorization", "set-cookie", "cookie", "cache-control",
-		"expect", "max-forwards", "pragma", "range", "date", "expires",
-		"location", "retry-after", "vary", "warning", "via", "age",
-		"www-authenticate", "if-match", "if-none-match",
-		"if-modified-since", "if-unmodified-since", "if-range",
-		"proxy-status" };
+	static const struct slice forbidden[] = {
+		SLICE_INIT("content-length"),
+		SLICE_INIT("host"),
+		SLICE_INIT("trailer"),
+		SLICE_INIT("content-encoding"),
+		SLICE_INIT("content-type"),
+		SLICE_INIT("content-range"),
+		SLICE_INIT("authorization"),
+		SLICE_INIT("set-cookie"),
+		SLICE_INIT("cookie"),
+		SLICE_INIT("cache-control"),
+		SLICE_INIT("expect"),
+		SLICE_INIT("max-forwards"),
+		SLICE_INIT("pragma"),
+		SLICE_INIT("range"),
+		SLICE_INIT("date"),
+		SLICE_INIT("expires"),
+		SLICE_INIT("location"),
+		SLICE_INIT("retry-after"),
+		SLICE_INIT("vary"),
+		SLICE_INIT("warning"),
+		SLICE_INIT("via"),
+		SLICE_INIT("age"),
+		SLICE_INIT("www-authenticate"),
+		SLICE_INIT("if-match"),
+		SLICE_INIT("if-none-match"),
+		SLICE_INIT("if-modified-since"),
+		SLICE_INIT("if-unmodified-since"),
+		SLICE_INIT("if-range"),
+		SLICE_INIT("proxy-status"),
+	};
 
 	return !is_one_of(name, hop_by_hop, ARRAY_LEN(hop_by_hop)) &&
 	    !is_one_of(name, claims, ARRAY_LEN(claims)) &&
@@ -69,8 +108,7 @@ static bool
 connection_names(const struct http1_fields *f)
 {
 	for (size_t i = 0; i < ARRAY_LEN(not_hop_by_hop); i++)
-		if (http1_field_has_token(
-		        f, "connection", slice_of(not_hop_by_hop[i])))
+		if (http1_field_has_token(f, "connection", not_hop_by_hop[i]))
 			return true;
 	return false;
 }

@@ -126,6 +126,29 @@ heads_end_wherever_the_bytes_are_cut(void **state)
 	assert_int_equal(end, all.n - 4);
 }
 
+/* Heads are looked through by eight bytes: each place in them counts. */
+static void
+a_byte_that_breaks_a_head_is_seen_wherever_it_stands(void **state)
+{
+	static const unsigned char around[] = { 'a', ' ', 0x7f, 0x80, 0xff };
+	struct http1_error error;
+
+	(void)state;
+	for (size_t k = 0; k < sizeof around * 40 * 256; k++) {
+		char bytes[40];
+		size_t at = k / 256 % 40, scanned = 0, end = 0;
+		unsigned char c = (unsigned char)(k % 256);
+		bool bad = c == '\0' || c == '\n' || (c == '\r' && at < 39);
+
+		memset(bytes, around[k / 256 / 40], sizeof bytes);
+		bytes[at] = (char)c;
+		assert_int_equal(
+		    http1_head_end((struct slice){ bytes, sizeof bytes }, 100,
+		        &scanned, &end, &error),
+		    bad ? E_SYNTAX : E_PARTIAL);
+	}
+}
+
 static void
 long_heads_are_told_apart_from_long_targets(void **state)
 {
@@ -335,6 +358,8 @@ main(void)
 		cmocka_unit_test(request_heads_are_read_strictly),
 		cmocka_unit_test(parts_of_a_request_are_slices_without_ows),
 		cmocka_unit_test(heads_end_wherever_the_bytes_are_cut),
+		cmocka_unit_test(
+		    a_byte_that_breaks_a_head_is_seen_wherever_it_stands),
 		cmocka_unit_test(long_heads_are_told_apart_from_long_targets),
 		cmocka_unit_test(a_bad_line_is_refused_when_it_is_there),
 		cmocka_unit_test(the_line_and_the_fields_have_a_ceiling_each),
