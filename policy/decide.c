@@ -232,13 +232,35 @@ zone_in_chain(const struct policy_answer *a, const char *zone)
 	return NULL;
 }
 
+/* The chain of one answer shows the same for as long as the answer lives. */
+static enum chain_finding
+chain_find(const char *host, const struct policy_answer *a, const char **proves)
+{
+	struct policy_chain *kept = a->judged;
+	char zone[HOST_BYTES];
+	enum chain_finding found;
+
+	if (kept != NULL && strcmp(kept->host, host) == 0) {
+		*proves = kept->zone;
+		return (enum chain_finding)kept->finding;
+	}
+	found = chain_judge(host, a, zone);
+	*proves = found == CHAIN_PROVES ? zone_in_chain(a, zone) : NULL;
+	if (kept != NULL &&
+	    slice_copy(slice_of(host), kept->host, sizeof kept->host)) {
+		kept->zone = *proves;
+		kept->finding = (int)found;
+	}
+	return found;
+}
+
 void
 policy_decide_route(const struct policy *p, const struct policy_request *r,
     const struct policy_answer *a, const struct policy_self *self,
     struct policy_verdict *v)
 {
 	struct address_census c;
-	char zone[HOST_BYTES];
+	const char *zone;
 	enum reason code;
 	enum chain_finding chain;
 
@@ -251,9 +273,9 @@ policy_decide_route(const struct policy *p, const struct policy_request *r,
 	}
 	address_census(p, r, a, self, &c);
 	code = judge_addresses(&c, v->route);
-	chain = chain_judge(r->host->name, a, zone);
+	chain = chain_find(r->host->name, a, &zone);
 	if (chain == CHAIN_PROVES)
-		v->zone = zone_in_chain(a, zone);
+		v->zone = zone;
 	if (code == REASON_NONE && v->route == ROUTE_PRIVATE &&
 	    chain != CHAIN_PROVES)
 		code = chain == CHAIN_NONE ? REASON_NO_PRIVATE_ZONE

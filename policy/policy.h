@@ -88,6 +88,17 @@ struct policy_request {
 const char *policy_asks_unit(
     const struct policy *p, const struct policy_request *r);
 
+/**
+ * What a chain was found to show for @host, kept beside it so that it is
+ * walked once: nothing but the host and the chain decides that. Zero at first;
+ * written by whoever judges the chain, so it is for one thread.
+ */
+struct policy_chain {
+	char host[HOST_BYTES]; /**< "": not judged yet */
+	const char *zone;      /**< that proves it, within the chain; or NULL */
+	int finding;           /**< private to policy/ */
+};
+
 /** What the resolver found; borrowed. */
 struct policy_answer {
 	enum reason failure; /**< a DNS_* code or CHAIN_BROKEN, else NONE */
@@ -97,6 +108,7 @@ struct policy_answer {
 	size_t n_addresses;
 	const char
 	    *negative_soa; /**< zone of the SOA of a negative answer or NULL */
+	struct policy_chain *judged; /**< of this very chain; NULL: not kept */
 };
 
 struct policy_listener {

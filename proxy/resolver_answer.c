@@ -6,6 +6,7 @@
 
 struct answer_block {
 	struct resolver_answer public;
+	struct policy_chain judged;
 	const char *chain[DNS_CHAIN_MAX];
 	struct addr addresses[DNS_ADDRESSES_MAX];
 	char text[];
@@ -54,6 +55,7 @@ resolver_answer_create(const struct dns_answer *d, bool cached)
 	facts->n_chain = d->n_chain;
 	facts->addresses = b->addresses;
 	facts->n_addresses = d->n_addresses;
+	facts->judged = &b->judged;
 	facts->negative_soa = soa[0] != '\0' ? soa : NULL;
 	b->public.ttl_s = d->ttl_s;
 	b->public.cached = cached;

@@ -152,6 +152,65 @@ names_the_zone_that_proved_the_route(void **state)
 	policy_unref(p);
 }
 
+/* The resolver keeps what its chains were found to show. */
+static void
+a_chain_that_was_judged_before_gives_the_same_verdict(void **state)
+{
+	struct policy *p = fixture_load(policy_text);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct policy_chain kept = { .host = "" };
+		struct policy_verdict first, v;
+		struct fixture f;
+
+		fixture_request(&f, rows[i].host, 443);
+		fixture_resolves(&f, rows[i].resolves);
+		policy_decide_name(p, &f.request, &v);
+		first = v;
+		policy_decide_route(
+		    p, &f.request, &f.answer, &fixture_self, &first);
+		f.answer.judged = &kept;
+		for (int again = 0; again < 2; again++) {
+			struct policy_verdict next = v;
+
+			policy_decide_route(
+			    p, &f.request, &f.answer, &fixture_self, &next);
+			assert_int_equal(next.effect, first.effect);
+			assert_int_equal(next.code, first.code);
+			assert_ptr_equal(next.zone, first.zone);
+		}
+	}
+	policy_unref(p);
+}
+
+static void
+what_a_chain_showed_for_one_host_is_not_said_of_another(void **state)
+{
+	static const struct {
+		const char *host;
+		enum reason code;
+	} asked[] = { { BLOB, REASON_NONE },
+		{ "db2.corp.example", REASON_WRONG_ZONE },
+		{ BLOB, REASON_NONE } };
+	struct policy *p = fixture_load(policy_text);
+	struct policy_chain kept = { .host = "" };
+	struct policy_verdict v;
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+		fixture_request(&f, asked[i].host, 443);
+		fixture_resolves(&f, PLBLOB " 10.20.0.5");
+		f.answer.judged = &kept;
+		policy_decide_name(p, &f.request, &v);
+		policy_decide_route(
+		    p, &f.request, &f.answer, &fixture_self, &v);
+		assert_int_equal(v.code, asked[i].code);
+	}
+	policy_unref(p);
+}
+
 static void
 our_own_listener_is_self_on_its_port_only(void **state)
 {
@@ -243,6 +302,10 @@ main(void)
 		cmocka_unit_test(judges_every_shape_of_resolution),
 		cmocka_unit_test(a_failed_resolution_gives_its_own_code),
 		cmocka_unit_test(names_the_zone_that_proved_the_route),
+		cmocka_unit_test(
+		    a_chain_that_was_judged_before_gives_the_same_verdict),
+		cmocka_unit_test(
+		    what_a_chain_showed_for_one_host_is_not_said_of_another),
 		cmocka_unit_test(our_own_listener_is_self_on_its_port_only),
 		cmocka_unit_test(the_strictest_route_of_matching_rules_applies),
 		cmocka_unit_test(the_strictest_route_holds_for_plain_http_too),
