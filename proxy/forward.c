@@ -198,6 +198,10 @@ forward_pump(struct forward *f)
 		else if (f->state == FORWARD_EXCHANGE)
 			forward_exchange_step(f);
 	} while (f->progress);
+	/* Once for all that moved: the clock is read, and a timer armed. */
+	if (f->moved && f->state == FORWARD_EXCHANGE)
+		forward_deadline(f, f->snapshot->limits.idle_ms);
+	f->moved = false;
 	if (f->state < FORWARD_LAST && forward_arm(f) != OK)
 		forward_end(f, CLOSE_ERROR);
 }
@@ -217,6 +221,7 @@ forward_on_client(evutil_socket_t fd, short what, void *arg)
 {
 	struct forward *f = arg;
 	size_t got = 0;
+	bool begins;
 
 	(void)fd;
 	if (f->state >= FORWARD_LAST)
@@ -225,9 +230,11 @@ forward_on_client(evutil_socket_t fd, short what, void *arg)
 		forward_end(f, CLOSE_CLIENT);
 		return;
 	}
-	if (f->state == FORWARD_HEAD && got > 0 && f->client.in.n == got)
-		forward_deadline(f, worker_snapshot(f->worker)->limits.head_ms);
+	begins = f->state == FORWARD_HEAD && got > 0 && f->client.in.n == got;
 	forward_pump(f);
+	/* A head that came whole has no deadline of its own. */
+	if (begins && f->state == FORWARD_HEAD)
+		forward_deadline(f, worker_snapshot(f->worker)->limits.head_ms);
 }
 
 /* RFC 9112 9.2: what an idle upstream says is no answer to anything. */

@@ -69,6 +69,7 @@ struct forward {
 	bool draining;
 	bool was_slow; /**< a head came too late */
 	bool progress; /**< another turn of the pump may help */
+	bool moved;    /**< bytes did in this pump: the deadline is off */
 	struct forward_side client, upstream;
 	struct http1_scan client_scan;
 	size_t upstream_scanned;

@@ -8,8 +8,7 @@
 static void
 exchange_touch(struct forward *f)
 {
-	f->progress = true;
-	forward_deadline(f, f->snapshot->limits.idle_ms);
+	f->progress = f->moved = true;
 }
 
 void
@@ -99,6 +98,17 @@ exchange_upstream_died(struct forward *f)
 		forward_exchange_fail(f, REASON_UPSTREAM_RESET, CLOSE_UPSTREAM);
 }
 
+/* A fresh one may be used again, for the same name and by the same judge. */
+static void
+exchange_open_upstream(struct forward *f, int fd)
+{
+	forward_open_upstream(f, fd);
+	f->idle_host = f->x.host;
+	f->idle_port = f->x.port;
+	f->idle_address = *request_address(f->x.request);
+	f->idle_generation = request_generation(f->x.request);
+}
+
 void
 forward_exchange_start(struct forward *f)
 {
@@ -106,7 +116,7 @@ forward_exchange_start(struct forward *f)
 
 	f->x.reused = fd < 0;
 	if (fd >= 0)
-		forward_open_upstream(f, fd);
+		exchange_open_upstream(f, fd);
 	if (f->upstream.fd < 0) {
 		/* The idle one went away while we asked. */
 		if (exchange_may_retry(f, true))
@@ -116,10 +126,6 @@ forward_exchange_start(struct forward *f)
 			    f, REASON_UPSTREAM_RESET, CLOSE_UPSTREAM);
 		return;
 	}
-	f->idle_host = f->x.host;
-	f->idle_port = f->x.port;
-	f->idle_address = *request_address(f->x.request);
-	f->idle_generation = request_generation(f->x.request);
 	f->upstream_scanned = 0;
 	forward_body_init(
 	    &f->x.up, &f->x.framing, f->x.framing.body == HTTP1_BODY_CHUNKED);

@@ -71,14 +71,15 @@ forward_on_judged(void *arg, enum request_outcome outcome)
 {
 	struct forward *f = arg;
 
-	if (!peer_still_connected(f->client.fd))
+	/* Whatever is answered, the client is looked for just before. */
+	if (outcome == REQUEST_READY && !f->x.local)
+		forward_exchange_start(f);
+	else if (!peer_still_connected(f->client.fd))
 		forward_end(f, CLOSE_CLIENT);
 	else if (outcome != REQUEST_READY)
 		forward_deny(f);
-	else if (f->x.local)
-		forward_answer_here(f);
 	else
-		forward_exchange_start(f);
+		forward_answer_here(f);
 }
 
 /* Only the same destination, by name and port, may be reused. */
@@ -129,6 +130,8 @@ exchange_reset(struct forward *f)
 	buf_clear(&head);
 	memset(&f->x, 0, sizeof f->x);
 	f->x.head = head;
+	if (f->snapshot == worker_snapshot(f->worker))
+		return;
 	proxy_snapshot_unref(f->snapshot);
 	f->snapshot = proxy_snapshot_ref(worker_snapshot(f->worker));
 }

@@ -21,7 +21,7 @@ forward_side_open(struct forward_side *s, struct event_base *base, int fd,
     event_callback_fn on_event, void *arg)
 {
 	s->fd = fd;
-	s->eof = false;
+	s->eof = s->reads = s->writes = false;
 	(void)event_assign(
 	    &s->readable, base, fd, EV_READ | EV_PERSIST, on_event, arg);
 	(void)event_assign(
@@ -37,6 +37,7 @@ forward_side_take(struct forward_side *s)
 		(void)event_del(&s->readable);
 		(void)event_del(&s->writable);
 	}
+	s->reads = s->writes = false;
 	s->fd = -1;
 	return fd;
 }
@@ -63,11 +64,15 @@ forward_side_release(struct forward_side *s)
 }
 
 static enum status
-watch(struct event *ev, bool on)
+watch(struct event *ev, bool on, bool *is)
 {
-	if (on)
-		return event_add(ev, NULL) == 0 ? OK : E_NOMEM;
-	(void)event_del(ev);
+	if (on == *is)
+		return OK;
+	if (on && event_add(ev, NULL) != 0)
+		return E_NOMEM;
+	if (!on)
+		(void)event_del(ev);
+	*is = on;
 	return OK;
 }
 
@@ -78,10 +83,11 @@ forward_side_arm(struct forward_side *s, bool read)
 
 	if (s->fd < 0)
 		return OK;
-	st = watch(&s->readable, read && !s->eof && s->in.n < s->in.max);
+	st = watch(
+	    &s->readable, read && !s->eof && s->in.n < s->in.max, &s->reads);
 	if (st != OK)
 		return st;
-	return watch(&s->writable, !forward_side_is_flushed(s));
+	return watch(&s->writable, !forward_side_is_flushed(s), &s->writes);
 }
 
 enum status

@@ -12,6 +12,7 @@ struct forward_side {
 	int fd; /**< owned; -1: none */
 	bool eof;
 	struct event readable, writable;
+	bool reads, writes; /**< which of them is added */
 	struct buf in, out;
 	size_t sent; /**< bytes of `out` that are gone */
 };

@@ -18,9 +18,9 @@ request_now(const struct request *r)
 
 /* The owner hears of it from the loop, with nothing of ours on the stack. */
 static void
-request_tell(struct request *r, enum request_outcome outcome)
+request_tell_denied(struct request *r)
 {
-	r->outcome = outcome;
+	r->outcome = REQUEST_DENIED;
 	event_active(&r->turn, EV_TIMEOUT, 1);
 }
 
@@ -51,7 +51,7 @@ request_on_closed(struct proxy_wait *w, enum status st)
 		r->closed = false;
 		request_set_denied(r, REASON_AUDIT_UNAVAILABLE);
 	}
-	request_tell(r, REQUEST_DENIED);
+	request_tell_denied(r);
 }
 
 static void
@@ -76,7 +76,7 @@ request_close(struct request *r, const struct request_end *end)
 	/* What can be written of this one is, without being waited for. */
 	if (r->code != REASON_AUDIT_UNAVAILABLE)
 		request_set_denied(r, REASON_AUDIT_UNAVAILABLE);
-	request_tell(r, REQUEST_DENIED);
+	request_tell_denied(r);
 }
 
 static void
@@ -101,12 +101,8 @@ request_record_refusal(struct request *r, const struct request_end *end,
 
 /* While we waited a reload may have come: it has the last word. */
 static void
-request_on_turn(evutil_socket_t fd, short what, void *arg)
+request_say(struct request *r)
 {
-	struct request *r = arg;
-
-	(void)fd;
-	(void)what;
 	if (r->outcome == REQUEST_READY) {
 		r->ready = true;
 		if (r->snapshot != worker_snapshot(r->worker) &&
@@ -121,6 +117,14 @@ request_on_turn(evutil_socket_t fd, short what, void *arg)
 		request_count_refusal(r);
 	}
 	r->done(r->arg, r->outcome);
+}
+
+static void
+request_on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	request_say(arg);
 }
 
 /* False when the verdict so far denies; then the owner will be told. */
@@ -140,10 +144,13 @@ request_on_recorded(struct proxy_wait *w, enum status st)
 	struct request *r = at;
 
 	r->audit_waits = false;
-	if (st == OK)
-		request_tell(r, REQUEST_READY);
-	else
+	if (st != OK) {
 		request_fail(r, REASON_AUDIT_UNAVAILABLE);
+		return;
+	}
+	/* The port calls from the loop, with nothing of ours on the stack. */
+	r->outcome = REQUEST_READY;
+	request_say(r);
 }
 
 /* Contract 6: no bytes before write(2) of the `open` record returned. */
@@ -265,7 +272,13 @@ request_judge_name(struct request *r)
 		request_judge_route(r);
 		return;
 	}
-	r->dns_start_ms = request_now(r);
+	r->answer = resolver_find(worker_resolver(r->worker), r->host.name);
+	if (r->answer != NULL) {
+		r->ms.dns = 0;
+		request_judge_route(r);
+		return;
+	}
+	r->dns_start_ms = r->start_ms;
 	r->query = resolver_start(
 	    worker_resolver(r->worker), r->host.name, request_on_resolved, r);
 	if (r->query == NULL)
@@ -328,10 +341,12 @@ struct request *
 request_start(const struct request_params *params,
     void (*done)(void *arg, enum request_outcome outcome), void *arg)
 {
-	struct request *r = calloc(1, sizeof *r);
+	/* calloc() of the C library never reuses what this thread freed. */
+	struct request *r = malloc(sizeof *r);
 
 	if (r == NULL)
 		return NULL;
+	memset(r, 0, sizeof *r);
 	request_init(r, params);
 	if (r->method == NULL || r->path == NULL) {
 		request_free(r);

@@ -351,6 +351,16 @@ wait_for(struct flight *f, struct resolver_query *q)
 	q->list = &f->waiters;
 }
 
+struct resolver_answer *
+resolver_find(struct resolver *r, const char *name)
+{
+	struct resolver_answer *a = dns_cache_get(r->cache, name);
+
+	if (a != NULL)
+		metric_add(METRIC_DNS_CACHE_HITS_TOTAL, 1);
+	return a == NULL ? NULL : resolver_answer_ref(a);
+}
+
 struct resolver_query *
 resolver_start(struct resolver *r, const char *name,
     void (*done)(void *arg, struct resolver_answer *a), void *arg)

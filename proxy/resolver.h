@@ -40,6 +40,8 @@ void resolver_adopt(struct resolver *r, struct zone_set *set);
 enum status resolver_set_config(
     struct resolver *r, const struct proxy_dns_config *config) ATTR_MUST_USE;
 
+/** What is known of @name by now, as the caller's reference; or NULL. */
+struct resolver_answer *resolver_find(struct resolver *r, const char *name);
 /**
  * Asks for A and AAAA of the canonical @name. done() comes once from the
  * loop, never from inside; @a is the callee's reference to keep or unref.
