@@ -119,11 +119,11 @@ flow_send_held(struct relay_flow *f)
 		return errno == EINTR ? STEP_MOVED : send_error();
 	flow_count(f, (size_t)n);
 	f->held_at += (size_t)n;
-	if (f->held_at == f->held_n) {
-		free(f->held);
-		f->held = NULL;
-		f->held_at = f->held_n = 0;
-	}
+	if (f->held_at < f->held_n)
+		return STEP_BLOCKED;
+	free(f->held);
+	f->held = NULL;
+	f->held_at = f->held_n = 0;
 	return STEP_MOVED;
 }
 
@@ -139,7 +139,8 @@ flow_drain_pipe(struct relay_flow *f)
 		return STEP_TO_FAILED;
 	flow_count(f, (size_t)n);
 	f->piped -= (size_t)n;
-	return STEP_MOVED;
+	/* Not all: the receiver is full. Spare the call that would say so. */
+	return f->piped > 0 ? STEP_BLOCKED : STEP_MOVED;
 }
 
 static enum step
@@ -155,16 +156,18 @@ flow_splice(struct relay_flow *f, size_t *budget)
 	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (n > 0) {
 		f->piped = (size_t)n;
-		*budget -= (size_t)n;
+		/* Less than asked for: none is left now, or no room for it. */
+		f->bulk = f->piped == *budget || f->piped >= RELAY_READ_BYTES;
+		*budget = f->piped < *budget ? 0 : *budget - f->piped;
 		return STEP_MOVED;
 	}
+	if (n < 0 && errno == EAGAIN)
+		return STEP_STARVED;
 	f->bulk = false;
 	if (n == 0) {
 		f->eof = true;
 		return STEP_MOVED;
 	}
-	if (errno == EAGAIN)
-		return STEP_STARVED;
 	if (errno == EINVAL || errno == ENOSYS)
 		f->relay->pool->no_splice = true;
 	else if (errno != EINTR)

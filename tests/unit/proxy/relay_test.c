@@ -294,6 +294,74 @@ an_idle_relay_holds_nothing(void **state)
 	assert_int_equal(w->relay.down.pipe[0], -1);
 }
 
+/* Takes all that comes within a few turns, whatever its pieces. */
+static void
+take_all(int fd, size_t *at, size_t until)
+{
+	for (int i = 0; i < 1000 && *at < until; i++) {
+		turn();
+		*at = drink(fd, *at, 65536);
+	}
+	assert_int_equal(*at, until);
+}
+
+/* No more than asked for must be there before the rest is passed on. */
+static void
+the_small_end_of_much_is_passed_on_at_once(void **state)
+{
+	enum { MUCH = 300000, MORE = 7 };
+	struct world *w = &world;
+	size_t in = 0, out = 0;
+	char got[8];
+
+	(void)state;
+	assert_int_equal(relay_start(&w->relay, SLICE("")), OK);
+	for (unsigned round = 1; round <= 3; round++) {
+		while (in < round * (MUCH + MORE) - MORE) {
+			in = pour(
+			    w->upstream[0], in, round * (MUCH + MORE) - MORE);
+			turn();
+			out = drink(w->client[0], out, 65536);
+		}
+		take_all(w->client[0], &out, in);
+		in = pour(w->upstream[0], in, in + MORE);
+		turn();
+		out = drink(w->client[0], out, sizeof got);
+		assert_int_equal(out, in);
+	}
+	/* And so is its end. */
+	assert_int_equal(shutdown(w->upstream[0], SHUT_WR), 0);
+	turn();
+	assert_int_equal(recv(w->client[0], got, sizeof got, 0), 0);
+}
+
+static void
+a_turn_ends_though_more_is_there(void **state)
+{
+	const int much = 2 << 20;
+	struct world *w = &world;
+	size_t in = 0, before;
+
+	(void)state;
+	assert_int_equal(setsockopt(w->upstream[0], SOL_SOCKET, SO_SNDBUF,
+	                     &much, sizeof much),
+	    0);
+	assert_int_equal(
+	    setsockopt(w->client[1], SOL_SOCKET, SO_SNDBUF, &much, sizeof much),
+	    0);
+	assert_int_equal(relay_start(&w->relay, SLICE("")), OK);
+	while ((before = in) < 1 << 20 &&
+	    (in = pour(w->upstream[0], in, 1 << 20)) > before)
+		;
+	assert_true(in > 4 * RELAY_TURN_BYTES);
+	for (uint64_t i = 1; i <= 4; i++) {
+		before = w->relay.down.bytes;
+		(void)event_base_loop(w->base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+		assert_true(w->relay.down.bytes > before);
+		assert_true(w->relay.down.bytes <= before + RELAY_TURN_BYTES);
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -309,6 +377,8 @@ main(void)
 		T(each_side_ends_on_its_own_and_the_first_is_named),
 		T(a_receiver_that_is_gone_ends_it),
 		T(an_idle_relay_holds_nothing),
+		T(the_small_end_of_much_is_passed_on_at_once),
+		T(a_turn_ends_though_more_is_there),
 	};
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
 }
