@@ -75,9 +75,7 @@ peer_answer(const struct peer *p, enum mode mode, size_t n)
 static bool
 peer_read(int epoll, struct peer *p, enum mode mode)
 {
-	/* A source throws away what it gets without copying it. */
-	int how = mode == MODE_SOURCE && p->sending ? MSG_TRUNC : 0;
-	ssize_t n = recv(p->fd, in_bytes, sizeof in_bytes, how);
+	ssize_t n = recv(p->fd, in_bytes, sizeof in_bytes, 0);
 
 	if (n < 0)
 		return errno == EAGAIN;
