@@ -1,7 +1,6 @@
 /* The growable buffer; secrets are moved by hand, never by realloc. */
 #include "base/buf.h"
 
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +26,7 @@ buf_release(struct buf *b)
 	if (b == NULL)
 		return;
 	if (b->wipe && b->p != NULL)
-		OPENSSL_cleanse(b->p, b->cap);
+		explicit_bzero(b->p, b->cap);
 	free(b->p);
 	*b = (struct buf){ .max = b->max, .wipe = b->wipe };
 }
@@ -36,7 +35,7 @@ void
 buf_clear(struct buf *b)
 {
 	if (b->wipe && b->p != NULL)
-		OPENSSL_cleanse(b->p, b->cap);
+		explicit_bzero(b->p, b->cap);
 	b->n = 0;
 	b->st = OK;
 }
@@ -51,7 +50,7 @@ buf_consume(struct buf *b, size_t n)
 	}
 	b->n -= n;
 	if (b->wipe && b->p != NULL)
-		OPENSSL_cleanse(b->p + b->n, b->cap - b->n);
+		explicit_bzero(b->p + b->n, b->cap - b->n);
 }
 
 /* realloc would leave a copy of a secret behind, so those are moved by hand. */
@@ -73,7 +72,7 @@ buf_grow(struct buf *b, size_t want)
 	if (b->n > 0)
 		memcpy(p, b->p, b->n);
 	if (b->wipe && b->p != NULL)
-		OPENSSL_cleanse(b->p, b->cap);
+		explicit_bzero(b->p, b->cap);
 	free(b->p);
 	b->p = p;
 	b->cap = cap;
