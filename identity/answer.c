@@ -29,6 +29,7 @@ begin(struct answer *a)
 	a->waiting = false;
 	a->auditing = false;
 	a->classified = false;
+	a->repeatable = false;
 	a->unknown_path = false;
 	a->refused = false;
 	a->st = OK;
@@ -92,6 +93,12 @@ respond(struct answer *a)
 		.not_before_unix_s = a->token.not_before_unix_s,
 	};
 
+	if (a->spare != NULL && a->response->p == NULL) {
+		struct buf empty = *a->response;
+
+		*a->response = *a->spare;
+		*a->spare = empty;
+	}
 	if (t.left_s < 1)
 		answer_refuse_now(a, 503, REASON_CREDENTIAL_UNAVAILABLE,
 		    "the token ended while it was handed over");
@@ -139,7 +146,7 @@ record_token(struct answer *a)
 	r.verdict = RECORD_ALLOW;
 	r.token_id = token_id;
 	r.status = 200;
-	a->given_ms = clock_boot_ms(a->id->clock);
+	a->given_ms = a->started_ms + r.ms.total;
 	st = a->id->ports.audit_submit(a->id->ports.ctx, &r, &a->audit_wait);
 	if (st == OK) {
 		a->auditing = true;
@@ -336,28 +343,51 @@ say_malformed(struct answer *a, const struct http1_request *r,
 	return answer_refuse_malformed(a, error);
 }
 
-enum status
-answer_start(
+/* OK: the request is known. Otherwise a->st says how it was refused. */
+static enum status
+read_head(
     struct answer *a, struct slice head, const struct endpoint_listener *at)
 {
 	struct http1_error bad = { .status = 400, .detail = "malformed" };
 	struct endpoint_error error;
 	struct http1_framing framing;
 	struct http1_request r;
+	enum status st;
 
 	if (http1_parse_request(head, &r, &bad) != OK ||
-	    http1_request_framing(&r, &framing, &bad) != OK)
-		return answer_malformed(a, &bad);
+	    http1_request_framing(&r, &framing, &bad) != OK) {
+		a->st = answer_malformed(a, &bad);
+		return E_SYNTAX;
+	}
 	if (framing.body == HTTP1_BODY_CHUNKED || framing.length > 0) {
 		bad = (struct http1_error){ 400, "a body is not expected" };
-		return answer_malformed(a, &bad);
+		a->st = answer_malformed(a, &bad);
+		return E_SYNTAX;
 	}
 	begin(a);
 	/* The answer to HEAD is refused with a body, which ends the framing. */
 	a->keep_alive = framing.keep_alive && !slice_is(r.method, "HEAD");
+	a->asked_keep_alive = a->keep_alive;
 	a->classified = true;
-	if (endpoint_classify(&r, at, &a->request, &error) != OK)
-		return say_malformed(a, &r, &error);
+	st = endpoint_classify(&r, at, &a->request, &error);
+	if (st != OK)
+		a->st = say_malformed(a, &r, &error);
+	return st;
+}
+
+enum status
+answer_start(
+    struct answer *a, struct slice head, const struct endpoint_listener *at)
+{
+	if (a->repeated) {
+		begin(a);
+		a->keep_alive = a->asked_keep_alive;
+		a->classified = true;
+	} else if (read_head(a, head, at) != OK) {
+		return a->st;
+	}
+	/* What proves the caller stands in the head, which goes away. */
+	a->repeatable = a->request.proof == ENDPOINT_PROOF_NONE;
 	if (!a->id->draining)
 		return decide(a);
 	answer_give_up(a, REASON_NOT_READY);

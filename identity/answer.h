@@ -17,11 +17,19 @@ struct answer {
 	const struct peer *peer; /**< borrowed */
 	const char *listener;    /**< borrowed; for the record */
 	struct buf *response;    /**< borrowed; secret */
+	struct buf *spare;       /**< memory for an empty response, or NULL */
 	void (*done)(struct answer *a);
 	void *priv;
 	bool keep_alive; /**< what the response says */
+	/**
+	 * In: the head is, byte for byte, that of this answer's last request,
+	 * which ended with @repeatable.
+	 */
+	bool repeated;
+	bool repeatable; /**< out: an equal head need not be read again */
 	/* private */
-	bool classified; /**< the request's shape is known */
+	bool asked_keep_alive; /**< what a repeated head asks for */
+	bool classified;       /**< the request's shape is known */
 	bool unknown_path;
 	bool waiting, auditing;
 	bool refused;   /**< the response is a refusal, and complete */

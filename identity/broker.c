@@ -18,6 +18,7 @@ broker_create(struct identity *id, struct broker **out)
 	if (b == NULL)
 		return E_NOMEM;
 	b->id = id;
+	buf_init_secret(&b->spare, ANSWER_RESPONSE_BYTES_MAX);
 	*out = b;
 	return OK;
 }
@@ -42,6 +43,7 @@ broker_destroy(struct broker *b)
 		listener_free(l);
 	}
 	uid_counts_release(&b->uids);
+	buf_release(&b->spare);
 	free(b);
 }
 

@@ -393,17 +393,23 @@ is_revoked(const struct cache_entry *e, const struct cache_wait *w)
 }
 
 /*
- * Life is left, no other token is wanted, and nothing became due with this
- * use: neither a flight nor the timer needs a look. Most requests end here.
+ * What the token has left, if it will do, no other is wanted, and nothing
+ * became due with this use: neither a flight nor the timer needs a look. Most
+ * requests end here. Otherwise 0.
  */
-static bool
-is_settled(struct cache *c, struct cache_entry *e, const struct cache_wait *w,
+static int64_t
+settled_ms(struct cache *c, struct cache_entry *e, const struct cache_wait *w,
     int64_t now_ms)
 {
-	if (w->revoked != NULL || schedule_is_idle(&e->schedule, now_ms) ||
-	    entry_left_ms(e, c->clock) < SCHEDULE_LAST_MS)
-		return false;
-	return e->flying || e->schedule.next_ms > now_ms;
+	int64_t left_ms;
+
+	if (w->revoked != NULL || schedule_is_idle(&e->schedule, now_ms))
+		return 0;
+	left_ms = entry_left_ms(e, c->clock);
+	if (left_ms < SCHEDULE_LAST_MS ||
+	    (!e->flying && e->schedule.next_ms <= now_ms))
+		return 0;
+	return left_ms;
 }
 
 enum status
@@ -413,7 +419,7 @@ cache_ask(struct cache *c, const char *identity, struct slice resource,
 	int64_t now_ms = clock_boot_ms(c->clock);
 	struct cache_entry *e = NULL;
 	enum status st;
-	bool settled;
+	int64_t left_ms;
 	size_t slot;
 
 	if (!cache_find_slot(c, identity, &slot))
@@ -422,13 +428,15 @@ cache_ask(struct cache *c, const char *identity, struct slice resource,
 	if (st != OK)
 		return st;
 	c->slots[slot].asked = true;
-	settled = is_settled(c, e, w, now_ms);
+	left_ms = settled_ms(c, e, w, now_ms);
 	schedule_used(&e->schedule, now_ms);
 	e->used_unix_s = clock_unix_s(c->clock);
 	w->token.secret = NULL;
 	w->generation = 0;
-	if (settled && entry_give(e, c->clock, out))
+	if (left_ms > 0) {
+		entry_give_left(e, left_ms, out);
 		return OK;
+	}
 	if (is_revoked(e, w) && schedule_force(&e->schedule, now_ms))
 		w->generation = e->generation + 1;
 	w->deadline_ms = now_ms +

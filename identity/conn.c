@@ -15,6 +15,11 @@
 
 enum { ANSWER_MS = 10000, LINGER_MS = 1000, READ_BYTES = 4096 };
 
+enum {
+	SPARE_BYTES = 8192, /* most of a response's memory that is kept */
+	LAST_BYTES = 1024,  /* of a head that is */
+};
+
 enum conn_state {
 	CONN_PEER,      /**< the kernel and the user database are asked */
 	CONN_BETWEEN,   /**< looks whether a head is there already */
@@ -31,11 +36,14 @@ struct conn {
 	int fd;
 	enum conn_state state;
 	struct event *readable, *writable, *timer;
-	bool reading;             /* readable is watched */
+	bool fresh;   /* a head has begun, and has no deadline yet */
+	bool blocked; /* the response has met a full socket */
+	bool reading; /* readable is watched */
 	int64_t due_ms, armed_ms; /* boot time; armed 0: the timer rests */
 	const struct peer *peer;
 	struct identity_wait peer_wait;
 	struct buf in, out;
+	struct buf last; /* a head that need not be read again, or empty */
 	size_t scanned;
 	size_t sent;
 	uint32_t uid;
@@ -74,6 +82,7 @@ conn_free(struct conn *c)
 	close(c->fd);
 	buf_release(&c->in);
 	buf_release(&c->out);
+	buf_release(&c->last);
 	*c->link = c->next;
 	if (c->next != NULL)
 		c->next->link = c->link;
@@ -130,6 +139,22 @@ conn_linger(struct conn *c)
 	conn_deadline(c, LINGER_MS);
 }
 
+/* The next response, of whichever connection, takes the memory. */
+static void
+out_release(struct conn *c)
+{
+	struct buf *spare = &c->broker->spare;
+
+	if (spare->p == NULL && c->out.cap <= SPARE_BYTES) {
+		struct buf empty = *spare;
+
+		buf_clear(&c->out);
+		*spare = c->out;
+		c->out = empty;
+	}
+	buf_release(&c->out);
+}
+
 /* True: the answer is out and the next head may be read. */
 static bool
 conn_flush(struct conn *c)
@@ -140,15 +165,20 @@ conn_flush(struct conn *c)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN &&
-		    event_add(c->writable, NULL) == 0)
+		    event_add(c->writable, NULL) == 0) {
+			/* One deadline for all that is left. */
+			if (!c->blocked)
+				conn_deadline(c, c->broker->id->limits.head_ms);
+			c->blocked = true;
 			return false;
+		}
 		if (n < 0) {
 			conn_free(c);
 			return false;
 		}
 		c->sent += (size_t)n;
 	}
-	buf_release(&c->out); /* wiped after its last byte */
+	out_release(c); /* wiped after its last byte */
 	c->sent = 0;
 	if (c->close_after || c->broker->id->draining) {
 		conn_linger(c);
@@ -174,7 +204,7 @@ conn_send(struct conn *c)
 		conn_free(c);
 		return false;
 	}
-	conn_deadline(c, id->limits.head_ms);
+	c->blocked = false;
 	return conn_flush(c);
 }
 
@@ -199,8 +229,23 @@ answer_prepare(struct conn *c)
 	a->peer = c->peer;
 	a->listener = c->listener->name;
 	a->response = &c->out;
+	a->spare = &c->broker->spare;
+	a->repeated = false;
 	a->done = on_answered;
 	a->priv = c;
+}
+
+/* A client that keeps its connection mostly asks the same again. */
+static void
+head_keep(struct conn *c, struct slice head)
+{
+	if (c->answer.repeatable && c->answer.repeated)
+		return;
+	buf_clear(&c->last);
+	if (c->answer.repeatable && head.n <= c->last.max)
+		buf_put_slice(&c->last, head);
+	if (buf_status(&c->last) != OK)
+		buf_clear(&c->last);
 }
 
 /* Answers one head that lies whole in the buffer; true: go on reading. */
@@ -211,7 +256,10 @@ conn_answer(struct conn *c, size_t head_bytes)
 	enum status st;
 
 	answer_prepare(c);
+	c->answer.repeated =
+	    c->last.n > 0 && slice_eq(head, buf_slice(&c->last));
 	st = answer_start(&c->answer, head, &c->listener->rules);
+	head_keep(c, head);
 	buf_consume(&c->in, head_bytes);
 	c->scanned = 0;
 	if (st == E_PARTIAL) {
@@ -226,6 +274,7 @@ static bool
 conn_refuse(struct conn *c, const struct http1_error *error)
 {
 	answer_prepare(c);
+	buf_clear(&c->last);
 	if (answer_malformed(&c->answer, error) == E_PARTIAL) {
 		c->state = CONN_ANSWERING;
 		conn_deadline(c, ANSWER_MS);
@@ -250,8 +299,13 @@ conn_run(struct conn *c)
 		if (!more)
 			return;
 	}
-	if (c->state == CONN_HEAD)
+	if (c->state == CONN_HEAD) {
+		/* All of it has one deadline, counted from its first byte. */
+		if (c->fresh)
+			conn_deadline(c, c->broker->id->limits.head_ms);
+		c->fresh = false;
 		return;
+	}
 	c->state = CONN_HEAD;
 	if (!conn_watch(c)) {
 		conn_free(c);
@@ -292,9 +346,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	c->in.n += (size_t)n;
-	/* The whole head has one deadline, counted from its first byte. */
-	if (fresh)
-		conn_deadline(c, c->broker->id->limits.head_ms);
+	c->fresh = fresh;
 	conn_run(c);
 }
 
@@ -399,6 +451,7 @@ conn_open(const struct listener *l, int fd)
 	c->peer_wait.done = on_peer;
 	buf_init_secret(&c->in, HTTP1_HEAD_BYTES_DEFAULT + READ_BYTES);
 	buf_init_secret(&c->out, ANSWER_RESPONSE_BYTES_MAX);
+	buf_init_secret(&c->last, LAST_BYTES);
 	c->link = &b->conns;
 	c->next = b->conns;
 	if (c->next != NULL)

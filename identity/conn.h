@@ -22,6 +22,7 @@ struct broker {
 	struct conn *conns;
 	unsigned n_conns;
 	struct uid_counts uids;
+	struct buf spare; /**< memory of a response, from one to the next */
 };
 
 /** Takes @fd. Asks the kernel at once whose it is, then reads. */

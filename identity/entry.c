@@ -77,21 +77,27 @@ entry_left_for_ms(struct cache_entry *e, const struct clock *clock,
 	return e->generation < w->generation ? 0 : entry_left_ms(e, clock);
 }
 
-bool
-entry_give(
-    struct cache_entry *e, const struct clock *clock, struct cache_token *out)
+void
+entry_give_left(struct cache_entry *e, int64_t left_ms, struct cache_token *out)
 {
-	int64_t left_s = entry_left_ms(e, clock) / 1000;
-
-	if (left_s < 1)
-		return false;
 	*out = (struct cache_token){
 		.secret = secret_ref(e->held.secret),
 		.expires_unix_s = e->held.expires_unix_s,
 		.not_before_unix_s = e->held.not_before_unix_s,
-		.left_s = left_s,
+		.left_s = left_ms / 1000,
 	};
 	memcpy(out->client_id, e->held.client_id, sizeof out->client_id);
+}
+
+bool
+entry_give(
+    struct cache_entry *e, const struct clock *clock, struct cache_token *out)
+{
+	int64_t left_ms = entry_left_ms(e, clock);
+
+	if (left_ms < 1000)
+		return false;
+	entry_give_left(e, left_ms, out);
 	return true;
 }
 

@@ -76,6 +76,9 @@ int64_t entry_left_ms(struct cache_entry *e, const struct clock *clock);
 /** Fills @out with one more reference; false when nothing is left. */
 bool entry_give(struct cache_entry *e, const struct clock *clock,
     struct cache_token *out) ATTR_MUST_USE;
+/** The same where what is left is known, and is a second at least. */
+void entry_give_left(
+    struct cache_entry *e, int64_t left_ms, struct cache_token *out);
 /** A fetch brought a token; its secret is taken. */
 void entry_take(struct cache_entry *e, const struct clock *clock,
     const struct cache_landing *l, uint32_t random);

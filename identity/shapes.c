@@ -89,11 +89,19 @@ response_end(struct response *r)
 }
 
 static void
-put_i64_text(struct jsonw *w, const char *key, int64_t v)
+put_string(struct buf *out, struct slice text)
 {
-	jsonw_raw(w, key, SLICE("\""));
-	buf_put_i64(w->out, v);
-	buf_putc(w->out, '"');
+	buf_putc(out, '"');
+	jsonw_escape(out, text);
+	buf_putc(out, '"');
+}
+
+static void
+put_i64_string(struct buf *out, int64_t v)
+{
+	buf_putc(out, '"');
+	buf_put_i64(out, v);
+	buf_putc(out, '"');
 }
 
 /* Room for all of it at once: no copy of a token is left behind to wipe. */
@@ -110,22 +118,25 @@ void
 shape_put_token(struct buf *out, const struct shape_token *t, bool keep_alive)
 {
 	struct response r;
-	struct jsonw w;
 
 	if (!reserve(out, t))
 		return;
 	response_begin(&r, out, 200, keep_alive);
-	jsonw_init(&w, out);
-	jsonw_object(&w, NULL);
-	jsonw_slice(&w, "access_token", t->token);
-	jsonw_str(&w, "client_id", t->client_id);
-	put_i64_text(&w, "expires_in", t->left_s);
-	put_i64_text(&w, "expires_on", t->expires_unix_s);
-	put_i64_text(&w, "ext_expires_in", t->left_s);
-	put_i64_text(&w, "not_before", t->not_before_unix_s);
-	jsonw_str(&w, "resource", t->resource);
-	jsonw_str(&w, "token_type", "Bearer");
-	jsonw_object_end(&w);
+	buf_puts(out, "{\"access_token\":");
+	put_string(out, t->token);
+	buf_puts(out, ",\"client_id\":");
+	put_string(out, slice_of(t->client_id));
+	buf_puts(out, ",\"expires_in\":");
+	put_i64_string(out, t->left_s);
+	buf_puts(out, ",\"expires_on\":");
+	put_i64_string(out, t->expires_unix_s);
+	buf_puts(out, ",\"ext_expires_in\":");
+	put_i64_string(out, t->left_s);
+	buf_puts(out, ",\"not_before\":");
+	put_i64_string(out, t->not_before_unix_s);
+	buf_puts(out, ",\"resource\":");
+	put_string(out, slice_of(t->resource));
+	buf_puts(out, ",\"token_type\":\"Bearer\"}");
 	response_end(&r);
 }
 
@@ -134,17 +145,15 @@ shape_put_databricks(
     struct buf *out, const struct shape_token *t, bool keep_alive)
 {
 	struct response r;
-	struct jsonw w;
 
 	if (!reserve(out, t))
 		return;
 	response_begin(&r, out, 200, keep_alive);
-	jsonw_init(&w, out);
-	jsonw_object(&w, NULL);
-	jsonw_slice(&w, "access_token", t->token);
-	jsonw_i64(&w, "expires_on", t->expires_unix_s);
-	jsonw_str(&w, "token_type", "Bearer");
-	jsonw_object_end(&w);
+	buf_puts(out, "{\"access_token\":");
+	put_string(out, t->token);
+	buf_puts(out, ",\"expires_on\":");
+	buf_put_i64(out, t->expires_unix_s);
+	buf_puts(out, ",\"token_type\":\"Bearer\"}");
 	response_end(&r);
 }
 

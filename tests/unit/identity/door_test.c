@@ -327,11 +327,53 @@ each_wait_has_its_own_deadline(void **state)
 	world_release(&w);
 }
 
+/* What is remembered of a head is what it asks for, not what was answered. */
+static void
+judges_each_of_equal_heads_anew(void **state)
+{
+	static const char other[] =
+	    "GET /metadata/identity/oauth2/token?api-version=2018-02-01"
+	    "&resource=r HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata: "
+	    "tru!\r\n\r\n";
+	struct world w;
+	unsigned asked;
+	int fd;
+
+	(void)state;
+	assert_int_equal(sizeof other, sizeof ASK);
+	world_init(&w);
+	world_imds_token(&w, 3600);
+	fd = world_connect(&w);
+	world_send(fd, ASK);
+	assert_status(world_receive(&w, fd, 3000), "200");
+	asked = w.grants_asked;
+	for (unsigned i = 1; i <= 3; i++) {
+		world_send(fd, ASK);
+		assert_status(world_receive(&w, fd, 3000), "200");
+		assert_int_equal(w.grants_asked, asked + i);
+		assert_int_equal(w.records, 1 + i);
+	}
+	world_send(fd, other);
+	assert_status(world_receive(&w, fd, 3000), "400");
+	world_send(fd, ASK);
+	assert_status(world_receive(&w, fd, 3000), "200");
+	w.deny = true;
+	world_send(fd, ASK);
+	assert_status(world_receive(&w, fd, 3000), "400");
+	w.deny = false;
+	world_send(fd, ASK ASK);
+	assert_status(world_receive(&w, fd, 3000), "200");
+	assert_int_equal(w.imds_requests, 1);
+	close(fd);
+	world_release(&w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_wait_has_its_own_deadline),
+		cmocka_unit_test(judges_each_of_equal_heads_anew),
 		cmocka_unit_test(waits_for_the_peer_before_it_reads),
 		cmocka_unit_test(takes_any_host_on_a_unix_socket),
 		cmocka_unit_test(limits_the_connections_of_one_user),
