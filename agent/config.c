@@ -4,6 +4,7 @@
 #include "agent/config_keys.h"
 #include "agent/trusted_file.h"
 #include "base/jsonpos.h"
+#include "identity/wiping.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -344,7 +345,7 @@ set_folder(struct config *c, const char *path)
 	return OK;
 }
 
-static void
+static enum status
 parse_text(struct config_reader *r)
 {
 	json_error_t err;
@@ -356,14 +357,19 @@ parse_text(struct config_reader *r)
 		issue_add(r->issues, at, "",
 		    "the file is empty: at least {\"version\": 1} must stand "
 		    "in it");
-		return;
+		return E_INVALID;
 	}
+	(void)wiping_starved();
 	root = json_loadb(r->text.p, r->text.n, JSON_REJECT_DUPLICATES, &err);
+	if (wiping_starved()) {
+		json_decref(root);
+		return E_NOMEM;
+	}
 	if (root == NULL) {
 		at.line = err.line > 0 ? (unsigned)err.line : 1;
 		at.column = err.column > 0 ? (unsigned)err.column : 1;
 		issue_add(r->issues, at, "", err.text);
-		return;
+		return E_INVALID;
 	}
 	read_section(r, config_keys, root);
 	if (json_object_get(root, "version") == NULL)
@@ -372,6 +378,7 @@ parse_text(struct config_reader *r)
 		    "\"version\": 1");
 	config_judge(r);
 	json_decref(root);
+	return r->issues->n_errors > 0 ? E_INVALID : OK;
 }
 
 enum status
@@ -392,10 +399,10 @@ config_parse(struct slice text, const char *path, struct config **out,
 	}
 	set_defaults(&r, config_keys);
 	set_custom_defaults(r.config);
-	parse_text(&r);
-	if (issues->n_errors > 0) {
+	st = parse_text(&r);
+	if (st != OK) {
 		config_destroy(r.config);
-		return E_INVALID;
+		return st;
 	}
 	*out = r.config;
 	return OK;

@@ -51,15 +51,17 @@ load(struct slice body, json_t **out, struct status_detail *detail)
 		return status_set(detail, E_LIMIT, "the answer is too long");
 	if (!is_shallow(body))
 		return status_set(detail, E_LIMIT, "the answer nests too deep");
+	(void)wiping_starved();
 	root = json_loadb(body.p == NULL ? "" : body.p, body.n,
 	    JSON_REJECT_DUPLICATES, &error);
-	if (root == NULL) {
-		/* The error's text may quote the input; its code does not. */
-		if (json_error_code(&error) == json_error_out_of_memory)
-			return status_set(detail, E_NOMEM, "out of memory");
+	if (wiping_starved()) {
+		json_decref(root);
+		return status_set(detail, E_NOMEM, "out of memory");
+	}
+	/* The error's text may quote the input; its place does not. */
+	if (root == NULL)
 		return status_set(detail, E_SYNTAX,
 		    "the answer is not JSON (byte %d)", error.position);
-	}
 	if (!json_is_object(root)) {
 		json_decref(root);
 		return status_set(

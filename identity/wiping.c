@@ -6,10 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+static _Thread_local bool starved;
+
 void *
 wiping_malloc(size_t n)
 {
-	return malloc(n);
+	void *p = malloc(n);
+
+	if (p == NULL)
+		starved = true;
+	return p;
+}
+
+bool
+wiping_starved(void)
+{
+	bool was = starved;
+
+	starved = false;
+	return was;
 }
 
 void *

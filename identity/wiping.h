@@ -3,6 +3,7 @@
 #ifndef IDENTITY_WIPING_H
 #define IDENTITY_WIPING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** As malloc, calloc and strdup; the blocks may go to free() as well. */
@@ -12,5 +13,11 @@ char *wiping_strdup(const char *s);
 /** Always moves, so that the old block can be wiped. */
 void *wiping_realloc(void *p, size_t n);
 void wiping_free(void *p);
+/**
+ * Whether wiping_malloc() failed on this thread since this was last asked.
+ * When its text buffer cannot grow, jansson (2.14) drops a byte of the string
+ * and goes on: what it read meanwhile is not what was written.
+ */
+bool wiping_starved(void);
 
 #endif

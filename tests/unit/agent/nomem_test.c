@@ -3,9 +3,12 @@
 #include "tests/unit/test.h"
 
 #include "agent/audit_verify.h"
+#include "agent/config.h"
 #include "agent/env_list.h"
 #include "agent/verb_audit.h"
+#include "identity/wiping.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +163,36 @@ a_bad_chain_is_bad_whatever_fails(void **state)
 	}
 }
 
+/* jansson takes its memory where the daemon has it take it. */
+static void
+a_configuration_is_read_as_it_stands_or_not_at_all(void **state)
+{
+	static const char text[] =
+	    "{\"version\":1,\"policy_file\":\"/etc/wayleave/policy.json\","
+	    "\"identities\":[{\"name\":\"a-name-of-some-length\",\"source\":"
+	    "\"imds\",\"client_id\":\"00000000-0000-0000-0000-000000000001\"}]}";
+	static struct policy_issues issues;
+	bool failed = true;
+	long n = 0;
+
+	(void)state;
+	json_set_alloc_funcs(wiping_malloc, wiping_free);
+	for (; failed; n++) {
+		struct config *c = NULL;
+		enum status st;
+
+		fail_in = n;
+		st = config_parse(slice_of(text), "/w.json", &c, &issues);
+		failed = fail_in < 0;
+		fail_in = -1;
+		if (failed && st != E_NOMEM)
+			fail_msg("allocation %ld: %d", n, (int)st);
+		config_destroy(c);
+	}
+	json_set_alloc_funcs(__real_malloc, free);
+	assert_true(n > 10);
+}
+
 enum { WORDS_MAX = 6, OUTPUT_BYTES = 65536 };
 
 /* What a verb of `wayleave audit` printed and said. */
@@ -257,6 +290,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_environment_is_whole_or_there_is_none),
 		cmocka_unit_test(a_bad_chain_is_bad_whatever_fails),
+		cmocka_unit_test(
+		    a_configuration_is_read_as_it_stands_or_not_at_all),
 		cmocka_unit_test(records_are_shown_whole_or_one_is_told),
 	};
 	return cmocka_run_group_tests_name("nomem", tests, NULL, NULL);
