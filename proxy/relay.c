@@ -42,32 +42,49 @@ relay_pool_init(struct relay_pool *p, struct event_base *base)
 	p->no_splice = false;
 }
 
+static void
+pipe_close(struct relay_pipe *p)
+{
+	(void)close(p->out);
+	(void)close(p->in);
+	free(p);
+}
+
 void
 relay_pool_release(struct relay_pool *p)
 {
-	while (p->n_pipes > 0) {
-		p->n_pipes--;
-		(void)close(p->pipes[p->n_pipes][0]);
-		(void)close(p->pipes[p->n_pipes][1]);
+	while (p->n_pipes > 0)
+		pipe_close(p->pipes[--p->n_pipes]);
+}
+
+/* NULL: there are none to spare. */
+static struct relay_pipe *
+pipe_create(void)
+{
+	struct relay_pipe *p = malloc(sizeof *p);
+	int fds[2];
+
+	if (p == NULL || pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0) {
+		free(p);
+		return NULL;
 	}
+	/* Refused past the user's allowance: 64 KiB does as well. */
+	(void)fcntl(fds[1], F_SETPIPE_SZ, RELAY_TURN_BYTES);
+	*p = (struct relay_pipe){ .out = fds[0], .in = fds[1] };
+	return p;
 }
 
 static bool
-pipe_borrow(struct relay_pool *p, int out[2])
+pipe_borrow(struct relay_flow *f)
 {
+	struct relay_pool *p = f->relay->pool;
+
 	if (p->n_lent >= p->most_lent)
 		return false;
-	if (p->n_pipes > 0) {
-		p->n_pipes--;
-		p->n_lent++;
-		memcpy(out, p->pipes[p->n_pipes], sizeof p->pipes[0]);
-		return true;
-	}
-	if (pipe2(out, O_NONBLOCK | O_CLOEXEC) != 0)
+	f->pipe = p->n_pipes > 0 ? p->pipes[--p->n_pipes] : pipe_create();
+	if (f->pipe == NULL)
 		return false;
 	p->n_lent++;
-	/* Refused past the user's allowance: 64 KiB does as well. */
-	(void)fcntl(out[1], F_SETPIPE_SZ, RELAY_TURN_BYTES);
 	return true;
 }
 
@@ -77,18 +94,14 @@ pipe_return(struct relay_flow *f)
 {
 	struct relay_pool *p = f->relay->pool;
 
-	if (f->pipe[0] < 0)
+	if (f->pipe == NULL)
 		return;
 	p->n_lent--;
-	if (f->piped == 0 && p->n_pipes < RELAY_PIPES_KEPT) {
-		memcpy(p->pipes[p->n_pipes], f->pipe, sizeof f->pipe);
-		p->n_pipes++;
-	} else {
-		(void)close(f->pipe[0]);
-		(void)close(f->pipe[1]);
-	}
-	f->pipe[0] = f->pipe[1] = -1;
-	f->piped = 0;
+	if (f->pipe->n == 0 && p->n_pipes < RELAY_PIPES_KEPT)
+		p->pipes[p->n_pipes++] = f->pipe;
+	else
+		pipe_close(f->pipe);
+	f->pipe = NULL;
 }
 
 static void
@@ -112,25 +125,32 @@ send_error(void)
 static enum step
 flow_send_held(struct relay_flow *f)
 {
-	ssize_t n = send(f->to, f->held + f->held_at, f->held_n - f->held_at,
-	    MSG_NOSIGNAL | MSG_DONTWAIT);
+	struct relay_held *h = f->held;
+	ssize_t n = send(
+	    f->to, h->bytes + h->at, h->n - h->at, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n < 0)
 		return errno == EINTR ? STEP_MOVED : send_error();
 	flow_count(f, (size_t)n);
-	f->held_at += (size_t)n;
-	if (f->held_at < f->held_n)
+	h->at += (size_t)n;
+	if (h->at < h->n)
 		return STEP_BLOCKED;
-	free(f->held);
+	free(h);
 	f->held = NULL;
-	f->held_at = f->held_n = 0;
 	return STEP_MOVED;
+}
+
+/* Whether some of what was read waits in a pipe. */
+static bool
+flow_has_piped(const struct relay_flow *f)
+{
+	return f->pipe != NULL && f->pipe->n > 0;
 }
 
 static enum step
 flow_drain_pipe(struct relay_flow *f)
 {
-	ssize_t n = splice(f->pipe[0], NULL, f->to, NULL, f->piped,
+	ssize_t n = splice(f->pipe->out, NULL, f->to, NULL, f->pipe->n,
 	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
 	if (n < 0)
@@ -138,27 +158,28 @@ flow_drain_pipe(struct relay_flow *f)
 	if (n == 0)
 		return STEP_TO_FAILED;
 	flow_count(f, (size_t)n);
-	f->piped -= (size_t)n;
+	f->pipe->n -= (size_t)n;
 	/* Not all: the receiver is full. Spare the call that would say so. */
-	return f->piped > 0 ? STEP_BLOCKED : STEP_MOVED;
+	return f->pipe->n > 0 ? STEP_BLOCKED : STEP_MOVED;
 }
 
 static enum step
 flow_splice(struct relay_flow *f, size_t *budget)
 {
 	ssize_t n = -1;
+	size_t got;
 
-	if (f->pipe[0] < 0 && !pipe_borrow(f->relay->pool, f->pipe)) {
+	if (f->pipe == NULL && !pipe_borrow(f)) {
 		f->bulk = false;
 		return STEP_MOVED;
 	}
-	n = splice(f->from, NULL, f->pipe[1], NULL, *budget,
+	n = splice(f->from, NULL, f->pipe->in, NULL, *budget,
 	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (n > 0) {
-		f->piped = (size_t)n;
+		got = f->pipe->n = (size_t)n;
 		/* Less than asked for: none is left now, or no room for it. */
-		f->bulk = f->piped == *budget || f->piped >= RELAY_READ_BYTES;
-		*budget = f->piped < *budget ? 0 : *budget - f->piped;
+		f->bulk = got == *budget || got >= RELAY_READ_BYTES;
+		*budget = got < *budget ? 0 : *budget - got;
 		return STEP_MOVED;
 	}
 	if (n < 0 && errno == EAGAIN)
@@ -179,12 +200,12 @@ flow_splice(struct relay_flow *f, size_t *budget)
 static enum step
 flow_hold(struct relay_flow *f, const char *bytes, size_t n)
 {
-	f->held = malloc(n);
+	f->held = malloc(sizeof *f->held + n);
 	if (f->held == NULL)
 		return STEP_NOMEM;
-	memcpy(f->held, bytes, n);
-	f->held_at = 0;
-	f->held_n = n;
+	f->held->at = 0;
+	f->held->n = n;
+	memcpy(f->held->bytes, bytes, n);
 	return STEP_BLOCKED;
 }
 
@@ -224,7 +245,7 @@ flow_step(struct relay_flow *f, size_t *budget)
 {
 	if (f->held != NULL)
 		return flow_send_held(f);
-	if (f->piped > 0)
+	if (flow_has_piped(f))
 		return flow_drain_pipe(f);
 	if (f->eof)
 		return STEP_EOF;
@@ -295,7 +316,6 @@ flow_stop(struct relay_flow *f)
 	pipe_return(f);
 	free(f->held);
 	f->held = NULL;
-	f->held_at = f->held_n = 0;
 }
 
 /* The destination is gone; what it said before that still goes down. */
@@ -342,9 +362,9 @@ flow_settle(struct relay_flow *f, enum step step)
 	case STEP_MOVED: /* its turn is over */
 	case STEP_STARVED:
 	case STEP_BLOCKED:
-		if (f->piped == 0)
+		if (!flow_has_piped(f))
 			pipe_return(f);
-		flow_wait(f, f->held != NULL || f->piped > 0);
+		flow_wait(f, f->held != NULL || flow_has_piped(f));
 		break;
 	case STEP_EOF:
 		if (f->relay->broken)
@@ -379,7 +399,7 @@ flow_run(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	while (step == STEP_MOVED &&
-	    (budget > 0 || f->held != NULL || f->piped > 0 || f->eof))
+	    (budget > 0 || f->held != NULL || flow_has_piped(f) || f->eof))
 		step = flow_step(f, &budget);
 	flow_settle(f, step);
 }
@@ -387,9 +407,7 @@ flow_run(evutil_socket_t fd, short what, void *arg)
 static void
 flow_init(struct relay_flow *f, struct relay *r, int from, int to)
 {
-	*f = (struct relay_flow){
-		.relay = r, .from = from, .to = to, .pipe = { -1, -1 }
-	};
+	*f = (struct relay_flow){ .relay = r, .from = from, .to = to };
 	flow_assign(f, false);
 }
 

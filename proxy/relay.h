@@ -23,10 +23,16 @@ enum {
 	RELAY_PIPES_SHARE = 64,
 };
 
+/** Of the pool, or lent to a flow. */
+struct relay_pipe {
+	int out, in; /**< read from, written to */
+	size_t n;    /**< bytes in it */
+};
+
 /** One a worker: the shared buffer and idle pipes. */
 struct relay_pool {
 	struct event_base *base;
-	int pipes[RELAY_PIPES_KEPT][2];
+	struct relay_pipe *pipes[RELAY_PIPES_KEPT];
 	size_t n_pipes;
 	size_t n_lent, most_lent;
 	bool no_splice; /**< for tests, and kernels that refuse it */
@@ -38,18 +44,24 @@ void relay_pool_release(struct relay_pool *p);
 
 struct relay;
 
-/** One way of the two. All private. */
+/** Read, but not taken yet. */
+struct relay_held {
+	size_t at, n;
+	char bytes[];
+};
+
+/**
+ * One way of the two. All private. Thousands are idle: what only a busy one
+ * needs is not in it.
+ */
 struct relay_flow {
 	struct relay *relay;
 	struct event ready; /**< of `from`, or of `to`: what it waits for */
-	bool waits_receiver;
 	int from, to;
-	char *held; /**< owned; read, but not taken yet */
-	size_t held_at, held_n;
-	int pipe[2]; /**< -1 while none is borrowed from the pool */
-	size_t piped;
-	uint64_t bytes; /**< taken by the receiver */
-	bool bulk, eof, shut;
+	struct relay_held *held; /**< owned, or NULL */
+	struct relay_pipe *pipe; /**< of the pool, or NULL */
+	uint64_t bytes;          /**< taken by the receiver */
+	bool waits_receiver, bulk, eof, shut;
 };
 
 struct relay {
