@@ -20,21 +20,26 @@ enum tunnel_stage {
 	TUNNEL_OVER,
 };
 
+/* What is there until the hello has passed. */
+struct first_flight {
+	struct event readable;
+	struct buf bytes; /* empty while it has come whole each time */
+	struct hello_scan scan;
+};
+
 struct tunnel {
 	struct proxy_worker *worker;
 	struct request *request; /* NULL once recorded */
-	int client_fd, upstream_fd;
-	enum tunnel_stage stage;
-	int status;
+	struct first_flight *first;
+	struct lingering *last;
 	int64_t deadline_ms; /* of the hello, then of idleness */
 	struct relay relay;
-	struct event hello_readable;
-	struct buf hello;
-	struct hello_scan scan;
-	bool is_tls; /* of the hello that was refused */
-	struct lingering *last;
 	void (*done)(void *arg);
 	void *arg;
+	int client_fd, upstream_fd;
+	enum tunnel_stage stage;
+	short status;
+	bool is_tls; /* of the hello that was refused */
 };
 
 static int64_t
@@ -57,6 +62,17 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
+static void
+tunnel_forget_hello(struct tunnel *t)
+{
+	if (t->first == NULL)
+		return;
+	(void)event_del(&t->first->readable);
+	buf_release(&t->first->bytes);
+	free(t->first);
+	t->first = NULL;
+}
+
 /* Everything but the client's socket; the one record is written here. */
 static void
 tunnel_settle(struct tunnel *t, enum close_reason why)
@@ -68,9 +84,8 @@ tunnel_settle(struct tunnel *t, enum close_reason why)
 
 	if (t->request == NULL)
 		return;
-	(void)event_del(&t->hello_readable);
+	tunnel_forget_hello(t);
 	relay_stop(&t->relay);
-	buf_release(&t->hello);
 	close_fd(&t->upstream_fd);
 	request_finish(t->request, &end);
 	t->request = NULL;
@@ -169,7 +184,7 @@ tunnel_refuse(struct tunnel *t, bool is_tls)
 	t->stage = TUNNEL_REFUSED;
 	t->is_tls = is_tls;
 	t->deadline_ms = INT64_MAX;
-	(void)event_del(&t->hello_readable);
+	tunnel_forget_hello(t);
 	relay_stop(&t->relay);
 	close_fd(&t->upstream_fd);
 	request_record_refusal(t->request, &end, tunnel_on_refused, t);
@@ -185,8 +200,7 @@ tunnel_relay(struct tunnel *t, struct slice first)
 	t->deadline_ms = tunnel_now(t) + tunnel_limits(t)->idle_ms;
 	st = relay_start(&t->relay, first);
 	/* Only now: the client's socket was watched all the time. */
-	(void)event_del(&t->hello_readable);
-	buf_release(&t->hello);
+	tunnel_forget_hello(t);
 	return st;
 }
 
@@ -197,7 +211,7 @@ tunnel_check_hello(struct tunnel *t, struct slice raw)
 	struct hello hello;
 	enum reason code;
 
-	if (hello_read(&t->scan, raw, &hello) != OK)
+	if (hello_read(&t->first->scan, raw, &hello) != OK)
 		return E_PARTIAL;
 	code = request_judge_hello(t->request, hello.kind,
 	    (struct slice){ .p = hello.sni, .n = hello.sni_n });
@@ -211,13 +225,14 @@ tunnel_check_hello(struct tunnel *t, struct slice raw)
 static void
 tunnel_gather_hello(struct tunnel *t, struct slice more)
 {
-	bool first = t->hello.n == 0;
+	struct buf *bytes = &t->first->bytes;
+	bool first = bytes->n == 0;
 
-	buf_put_slice(&t->hello, more);
-	if (buf_status(&t->hello) != OK)
+	buf_put_slice(bytes, more);
+	if (buf_status(bytes) != OK)
 		tunnel_over(t, CLOSE_ERROR);
 	else if (!first)
-		(void)tunnel_check_hello(t, buf_slice(&t->hello));
+		(void)tunnel_check_hello(t, buf_slice(bytes));
 }
 
 static void
@@ -225,7 +240,7 @@ tunnel_on_hello(struct tunnel *t)
 {
 	struct relay_pool *pool = worker_relay_pool(t->worker);
 	/* tunnel_check_hello() has ended it before it is full. */
-	size_t room = HELLO_BYTES_MAX - t->hello.n;
+	size_t had = t->first->bytes.n, room = HELLO_BYTES_MAX - had;
 	struct slice raw = { pool->buffer, 0 };
 	ssize_t n;
 
@@ -240,23 +255,9 @@ tunnel_on_hello(struct tunnel *t)
 	}
 	raw.n = (size_t)n;
 	/* Mostly it comes whole, and need not be kept. */
-	if (t->hello.n == 0 && tunnel_check_hello(t, raw) == OK)
+	if (had == 0 && tunnel_check_hello(t, raw) == OK)
 		return;
 	tunnel_gather_hello(t, raw);
-}
-
-/* Starts with what is there; a verdict on it comes from the loop. */
-static enum status
-tunnel_begin(struct tunnel *t)
-{
-	if (request_verdict(t->request)->sni_any)
-		return tunnel_relay(t, buf_slice(&t->hello));
-	t->deadline_ms = tunnel_now(t) + tunnel_limits(t)->hello_ms;
-	if (event_add(&t->hello_readable, NULL) != 0)
-		return E_NOMEM;
-	if (t->hello.n > 0)
-		event_active(&t->hello_readable, EV_TIMEOUT, 1);
-	return OK;
 }
 
 static void
@@ -266,33 +267,57 @@ tunnel_on_hello_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	if ((what & EV_TIMEOUT) != 0)
-		(void)tunnel_check_hello(t, buf_slice(&t->hello));
+		(void)tunnel_check_hello(t, buf_slice(&t->first->bytes));
 	else
 		tunnel_on_hello(t);
+}
+
+/* Waits for all of it, starting with what is there (moved); a verdict on that
+ * comes from the loop. E_NOMEM. */
+static enum status
+tunnel_await_hello(struct tunnel *t, struct buf *early)
+{
+	struct first_flight *f = calloc(1, sizeof *f);
+
+	if (f == NULL)
+		return E_NOMEM;
+	t->first = f;
+	f->bytes = *early;
+	*early = (struct buf){ .max = early->max };
+	/* More than a hello may hold is refused as one, not cut. */
+	if (f->bytes.max < HELLO_BYTES_MAX)
+		f->bytes.max = HELLO_BYTES_MAX;
+	(void)event_assign(&f->readable, worker_base(t->worker), t->client_fd,
+	    EV_READ | EV_PERSIST, tunnel_on_hello_event, t);
+	t->deadline_ms = tunnel_now(t) + tunnel_limits(t)->hello_ms;
+	if (event_add(&f->readable, NULL) != 0)
+		return E_NOMEM;
+	if (f->bytes.n > 0)
+		event_active(&f->readable, EV_TIMEOUT, 1);
+	return OK;
+}
+
+static enum status
+tunnel_begin(struct tunnel *t, struct buf *early)
+{
+	if (request_verdict(t->request)->sni_any)
+		return tunnel_relay(t, buf_slice(early));
+	return tunnel_await_hello(t, early);
 }
 
 static void
 tunnel_init(struct tunnel *t, const struct tunnel_params *params)
 {
-	struct buf early = *params->early;
-
-	*params->early = (struct buf){ .max = early.max };
-	/* More than a hello may hold is refused as one, not cut. */
-	if (early.max < HELLO_BYTES_MAX)
-		early.max = HELLO_BYTES_MAX;
-	t->hello = early;
 	t->worker = params->worker;
 	t->request = params->request;
 	t->client_fd = params->client_fd;
 	t->upstream_fd = request_take_fd(params->request);
-	t->status = params->status;
+	t->status = (short)params->status;
 	relay_init(&t->relay, worker_relay_pool(t->worker), t->client_fd,
 	    t->upstream_fd);
 	t->relay.ended = tunnel_on_ended;
 	t->relay.first_byte = tunnel_on_first_byte;
 	t->relay.arg = t;
-	(void)event_assign(&t->hello_readable, worker_base(t->worker),
-	    t->client_fd, EV_READ | EV_PERSIST, tunnel_on_hello_event, t);
 }
 
 struct tunnel *
@@ -313,10 +338,11 @@ tunnel_start(
 	t->done = done;
 	t->arg = arg;
 	metric_add(METRIC_TUNNELS_OPEN, 1);
-	if (t->upstream_fd < 0 || tunnel_begin(t) != OK) {
+	if (t->upstream_fd < 0 || tunnel_begin(t, params->early) != OK) {
 		tunnel_destroy(t, CLOSE_ERROR);
-		return NULL;
+		t = NULL;
 	}
+	buf_release(params->early);
 	return t;
 }
 
