@@ -10,7 +10,7 @@
 
 enum { DIAL_ADDRESSES_MAX = 32 };
 
-static int64_t
+int64_t
 request_now(const struct request *r)
 {
 	return clock_boot_ms(worker_clock(r->worker));
@@ -21,7 +21,7 @@ static void
 request_tell_denied(struct request *r)
 {
 	r->outcome = REQUEST_DENIED;
-	event_active(&r->turn, EV_TIMEOUT, 1);
+	event_active(&r->asking->turn, EV_TIMEOUT, 1);
 }
 
 static void
@@ -35,13 +35,22 @@ request_set_denied(struct request *r, enum reason code)
 	request_name_refusal(r);
 }
 
+/* Whose record it was that is waited for no longer. */
+static struct request *
+request_waits(struct proxy_wait *w)
+{
+	void *at = (char *)w - offsetof(struct request_asking, audit_wait);
+	struct request_asking *a = at;
+
+	a->audit_waits = false;
+	return a->request;
+}
+
 static void
 request_on_closed(struct proxy_wait *w, enum status st)
 {
-	void *at = (char *)w - offsetof(struct request, audit_wait);
-	struct request *r = at;
+	struct request *r = request_waits(w);
 
-	r->audit_waits = false;
 	if (st == E_TIMEOUT) {
 		/* It may yet be written, under the id that the client hears:
 		 * a second record would be one too many. */
@@ -57,18 +66,19 @@ request_on_closed(struct proxy_wait *w, enum status st)
 static void
 request_await(struct request *r)
 {
-	r->audit_waits = true;
-	r->audit_until_ms = request_now(r) + RECORD_WAIT_MS;
+	r->asking->audit_waits = true;
+	r->asking->audit_until_ms = request_now(r) + RECORD_WAIT_MS;
 }
 
 /* Contract 6: no record, no bytes; a refusal's are no other. */
 static void
 request_close(struct request *r, const struct request_end *end)
 {
-	r->audit_wait.done = request_on_closed;
-	r->ms.total = request_now(r) - r->start_ms;
+	struct proxy_wait *wait = &r->asking->audit_wait;
+
+	wait->done = request_on_closed;
 	if (r->code != REASON_AUDIT_UNAVAILABLE &&
-	    request_record(r, RECORD_REQUEST, end, &r->audit_wait) == OK) {
+	    request_record(r, RECORD_REQUEST, end, wait) == OK) {
 		request_await(r);
 		r->closed = true;
 		return;
@@ -94,8 +104,8 @@ void
 request_record_refusal(struct request *r, const struct request_end *end,
     void (*done)(void *arg, enum request_outcome outcome), void *arg)
 {
-	r->done = done;
-	r->arg = arg;
+	r->asking->done = done;
+	r->asking->arg = arg;
 	request_close(r, end);
 }
 
@@ -116,7 +126,7 @@ request_say(struct request *r)
 	} else {
 		request_count_refusal(r);
 	}
-	r->done(r->arg, r->outcome);
+	r->asking->done(r->asking->arg, (enum request_outcome)r->outcome);
 }
 
 static void
@@ -140,10 +150,8 @@ request_passes(struct request *r)
 static void
 request_on_recorded(struct proxy_wait *w, enum status st)
 {
-	void *at = (char *)w - offsetof(struct request, audit_wait);
-	struct request *r = at;
+	struct request *r = request_waits(w);
 
-	r->audit_waits = false;
 	if (st != OK) {
 		request_fail(r, REASON_AUDIT_UNAVAILABLE);
 		return;
@@ -157,8 +165,10 @@ request_on_recorded(struct proxy_wait *w, enum status st)
 static void
 request_open(struct request *r)
 {
-	r->audit_wait.done = request_on_recorded;
-	if (request_record(r, RECORD_OPEN, NULL, &r->audit_wait) != OK) {
+	struct proxy_wait *wait = &r->asking->audit_wait;
+
+	wait->done = request_on_recorded;
+	if (request_record(r, RECORD_OPEN, NULL, wait) != OK) {
 		request_fail(r, REASON_AUDIT_UNAVAILABLE);
 		return;
 	}
@@ -180,14 +190,22 @@ address_is_judged(const struct request *r, const struct addr *a)
 	return false;
 }
 
+static int32_t
+ms_since(const struct request *r, int64_t start_ms)
+{
+	int64_t ms = request_now(r) - start_ms;
+
+	return ms < INT32_MAX ? (int32_t)ms : INT32_MAX;
+}
+
 static void
 request_on_dialled(void *arg, const struct dial_result *result)
 {
 	struct request *r = arg;
 
-	r->dial = NULL;
+	r->asking->dial = NULL;
 	r->fd = result->fd;
-	r->ms.connect = request_now(r) - r->connect_start_ms;
+	r->connect_ms = ms_since(r, r->asking->connect_start_ms);
 	if (result->fd < 0) {
 		request_fail(r, result->code);
 		return;
@@ -203,6 +221,7 @@ request_on_dialled(void *arg, const struct dial_result *result)
 static void
 request_dial(struct request *r)
 {
+	struct request_asking *a = r->asking;
 	struct policy_answer facts = request_facts(r);
 	struct dial_params params = { .base = worker_base(r->worker),
 		.addresses = facts.addresses,
@@ -210,25 +229,26 @@ request_dial(struct request *r)
 		.port = r->port,
 		.timeout_ms = r->snapshot->limits.connect_ms };
 
-	if (r->reuse && r->reuse_generation == r->snapshot->generation &&
+	if (a->reuse && a->reuse_generation == r->snapshot->generation &&
 	    address_is_judged(r, &r->address)) {
 		request_open(r);
 		return;
 	}
-	r->reuse = false;
+	a->reuse = false;
 	r->address = (struct addr){ .family = ADDR_NONE };
 	if (params.n_addresses > DIAL_ADDRESSES_MAX)
 		params.n_addresses = DIAL_ADDRESSES_MAX;
-	r->connect_start_ms = request_now(r);
-	r->dial = dial_start(&params, request_on_dialled, r);
-	if (r->dial == NULL)
+	a->connect_start_ms = request_now(r);
+	a->dial = dial_start(&params, request_on_dialled, r);
+	if (a->dial == NULL)
 		request_fail(r, REASON_LIMIT_REACHED);
 }
 
 static void
 request_judge_route(struct request *r)
 {
-	struct policy_request q = request_question(r);
+	struct host host;
+	struct policy_request q = request_question(r, &host);
 	struct policy_answer facts = request_facts(r);
 
 	policy_decide_route(
@@ -243,9 +263,9 @@ request_on_resolved(void *arg, struct resolver_answer *a)
 {
 	struct request *r = arg;
 
-	r->query = NULL;
+	r->asking->query = NULL;
 	r->answer = a;
-	r->ms.dns = request_now(r) - r->dns_start_ms;
+	r->dns_ms = ms_since(r, r->asking->dns_start_ms);
 	request_judge_route(r);
 }
 
@@ -253,7 +273,8 @@ static void
 request_judge_name(struct request *r)
 {
 	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
-	struct policy_request q = request_question(r);
+	struct host host;
+	struct policy_request q = request_question(r, &host);
 
 	/* While draining, too: nobody new is accepted, and who was hears. */
 	policy_decide_name(r->snapshot->policy, &q, &r->verdict);
@@ -268,46 +289,77 @@ request_judge_name(struct request *r)
 		request_open(r);
 		return;
 	}
-	if (r->host.kind == HOST_IP) {
+	if (request_is_literal(r)) {
 		request_judge_route(r);
 		return;
 	}
-	r->answer = resolver_find(worker_resolver(r->worker), r->host.name);
+	r->answer = resolver_find(worker_resolver(r->worker), host.name);
 	if (r->answer != NULL) {
-		r->ms.dns = 0;
+		r->dns_ms = 0;
 		request_judge_route(r);
 		return;
 	}
-	r->dns_start_ms = r->start_ms;
-	r->query = resolver_start(
-	    worker_resolver(r->worker), r->host.name, request_on_resolved, r);
-	if (r->query == NULL)
+	r->asking->dns_start_ms = r->start_ms;
+	r->asking->query = resolver_start(
+	    worker_resolver(r->worker), host.name, request_on_resolved, r);
+	if (r->asking->query == NULL)
 		request_fail(r, REASON_LIMIT_REACHED);
 }
 
-char *
-request_copy_text(struct slice s)
+/* Stops what runs. */
+void
+request_rest(struct request *r)
 {
-	char *out = malloc(s.n + 1);
+	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
+	struct request_asking *a = r->asking;
 
-	if (out == NULL)
-		return NULL;
-	if (s.n > 0)
-		memcpy(out, s.p, s.n);
-	out[s.n] = '\0';
-	return out;
+	if (a == NULL)
+		return;
+	if (a->query != NULL)
+		resolver_cancel(a->query);
+	if (a->dial != NULL)
+		dial_cancel(a->dial);
+	if (a->audit_waits)
+		audit->cancel(audit->ctx, &a->audit_wait);
+	(void)event_del(&a->turn);
+	free(a);
+	r->asking = NULL;
 }
 
 static void
 request_free(struct request *r)
 {
-	(void)event_del(&r->turn);
+	request_rest(r);
 	resolver_answer_unref(r->answer);
 	proxy_snapshot_unref(r->snapshot);
-	free(r->method);
-	free(r->path);
 	free(r->sni);
 	free(r);
+}
+
+static size_t
+put_text(struct request *r, size_t at, struct slice s)
+{
+	if (s.n > 0)
+		memcpy(r->text + at, s.p, s.n);
+	return at + s.n + 1;
+}
+
+/* Zeroed but for its text, which is in it as long as it is. */
+static struct request *
+request_create(const struct request_params *params)
+{
+	struct slice host = slice_of(params->host.name);
+	size_t n = host.n + 1 + params->method.n + 1 + params->path.n + 1;
+	/* calloc() of the C library never reuses what this thread freed. */
+	struct request *r = malloc(sizeof *r + n);
+
+	if (r == NULL)
+		return NULL;
+	memset(r, 0, sizeof *r + n);
+	r->method_at = (uint32_t)put_text(r, 0, host);
+	r->path_at = (uint32_t)put_text(r, r->method_at, params->method);
+	(void)put_text(r, r->path_at, params->path);
+	return r;
 }
 
 static void
@@ -315,47 +367,58 @@ request_init(struct request *r, const struct request_params *params)
 {
 	r->worker = params->worker;
 	r->snapshot = proxy_snapshot_ref(worker_snapshot(params->worker));
-	r->protocol = params->protocol;
+	r->protocol = (uint8_t)params->protocol;
 	r->peer = params->peer;
 	r->listener = params->listener;
-	r->host = params->host;
 	r->port = params->port;
+	if (params->host.kind == HOST_IP)
+		r->literal = params->host.addr;
 	r->plaintext = params->plaintext;
 	r->local = params->local;
-	r->method = request_copy_text(params->method);
-	r->path = request_copy_text(params->path);
 	r->verdict.effect = POLICY_DENY;
 	r->fd = -1;
 	r->hello = POLICY_HELLO_NOT_TLS;
-	r->ms = (struct record_ms){ -1, -1, -1, -1, -1 };
+	r->dns_ms = r->connect_ms = -1;
+	r->first_ms = -1;
+	r->start_ms = request_now(r);
+	record_new_id(r->id);
+}
+
+static enum status
+request_init_asking(struct request *r, const struct request_params *params)
+{
+	struct request_asking *a = malloc(sizeof *a);
+
+	if (a == NULL)
+		return E_NOMEM;
+	memset(a, 0, sizeof *a);
+	r->asking = a;
+	a->request = r;
 	if (params->reuse_address != NULL) {
-		r->reuse = true;
+		a->reuse = true;
+		a->reuse_generation = params->reuse_generation;
 		r->address = *params->reuse_address;
-		r->reuse_generation = params->reuse_generation;
 	}
 	(void)evtimer_assign(
-	    &r->turn, worker_base(r->worker), request_on_turn, r);
+	    &a->turn, worker_base(r->worker), request_on_turn, r);
+	return OK;
 }
 
 struct request *
 request_start(const struct request_params *params,
     void (*done)(void *arg, enum request_outcome outcome), void *arg)
 {
-	/* calloc() of the C library never reuses what this thread freed. */
-	struct request *r = malloc(sizeof *r);
+	struct request *r = request_create(params);
 
 	if (r == NULL)
 		return NULL;
-	memset(r, 0, sizeof *r);
 	request_init(r, params);
-	if (r->method == NULL || r->path == NULL) {
+	if (request_init_asking(r, params) != OK) {
 		request_free(r);
 		return NULL;
 	}
-	r->done = done;
-	r->arg = arg;
-	r->start_ms = request_now(r);
-	record_new_id(r->id);
+	r->asking->done = done;
+	r->asking->arg = arg;
 	request_judge_name(r);
 	return r;
 }
@@ -364,11 +427,12 @@ void
 request_tick(struct request *r, int64_t now_ms)
 {
 	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
+	struct request_asking *a = r->asking;
 
-	if (!r->audit_waits || now_ms < r->audit_until_ms)
+	if (!a->audit_waits || now_ms < a->audit_until_ms)
 		return;
-	audit->cancel(audit->ctx, &r->audit_wait);
-	r->audit_wait.done(&r->audit_wait, E_TIMEOUT);
+	audit->cancel(audit->ctx, &a->audit_wait);
+	a->audit_wait.done(&a->audit_wait, E_TIMEOUT);
 }
 
 int
@@ -419,27 +483,18 @@ request_set_code(struct request *r, enum reason code)
 void
 request_note_first_byte(struct request *r)
 {
-	if (r->ms.first < 0)
-		r->ms.first = request_now(r) - r->start_ms;
+	if (r->first_ms < 0)
+		r->first_ms = request_now(r) - r->start_ms;
 }
 
 void
 request_finish(struct request *r, const struct request_end *end)
 {
-	const struct proxy_audit_port *audit;
-
 	if (r == NULL)
 		return;
-	audit = &worker_ports(r->worker)->audit;
-	if (r->query != NULL)
-		resolver_cancel(r->query);
-	if (r->dial != NULL)
-		dial_cancel(r->dial);
-	if (r->audit_waits)
-		audit->cancel(audit->ctx, &r->audit_wait);
+	request_rest(r);
 	if (r->fd >= 0)
 		(void)close(r->fd);
-	r->ms.total = request_now(r) - r->start_ms;
 	if (!r->closed && request_record(r, RECORD_REQUEST, end, NULL) != OK)
 		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
 	metric_add(METRIC_BYTES_UP_TOTAL, (int64_t)end->bytes_up);

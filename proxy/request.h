@@ -70,6 +70,11 @@ struct request_end {
  */
 void request_record_refusal(struct request *r, const struct request_end *end,
     void (*done)(void *arg, enum request_outcome outcome), void *arg);
+/**
+ * Frees what a tunnel that relays needs no more: there is no record left to
+ * wait for, only the last one to write.
+ */
+void request_rest(struct request *r);
 /** Another verdict after READY (SNI_*, UPSTREAM_*): for the final record. */
 void request_set_code(struct request *r, enum reason code);
 /** Milliseconds to the first upstream byte are measured when this is called. */

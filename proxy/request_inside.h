@@ -10,57 +10,89 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-struct request {
-	struct proxy_worker *worker;
-	struct proxy_snapshot *snapshot; /**< one reference; the last judge */
-	enum request_protocol protocol;
-	const struct peer *peer;
-	const char *listener;
-	struct host host;
-	uint16_t port;
-	bool plaintext;
-	bool local;          /**< the name is judged, and nothing is dialled */
-	char *method, *path; /**< owned */
-
+/** What only the asking needs; request_rest() frees it. */
+struct request_asking {
+	struct request *request;
 	struct resolver_query *query; /**< running, or NULL */
-	struct resolver_answer *answer;
-	struct dial *dial; /**< running, or NULL */
+	struct dial *dial;            /**< running, or NULL */
 	struct proxy_wait audit_wait;
-	bool audit_waits;
 	int64_t audit_until_ms;
 	struct event turn; /**< tells the outcome from the loop */
-
-	struct policy_verdict verdict;
-	enum reason code; /**< why it failed, whoever said so; else NONE */
-	enum request_outcome outcome;
-	bool judged; /**< all verdicts before the dial allow it */
-	bool ready;  /**< the owner was told so */
-	bool opened; /**< the `open` record was handed over */
-	bool closed; /**< the final record was handed over */
-	bool noted;  /**< the denial was shown to the denials port */
-	bool hello_seen;
-	enum policy_hello hello;
-	char *sni; /**< owned, sni_n bytes */
-	size_t sni_n;
-
-	char id[RECORD_ID_BYTES];
-	int fd;
-	struct addr address;
-	bool reuse; /**< the idle upstream may be used if it is judged fit */
+	int64_t dns_start_ms, connect_start_ms;
 	uint64_t reuse_generation;
-
-	int64_t start_ms, dns_start_ms, connect_start_ms;
-	struct record_ms ms;
+	bool reuse; /**< the idle upstream may be used if it is judged fit */
+	bool audit_waits;
 	void (*done)(void *arg, enum request_outcome outcome);
 	void *arg;
 };
 
-/** What the policy is asked; borrows from @r. */
-struct policy_request request_question(const struct request *r);
+/** What lasts as long as the tunnel: there are thousands, mostly idle. */
+struct request {
+	struct proxy_worker *worker;
+	struct proxy_snapshot *snapshot; /**< one reference; the last judge */
+	const struct peer *peer;
+	const char *listener;
+	struct request_asking *asking; /**< NULL: all is asked */
+	struct resolver_answer *answer;
+	struct policy_verdict verdict;
+	int64_t start_ms, first_ms;  /**< first_ms < 0: no byte yet */
+	int32_t dns_ms, connect_ms;  /**< < 0: did not happen */
+	char *sni;                   /**< owned, unless it is the host */
+	uint32_t method_at, path_at; /**< in text */
+	enum reason code; /**< why it failed, whoever said so; else NONE */
+	int fd;
+	uint16_t port;
+	uint8_t protocol; /**< enum request_protocol */
+	uint8_t outcome;  /**< enum request_outcome */
+	uint8_t hello;    /**< enum policy_hello */
+	uint8_t sni_n;
+	bool plaintext : 1;
+	bool local : 1;  /**< the name is judged, and nothing is dialled */
+	bool judged : 1; /**< all verdicts before the dial allow it */
+	bool ready : 1;  /**< the owner was told so */
+	bool opened : 1; /**< the `open` record was handed over */
+	bool closed : 1; /**< the final record was handed over */
+	bool noted : 1;  /**< the denial was shown to the denials port */
+	bool hello_seen : 1;
+	bool sni_is_host : 1;
+	struct addr address; /**< that was dialled */
+	struct addr literal; /**< asked for in place of a name */
+	char id[RECORD_ID_BYTES];
+	char text[]; /**< host, method, path, each with its NUL */
+};
+
+static inline const char *
+request_host(const struct request *r)
+{
+	return r->text;
+}
+
+static inline const char *
+request_method(const struct request *r)
+{
+	return r->text + r->method_at;
+}
+
+static inline const char *
+request_path(const struct request *r)
+{
+	return r->text + r->path_at;
+}
+
+static inline bool
+request_is_literal(const struct request *r)
+{
+	return r->literal.family != ADDR_NONE;
+}
+
+/** As sent; empty where there was none. */
+struct slice request_sni(const struct request *r);
+int64_t request_now(const struct request *r);
+/** What the policy is asked; borrows from @r and @host, which is filled. */
+struct policy_request request_question(
+    const struct request *r, struct host *host);
 /** The facts of the opening: the resolver's, or the literal address. */
 struct policy_answer request_facts(const struct request *r);
-/** NUL-terminated, owned by the caller; NULL: no memory. */
-char *request_copy_text(struct slice s);
 /** Whether @code is the policy's refusal, not a fault after its verdict. */
 bool request_is_refused(const struct request *r);
 /** Writes the record of @event; @wait as in proxy_audit_port.submit. */

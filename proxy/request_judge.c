@@ -1,19 +1,26 @@
 /* What a request asks the policy, at its opening and again later. */
 #include "proxy/request_inside.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 struct policy_request
-request_question(const struct request *r)
+request_question(const struct request *r, struct host *host)
 {
-	struct policy_request q = { .host = &r->host,
+	struct policy_request q = { .host = host,
 		.port = r->port,
 		.plaintext = r->plaintext,
 		.peer = r->peer,
 		.now_unix_s = clock_unix_s(worker_clock(r->worker)) };
 
+	/* The text of the host ends where that of the method begins. */
+	memcpy(host->name, request_host(r), r->method_at);
+	host->kind = request_is_literal(r) ? HOST_IP : HOST_NAME;
+	host->addr = r->literal;
 	/* A tunnel's own method and path are not to be seen. */
 	if (r->protocol == REQUEST_FORWARD) {
-		q.method = slice_of(r->method);
-		q.path = slice_of(r->path);
+		q.method = slice_of(request_method(r));
+		q.path = slice_of(request_path(r));
 	}
 	return q;
 }
@@ -25,27 +32,50 @@ request_facts(const struct request *r)
 
 	if (r->answer != NULL)
 		return r->answer->facts;
-	if (r->host.kind == HOST_IP) {
-		a.addresses = &r->host.addr;
+	if (request_is_literal(r)) {
+		a.addresses = &r->literal;
 		a.n_addresses = 1;
 	}
 	return a;
+}
+
+struct slice
+request_sni(const struct request *r)
+{
+	const char *p = r->sni_is_host ? request_host(r) : r->sni;
+
+	return (struct slice){ .p = p, .n = r->sni_n };
+}
+
+/* It should be the host, which is there already. */
+static enum status
+request_keep_sni(struct request *r, struct slice sni)
+{
+	r->sni_is_host = slice_is(sni, request_host(r));
+	if (!r->sni_is_host && sni.n > 0) {
+		r->sni = malloc(sni.n);
+		if (r->sni == NULL)
+			return E_NOMEM;
+		memcpy(r->sni, sni.p, sni.n);
+	}
+	r->sni_n = (uint8_t)sni.n;
+	return OK;
 }
 
 enum reason
 request_judge_hello(
     struct request *r, enum policy_hello hello, struct slice sni)
 {
-	struct policy_request q = request_question(r);
+	struct host host;
+	struct policy_request q = request_question(r, &host);
+	enum status kept = request_keep_sni(r, sni);
 
 	r->hello_seen = true;
-	r->hello = hello;
-	r->sni = request_copy_text(sni);
-	r->sni_n = r->sni == NULL ? 0 : sni.n;
+	r->hello = (uint8_t)hello;
 	policy_decide_hello(r->snapshot->policy, &q, hello, sni, &r->verdict);
-	if (r->verdict.effect == POLICY_ALLOW && r->sni != NULL)
+	if (r->verdict.effect == POLICY_ALLOW && kept == OK)
 		return REASON_NONE;
-	r->code = r->sni == NULL ? REASON_LIMIT_REACHED : r->verdict.code;
+	r->code = kept != OK ? REASON_LIMIT_REACHED : r->verdict.code;
 	r->outcome = REQUEST_DENIED;
 	return r->code;
 }
@@ -55,9 +85,9 @@ static void
 request_judge_again(const struct request *r, const struct proxy_snapshot *s,
     struct policy_verdict *v)
 {
-	struct policy_request q = request_question(r);
+	struct host host;
+	struct policy_request q = request_question(r, &host);
 	struct policy_answer facts = request_facts(r);
-	const struct slice sni = { .p = r->sni, .n = r->sni_n };
 
 	policy_decide_name(s->policy, &q, v);
 	if (r->local)
@@ -68,7 +98,8 @@ request_judge_again(const struct request *r, const struct proxy_snapshot *s,
 	if (v->effect == POLICY_ALLOW && !v->sni_any &&
 	    r->protocol != REQUEST_FORWARD &&
 	    (r->hello_seen || r->verdict.sni_any))
-		policy_decide_hello(s->policy, &q, r->hello, sni, v);
+		policy_decide_hello(s->policy, &q, (enum policy_hello)r->hello,
+		    request_sni(r), v);
 }
 
 bool

@@ -48,9 +48,9 @@ record_put_question(struct record *rec, const struct request *r)
 	rec->peer = r->peer;
 	rec->listener = r->listener;
 	rec->protocol = request_protocols[r->protocol];
-	rec->method = slice_of(r->method);
-	rec->path = slice_of(r->path);
-	rec->host = r->host.name;
+	rec->method = slice_of(request_method(r));
+	rec->path = slice_of(request_path(r));
+	rec->host = request_host(r);
 	rec->port = r->port;
 }
 
@@ -61,7 +61,7 @@ record_put_facts(struct record *rec, const struct request *r)
 
 	rec->rule = r->verdict.rule;
 	rec->zone = r->verdict.zone;
-	rec->sni = (struct slice){ .p = r->sni, .n = r->sni_n };
+	rec->sni = request_sni(r);
 	if (r->address.family != ADDR_NONE)
 		rec->address = &r->address;
 	if (r->answer == NULL)
@@ -101,7 +101,11 @@ record_put_all(
 	record_put_facts(rec, r);
 	record_put_verdict(rec, r);
 	record_put_policy(rec, r->snapshot);
-	rec->ms = r->ms;
+	rec->ms.dns = r->dns_ms;
+	rec->ms.connect = r->connect_ms;
+	rec->ms.first = r->first_ms;
+	if (rec->event != RECORD_OPEN)
+		rec->ms.total = request_now(r) - r->start_ms;
 	if (end == NULL)
 		return;
 	rec->status = end->status;
@@ -173,9 +177,9 @@ request_name_refusal(struct request *r)
 	const struct refusal_key key = { .protocol = r->protocol,
 		.peer = r->peer,
 		.code = r->code,
-		.method = slice_of(r->method),
-		.path = slice_of(r->path),
-		.host = r->host.name,
+		.method = slice_of(request_method(r)),
+		.path = slice_of(request_path(r)),
+		.host = request_host(r),
 		.port = r->port };
 
 	/* Its `open` record has the id already. */
@@ -202,9 +206,10 @@ request_count_refusal(const struct request *r)
 static void
 request_explain(const struct request *r, struct policy_explanation *why)
 {
-	struct policy_request q = request_question(r);
+	struct host host;
+	struct policy_request q = request_question(r, &host);
 	struct policy_answer facts = request_facts(r);
-	bool asked = r->answer != NULL || r->host.kind == HOST_IP;
+	bool asked = r->answer != NULL || request_is_literal(r);
 
 	memset(why, 0, sizeof *why);
 	/* Only what the policy said can it explain. */
@@ -251,11 +256,11 @@ request_render_denial(struct request *r, struct buf *out)
 	const struct denial d = { .code = r->code,
 		.id = r->id,
 		.name = r->snapshot->name,
-		.host = r->host.name,
+		.host = request_host(r),
 		.port = r->port,
 		.peer = r->peer,
 		.why = &why,
-		.no_body = strcmp(r->method, "HEAD") == 0 };
+		.no_body = strcmp(request_method(r), "HEAD") == 0 };
 
 	request_explain(r, &why);
 	denial_render(&d, out);

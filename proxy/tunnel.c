@@ -201,6 +201,7 @@ tunnel_relay(struct tunnel *t, struct slice first)
 	st = relay_start(&t->relay, first);
 	/* Only now: the client's socket was watched all the time. */
 	tunnel_forget_hello(t);
+	request_rest(t->request);
 	return st;
 }
 
