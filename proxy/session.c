@@ -3,6 +3,7 @@
 
 #include "base/metrics.h"
 #include "proxy/forward.h"
+#include "proxy/peer_pool.h"
 #include "proxy/relay.h"
 
 #include <assert.h>
@@ -37,7 +38,15 @@ void
 session_move(struct session *s, enum session_state to)
 {
 	assert(to == SESSION_ENDED || (moves[s->state] & 1U << to) != 0);
-	s->state = to;
+	s->state = (uint8_t)to;
+}
+
+static void
+session_free_opening(struct session *s)
+{
+	buf_release(&s->opening->in);
+	free(s->opening);
+	s->opening = NULL;
 }
 
 static void
@@ -45,41 +54,47 @@ session_destroy(void *p)
 {
 	struct session *s = p;
 
-	buf_release(&s->in);
-	free(s->peer_text);
+	if (s->opening != NULL)
+		session_free_opening(s);
+	peer_pool_let_go(s->peer);
 	free(s);
 }
 
 static void
 session_leave_counts(struct session *s)
 {
-	uint32_t uid = s->peer.known ? s->peer.uid : UINT32_MAX;
-
 	if (s->counted_uid)
-		shared_leave_uid(worker_shared(s->worker), uid);
+		shared_leave_uid(
+		    worker_shared(s->worker), session_counted_as(s));
 	shared_leave(worker_shared(s->worker));
 	metric_add(METRIC_CONNECTIONS_OPEN, -1);
+}
+
+/* It is freed later: what is read of it may be on the stack. */
+static void
+session_stop_opening(struct session *s, enum close_reason why)
+{
+	struct request_end end = { .close = close_word(why) };
+	struct session_opening *o = s->opening;
+
+	(void)event_del(&o->readable);
+	session_forget_userdb(s);
+	request_finish(o->request, &end);
+	refusal_cancel(o->refusal);
+	lingering_destroy(o->last);
 }
 
 void
 session_end(struct session *s, enum close_reason why)
 {
-	struct request_end end = { .close = close_word(why) };
-	const struct proxy_ports *ports = worker_ports(s->worker);
-
 	if (s->state == SESSION_ENDED)
 		return;
 	session_move(s, SESSION_ENDED);
-	(void)event_del(&s->readable);
-	if (s->userdb_asked)
-		ports->userdb.cancel(ports->userdb.ctx, &s->userdb);
-	if (s->request != NULL)
-		request_finish(s->request, &end);
-	refusal_cancel(s->refusal);
+	if (s->opening != NULL)
+		session_stop_opening(s, why);
 	tunnel_destroy(s->tunnel, why);
 	if (s->forward != NULL)
 		forward_destroy(s->forward);
-	lingering_destroy(s->last);
 	if (s->fd >= 0)
 		(void)close(s->fd);
 	session_leave_counts(s);
@@ -92,17 +107,18 @@ session_on_said(void *arg)
 {
 	struct session *s = arg;
 
-	s->last = NULL;
+	s->opening->last = NULL;
 	session_end(s, CLOSE_DENIED);
 }
 
 void
 session_say_last(struct session *s, struct buf *last)
 {
+	struct session_opening *o = s->opening;
 	int fd = s->fd;
 
 	session_move(s, SESSION_LAST);
-	(void)event_del(&s->readable);
+	(void)event_del(&o->readable);
 	s->fd = -1;
 	/* RFC 9112 9.6; the facts about the client hold only while it lasts. */
 	if (buf_status(last) != OK || !peer_still_connected(fd)) {
@@ -111,11 +127,11 @@ session_say_last(struct session *s, struct buf *last)
 		session_end(s, CLOSE_ERROR);
 		return;
 	}
-	s->last = lingering_start(s->worker, fd, last, session_on_said, s);
-	if (s->last == NULL)
+	o->last = lingering_start(s->worker, fd, last, session_on_said, s);
+	if (o->last == NULL)
 		session_end(s, CLOSE_ERROR);
-	else if (s->was_slow || s->protocol == REQUEST_SOCKS5)
-		lingering_hurry(s->last);
+	else if (o->was_slow || s->protocol == REQUEST_SOCKS5)
+		lingering_hurry(o->last);
 }
 
 static void
@@ -123,7 +139,7 @@ session_on_refused(void *arg, struct buf *answer)
 {
 	struct session *s = arg;
 
-	s->refusal = NULL;
+	s->opening->refusal = NULL;
 	session_say_last(s, answer);
 }
 
@@ -133,8 +149,8 @@ session_refusal(struct session *s, const struct request_refusal *what)
 	struct request_refusal r = *what;
 
 	r.worker = s->worker;
-	r.protocol = s->protocol;
-	r.peer = &s->peer;
+	r.protocol = (enum request_protocol)s->protocol;
+	r.peer = s->peer;
 	r.listener = s->listener;
 	return r;
 }
@@ -145,10 +161,9 @@ session_refuse(struct session *s, const struct request_refusal *what)
 	const struct request_refusal r = session_refusal(s, what);
 
 	session_move(s, SESSION_REFUSING);
-	(void)event_del(&s->readable);
-	s->deadline_ms = INT64_MAX;
-	s->refusal = refusal_start(&r, session_on_refused, s);
-	if (s->refusal == NULL)
+	(void)event_del(&s->opening->readable);
+	s->opening->refusal = refusal_start(&r, session_on_refused, s);
+	if (s->opening->refusal == NULL)
 		session_end(s, CLOSE_ERROR);
 }
 
@@ -178,9 +193,9 @@ static void
 session_open_tunnel(struct session *s)
 {
 	struct tunnel_params params = { .worker = s->worker,
-		.request = s->request,
+		.request = s->opening->request,
 		.client_fd = s->fd,
-		.early = &s->in,
+		.early = &s->opening->in,
 		.status = s->protocol == REQUEST_CONNECT ? 200 : 0 };
 
 	if (!session_say_success(s)) {
@@ -188,11 +203,12 @@ session_open_tunnel(struct session *s)
 		return;
 	}
 	session_move(s, SESSION_TUNNEL);
-	s->request = NULL;
+	s->opening->request = NULL;
 	s->fd = -1;
 	s->tunnel = tunnel_start(&params, session_on_tunnel_done, s);
 	/* Only now: the kernel goes on watching the socket for the tunnel. */
-	(void)event_del(&s->readable);
+	(void)event_del(&s->opening->readable);
+	session_free_opening(s);
 	if (s->tunnel == NULL)
 		session_end(s, CLOSE_ERROR);
 }
@@ -201,15 +217,16 @@ static void
 session_deny(struct session *s)
 {
 	struct request_end end = { .close = close_word(CLOSE_DENIED) };
-	enum reason code = request_code(s->request);
+	struct request *r = s->opening->request;
+	enum reason code = request_code(r);
 	struct buf out;
 
 	buf_init(&out, EARLY_BYTES_MAX);
 	session_put_denial(s, &out);
 	if (s->protocol == REQUEST_CONNECT)
 		end.status = reason_info(code)->status;
-	request_finish(s->request, &end);
-	s->request = NULL;
+	request_finish(r, &end);
+	s->opening->request = NULL;
 	session_say_last(s, &out);
 }
 
@@ -230,19 +247,19 @@ void
 session_ask(struct session *s, const struct host *host, uint16_t port)
 {
 	struct request_params params = { .worker = s->worker,
-		.protocol = s->protocol,
-		.peer = &s->peer,
+		.protocol = (enum request_protocol)s->protocol,
+		.peer = s->peer,
 		.listener = s->listener,
 		.host = *host,
 		.port = port };
+	struct session_opening *o = s->opening;
 
 	if (s->protocol == REQUEST_CONNECT)
 		params.method = SLICE("CONNECT");
 	/* The socket stays watched: mostly it is silent until the answer. */
 	session_move(s, SESSION_ASKING);
-	s->deadline_ms = INT64_MAX; /* request.c has its own */
-	s->request = request_start(&params, session_on_answer, s);
-	if (s->request == NULL)
+	o->request = request_start(&params, session_on_answer, s);
+	if (o->request == NULL)
 		session_end(s, CLOSE_ERROR);
 }
 
@@ -267,11 +284,13 @@ session_refuse_first(struct session *s)
 static void
 session_advance(struct session *s)
 {
+	char first = s->opening->in.p[0];
+
 	if (s->state == SESSION_FIRST) {
-		if (s->in.p[0] == 5) {
+		if (first == 5) {
 			s->protocol = REQUEST_SOCKS5;
 			session_move(s, SESSION_GREETING);
-		} else if (may_begin_request(s->in.p[0])) {
+		} else if (may_begin_request(first)) {
 			session_move(s, SESSION_HTTP);
 		} else {
 			session_refuse_first(s);
@@ -294,7 +313,7 @@ session_on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (s->state == SESSION_ASKING) {
 		/* What it says before the answer is the tunnel's to read. */
-		(void)event_del(&s->readable);
+		(void)event_del(&s->opening->readable);
 		return;
 	}
 	n = recv(fd, pool->buffer, sizeof pool->buffer, MSG_DONTWAIT);
@@ -304,36 +323,53 @@ session_on_readable(evutil_socket_t fd, short what, void *arg)
 		session_end(s, CLOSE_CLIENT);
 		return;
 	}
-	buf_put(&s->in, pool->buffer, (size_t)n);
-	if (buf_status(&s->in) != OK)
+	buf_put(&s->opening->in, pool->buffer, (size_t)n);
+	if (buf_status(&s->opening->in) != OK)
 		session_end(s, CLOSE_LIMIT);
 	else
 		session_advance(s);
+}
+
+static struct session *
+session_create(struct proxy_worker *w)
+{
+	struct session *s = calloc(1, sizeof *s);
+	struct session_opening *o = calloc(1, sizeof *o);
+
+	if (s == NULL || o == NULL || worker_session_opened(w, s) != OK) {
+		free(s);
+		free(o);
+		return NULL;
+	}
+	s->worker = w;
+	s->opening = o;
+	o->session = s;
+	return s;
 }
 
 void
 session_start(struct proxy_worker *w, int fd, const char *listener)
 {
 	const struct proxy_limits *limits = &worker_snapshot(w)->limits;
-	struct session *s = calloc(1, sizeof *s);
+	struct session *s = session_create(w);
+	struct session_opening *o;
 
 	metric_add(METRIC_CONNECTIONS_TOTAL, 1);
-	if (s == NULL || worker_session_opened(w, s) != OK) {
-		free(s);
+	if (s == NULL) {
 		(void)close(fd);
 		return;
 	}
-	s->worker = w;
+	o = s->opening;
 	s->fd = fd;
 	s->listener = listener;
 	s->protocol = REQUEST_CONNECT;
-	s->deadline_ms = clock_boot_ms(worker_clock(w)) + limits->head_ms;
-	buf_init(&s->in,
+	o->deadline_ms = clock_boot_ms(worker_clock(w)) + limits->head_ms;
+	buf_init(&o->in,
 	    HTTP1_HEAD_PARTS * (size_t)limits->head_bytes + EARLY_BYTES_MAX);
-	(void)event_assign(&s->readable, worker_base(w), fd,
+	(void)event_assign(&o->readable, worker_base(w), fd,
 	    EV_READ | EV_PERSIST, session_on_readable, s);
 	metric_add(METRIC_CONNECTIONS_OPEN, 1);
-	s->over_limit = shared_enter(worker_shared(w)) >
+	o->over_limit = shared_enter(worker_shared(w)) >
 	    shared_ceiling(worker_shared(w), limits->connections);
 	session_identify(s);
 }
@@ -354,7 +390,7 @@ session_time_out(struct session *s)
 		session_end(s, CLOSE_HEAD);
 		return;
 	}
-	s->was_slow = true;
+	s->opening->was_slow = true;
 	session_refuse(s, &what);
 }
 
@@ -364,10 +400,10 @@ session_tick_waiting(struct session *s, int64_t now_ms)
 {
 	if (peer_has_left(worker_peers(s->worker), s->fd))
 		session_end(s, CLOSE_CLIENT);
-	else if (s->request != NULL)
-		request_tick(s->request, now_ms);
+	else if (s->state == SESSION_ASKING)
+		request_tick(s->opening->request, now_ms);
 	else
-		refusal_tick(s->refusal, now_ms);
+		refusal_tick(s->opening->refusal, now_ms);
 }
 
 void
@@ -375,7 +411,7 @@ session_tick(struct session *s, int64_t now_ms, int64_t now_unix_s)
 {
 	if (s->state == SESSION_TUNNEL)
 		tunnel_tick(s->tunnel, now_ms, now_unix_s);
-	else if (s->state < SESSION_ASKING && now_ms >= s->deadline_ms)
+	else if (s->state < SESSION_ASKING && now_ms >= s->opening->deadline_ms)
 		session_time_out(s);
 	else if (s->state == SESSION_FORWARD)
 		forward_tick(s->forward, now_ms);
@@ -398,8 +434,8 @@ session_drain(struct session *s)
 	int64_t soon = clock_boot_ms(worker_clock(s->worker)) + DRAIN_HEAD_MS;
 
 	/* It may have been accepted a moment ago: what it says is heard. */
-	if (s->state < SESSION_ASKING && s->deadline_ms > soon)
-		s->deadline_ms = soon;
+	if (s->state < SESSION_ASKING && s->opening->deadline_ms > soon)
+		s->opening->deadline_ms = soon;
 	else if (s->state == SESSION_FORWARD)
 		forward_drain(s->forward);
 }

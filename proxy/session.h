@@ -29,28 +29,34 @@ enum session_state {
 	SESSION_STATES
 };
 
+/** What is read and asked with; a tunnel needs it no more. */
+struct session_opening {
+	struct session *session;
+	struct event readable;
+	int64_t deadline_ms;
+	struct proxy_wait userdb;
+	bool userdb_asked, over_limit;
+	bool was_slow; /**< its head came too late */
+	struct buf in;
+	struct http1_scan scan;
+	struct request *request;
+	struct refusal *refusal;
+	struct lingering *last;
+};
+
 /** For session*.c alone. */
 struct session {
 	LIST_ENTRY(session) link;
 	struct proxy_worker *worker;
-	const char *listener; /**< borrowed from listener.c */
-	int fd;               /**< -1 when another owns it */
-	enum session_state state;
-	int64_t deadline_ms;
-	struct event readable;
-	struct proxy_wait userdb;
-	bool userdb_asked, counted_uid, over_limit;
-	bool was_slow; /**< its head came too late */
-	struct peer peer;
-	char *peer_text; /**< owned; what the peer's strings point into */
-	struct buf in;
-	struct http1_scan scan;
-	enum request_protocol protocol;
-	struct request *request;
-	struct refusal *refusal;
+	const char *listener;            /**< borrowed from listener.c */
+	const struct peer *peer;         /**< of the peer_pool; NULL at first */
+	struct session_opening *opening; /**< NULL: a tunnel is open */
 	struct tunnel *tunnel;
 	struct forward *forward;
-	struct lingering *last;
+	int fd;           /**< -1 when another owns it */
+	uint8_t state;    /**< enum session_state */
+	uint8_t protocol; /**< enum request_protocol */
+	bool counted_uid;
 };
 
 /** Takes @fd. What cannot be served is answered or closed. */
@@ -73,6 +79,10 @@ void session_move(struct session *s, enum session_state to);
 void session_say_last(struct session *s, struct buf *last);
 /** Finds out whose it is, then listens to it or ends it. */
 void session_identify(struct session *s);
+/** The uid that it counts for. */
+uint32_t session_counted_as(const struct session *s);
+/** No callback of the user database comes any more. */
+void session_forget_userdb(struct session *s);
 /** @what with the facts of @s. */
 struct request_refusal session_refusal(
     struct session *s, const struct request_refusal *what);

@@ -60,7 +60,7 @@ http_connect(struct session *s, const struct http1_request *r, size_t head)
 		    r->method, NULL);
 		return;
 	}
-	if (s->over_limit) {
+	if (s->opening->over_limit) {
 		const struct request_refusal what = { .code =
 			                                  REASON_LIMIT_REACHED,
 			.method = r->method,
@@ -70,7 +70,7 @@ http_connect(struct session *s, const struct http1_request *r, size_t head)
 		return;
 	}
 	/* What came behind the head belongs to the tunnel. */
-	buf_consume(&s->in, head);
+	buf_consume(&s->opening->in, head);
 	session_ask(s, &to.host, to.port);
 }
 
@@ -89,23 +89,22 @@ http_forward(struct session *s)
 {
 	struct forward_params params = { .worker = s->worker,
 		.fd = s->fd,
-		.peer = &s->peer,
+		.peer = s->peer,
 		.listener = s->listener,
-		.first = buf_slice(&s->in) };
+		.first = buf_slice(&s->opening->in) };
 
-	if (s->over_limit) {
+	if (s->opening->over_limit) {
 		http_refuse_detail(s, REASON_LIMIT_REACHED, 0, SLICE(""), NULL);
 		return;
 	}
 	session_move(s, SESSION_FORWARD);
-	(void)event_del(&s->readable);
-	s->deadline_ms = INT64_MAX;
+	(void)event_del(&s->opening->readable);
 	s->fd = -1;
 	s->forward = forward_start(&params, http_on_forward_done, s);
 	if (s->forward == NULL)
 		session_end(s, CLOSE_ERROR);
 	else
-		buf_release(&s->in);
+		buf_release(&s->opening->in);
 }
 
 /* RFC 9112 3.2.2: a scheme and "://" before any path or query. */
@@ -140,12 +139,13 @@ session_http_read(struct session *s)
 	enum status st;
 
 	st = http1_request_head_end(
-	    buf_slice(&s->in), max, &s->scan, &head, &error);
+	    buf_slice(&s->opening->in), max, &s->opening->scan, &head, &error);
 	if (st == E_PARTIAL)
 		return;
 	if (st == OK)
 		st = http1_parse_request(
-		    slice_head(buf_slice(&s->in), head), &request, &error);
+		    slice_head(buf_slice(&s->opening->in), head), &request,
+		    &error);
 	if (st != OK)
 		http_refuse_detail(s, REASON_BAD_REQUEST, error.status,
 		    SLICE(""), error.detail);

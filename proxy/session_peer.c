@@ -2,9 +2,7 @@
 #include "proxy/session.h"
 
 #include "base/metrics.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "proxy/peer_pool.h"
 
 /* So many over their uid's cap still hear LIMIT_REACHED. */
 enum { UID_CONNECTIONS_OVER = 16 };
@@ -22,11 +20,17 @@ share_of_uid(struct session *s)
 	return share == 0 ? 1 : (unsigned)share;
 }
 
+uint32_t
+session_counted_as(const struct session *s)
+{
+	return s->peer->known ? s->peer->uid : UINT32_MAX;
+}
+
 /* Over its cap a uid is told so as long as that costs little. */
 static bool
 session_admit(struct session *s)
 {
-	uint32_t uid = s->peer.known ? s->peer.uid : UINT32_MAX;
+	uint32_t uid = session_counted_as(s);
 	struct request_refusal what = { .code = REASON_LIMIT_REACHED };
 	unsigned share = share_of_uid(s), count = 0;
 
@@ -34,7 +38,7 @@ session_admit(struct session *s)
 		count = UINT32_MAX;
 	else
 		s->counted_uid = true;
-	s->over_limit = s->over_limit || count > share;
+	s->opening->over_limit = s->opening->over_limit || count > share;
 	if (count > share && count - share > UID_CONNECTIONS_OVER) {
 		what = session_refusal(s, &what);
 		refusal_note(&what);
@@ -50,71 +54,72 @@ session_listen(struct session *s)
 	if (!session_admit(s))
 		return;
 	session_move(s, SESSION_FIRST);
-	if (event_add(&s->readable, NULL) != 0)
+	if (event_add(&s->opening->readable, NULL) != 0)
 		session_end(s, CLOSE_ERROR);
+}
+
+/* Equal facts are kept once, as long as they are. */
+static enum status
+session_keep_peer(struct session *s, const struct peer *facts)
+{
+	struct peer_pool *pool = worker_peer_pool(s->worker);
+	const struct peer *kept = peer_pool_keep(pool, facts);
+
+	if (kept == NULL)
+		return E_NOMEM;
+	/* Last, as @facts may be of these. */
+	peer_pool_let_go(s->peer);
+	s->peer = kept;
+	return OK;
 }
 
 /* One that the kernel did not know was counted there. */
 static void
-session_forget_peer(struct session *s)
+forget_facts(struct peer *facts)
 {
-	s->peer.known = false;
+	facts->known = false;
 	metric_add(METRIC_PEER_UNKNOWN_TOTAL, 1);
 }
 
 /* Groups and user names; without them nothing is known of a client. */
 static void
-session_look_up(struct session *s)
+session_look_up(struct session *s, struct peer *facts)
 {
 	const struct proxy_userdb_port *db = &worker_ports(s->worker)->userdb;
 	enum status st = OK;
 
-	if (s->peer.known)
-		st = db->lookup(db->ctx, &s->peer, &s->userdb);
-	s->userdb_asked = st == E_PARTIAL;
-	if (st == E_PARTIAL)
-		return;
-	if (st != OK)
-		session_forget_peer(s);
-	session_listen(s);
+	if (facts->known)
+		st = db->lookup(db->ctx, facts, &s->opening->userdb);
+	s->opening->userdb_asked = st == E_PARTIAL;
+	if (st != OK && st != E_PARTIAL)
+		forget_facts(facts);
+	if (session_keep_peer(s, facts) != OK)
+		session_end(s, CLOSE_ERROR);
+	else if (st != E_PARTIAL)
+		session_listen(s);
 }
 
 static void
 session_on_userdb(struct proxy_wait *w, enum status st)
 {
-	void *at = (char *)w - offsetof(struct session, userdb);
-	struct session *s = at;
+	void *at = (char *)w - offsetof(struct session_opening, userdb);
+	struct session_opening *o = at;
+	struct peer facts = *o->session->peer;
 
-	s->userdb_asked = false;
+	o->userdb_asked = false;
 	if (st != OK)
-		session_forget_peer(s);
-	session_look_up(s);
+		forget_facts(&facts);
+	session_look_up(o->session, &facts);
 }
 
-/* The facts in one block as long as they are, not as long as they may be. */
-static enum status
-session_keep_peer(struct session *s, const struct peer_facts *facts)
+void
+session_forget_userdb(struct session *s)
 {
-	const char *from[3] = { facts->peer.unit, facts->peer.cgroup,
-		facts->peer.exe };
-	const char *to[3];
-	size_t n[3], at = 0;
+	const struct proxy_userdb_port *db = &worker_ports(s->worker)->userdb;
 
-	for (size_t i = 0; i < 3; i++)
-		n[i] = from[i] == NULL ? 1 : strlen(from[i]) + 1;
-	s->peer_text = malloc(n[0] + n[1] + n[2]);
-	if (s->peer_text == NULL)
-		return E_NOMEM;
-	for (size_t i = 0; i < 3; i++) {
-		to[i] = s->peer_text + at;
-		memcpy(s->peer_text + at, from[i] == NULL ? "" : from[i], n[i]);
-		at += n[i];
-	}
-	s->peer = facts->peer;
-	s->peer.unit = to[0];
-	s->peer.cgroup = to[1];
-	s->peer.exe = to[2];
-	return OK;
+	if (s->opening->userdb_asked)
+		db->cancel(db->ctx, &s->opening->userdb);
+	s->opening->userdb_asked = false;
 }
 
 void
@@ -122,10 +127,7 @@ session_identify(struct session *s)
 {
 	struct peer_facts facts;
 
-	s->userdb.done = session_on_userdb;
+	s->opening->userdb.done = session_on_userdb;
 	peer_source_lookup(worker_peers(s->worker), s->fd, &facts);
-	if (session_keep_peer(s, &facts) != OK)
-		session_end(s, CLOSE_ERROR);
-	else
-		session_look_up(s);
+	session_look_up(s, &facts.peer);
 }

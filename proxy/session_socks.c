@@ -54,7 +54,7 @@ socks_greeting(struct session *s)
 	uint8_t method = SOCKS5_METHOD_REFUSED;
 	size_t used = 0;
 	enum status st =
-	    socks5_read_greeting(buf_slice(&s->in), &used, &method);
+	    socks5_read_greeting(buf_slice(&s->opening->in), &used, &method);
 
 	if (st != OK)
 		return st;
@@ -62,7 +62,7 @@ socks_greeting(struct session *s)
 		session_refuse(s, &what);
 		return E_CLOSED;
 	}
-	buf_consume(&s->in, used);
+	buf_consume(&s->opening->in, used);
 	if (!socks_send2(s, SOCKS5_VERSION, method)) {
 		session_end(s, CLOSE_CLIENT);
 		return E_CLOSED;
@@ -76,14 +76,15 @@ static enum status
 socks_password(struct session *s)
 {
 	size_t used = 0;
-	enum status st = socks5_read_password(buf_slice(&s->in), &used);
+	enum status st =
+	    socks5_read_password(buf_slice(&s->opening->in), &used);
 
 	if (st != OK)
 		return st;
 	/* Identity is the kernel's; what was typed here is dropped. */
-	s->in.wipe = true;
-	buf_consume(&s->in, used);
-	s->in.wipe = false;
+	s->opening->in.wipe = true;
+	buf_consume(&s->opening->in, used);
+	s->opening->in.wipe = false;
 	if (!socks_send2(s, 1, 0)) {
 		session_end(s, CLOSE_CLIENT);
 		return E_CLOSED;
@@ -98,16 +99,17 @@ socks_request(struct session *s)
 	struct socks5_request r;
 	struct request_refusal what = { .code = REASON_NONE };
 	size_t used = 0;
-	enum status st = socks5_read_request(buf_slice(&s->in), &used, &r);
+	enum status st =
+	    socks5_read_request(buf_slice(&s->opening->in), &used, &r);
 
 	if (st != OK)
 		return st;
-	buf_consume(&s->in, used);
+	buf_consume(&s->opening->in, used);
 	what.port = r.port;
 	what.code = r.code;
 	if (r.refusal == SOCKS5_OK)
 		what.host = r.host.name;
-	if (r.refusal == SOCKS5_OK && s->over_limit) {
+	if (r.refusal == SOCKS5_OK && s->opening->over_limit) {
 		what.code = REASON_LIMIT_REACHED;
 		r.refusal = SOCKS5_FAILED;
 	}
@@ -150,8 +152,8 @@ void
 session_put_denial(struct session *s, struct buf *out)
 {
 	if (s->protocol == REQUEST_CONNECT)
-		request_render_denial(s->request, out);
+		request_render_denial(s->opening->request, out);
 	else
 		socks5_put_reply(
-		    out, socks5_reply_for(request_code(s->request)));
+		    out, socks5_reply_for(request_code(s->opening->request)));
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "proxy/listener.h"
+#include "proxy/peer_pool.h"
 #include "proxy/relay.h"
 #include "proxy/session.h"
 
@@ -35,6 +36,7 @@ struct proxy_worker {
 	struct proxy_snapshot *snapshot;
 	struct resolver *resolver;
 	struct peer_source *peers;
+	struct peer_pool peer_pool;
 	struct relay_pool pool;
 	struct listener *listeners[WORKER_LISTENERS_MAX];
 	size_t n_listeners;
@@ -82,6 +84,12 @@ struct peer_source *
 worker_peers(struct proxy_worker *w)
 {
 	return w->peers;
+}
+
+struct peer_pool *
+worker_peer_pool(struct proxy_worker *w)
+{
+	return &w->peer_pool;
 }
 
 struct relay_pool *

@@ -5,6 +5,7 @@
 #include "proxy/proxy.h"
 #include "proxy/resolver.h"
 
+struct peer_pool;
 struct relay_pool;
 struct session;
 
@@ -15,6 +16,7 @@ const struct proxy_ports *worker_ports(struct proxy_worker *w);
 struct resolver *worker_resolver(struct proxy_worker *w);
 struct proxy_shared *worker_shared(struct proxy_worker *w);
 struct peer_source *worker_peers(struct proxy_worker *w);
+struct peer_pool *worker_peer_pool(struct proxy_worker *w);
 struct relay_pool *worker_relay_pool(struct proxy_worker *w);
 /** The current snapshot; take a reference to keep it. */
 struct proxy_snapshot *worker_snapshot(struct proxy_worker *w);
