@@ -14,10 +14,8 @@ forward_now(const struct forward *f)
 }
 
 static void
-forward_free(void *p)
+forward_free(struct forward *f)
 {
-	struct forward *f = p;
-
 	forward_side_release(&f->client);
 	forward_side_release(&f->upstream);
 	forward_body_release(&f->x.up);
@@ -26,6 +24,14 @@ forward_free(void *p)
 	buf_release(&f->ask.response);
 	proxy_snapshot_unref(f->snapshot);
 	free(f);
+}
+
+static void
+forward_reap(struct reapable *r)
+{
+	void *at = (char *)r - offsetof(struct forward, reap);
+
+	forward_free(at);
 }
 
 /* Everything ends, with its record; the memory stays for this turn. */
@@ -44,7 +50,7 @@ forward_close(struct forward *f, enum close_reason why)
 	forward_side_close(&f->upstream);
 	(void)event_del(&f->wake);
 	(void)event_del(&f->timer);
-	worker_reap(f->worker, forward_free, f);
+	worker_reap(f->worker, &f->reap, forward_reap);
 }
 
 void

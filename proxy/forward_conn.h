@@ -59,6 +59,7 @@ struct forward_exchange {
 };
 
 struct forward {
+	struct reapable reap;
 	struct proxy_worker *worker;
 	struct proxy_snapshot *snapshot; /**< of this message */
 	const struct peer *peer;

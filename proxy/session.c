@@ -50,9 +50,10 @@ session_free_opening(struct session *s)
 }
 
 static void
-session_destroy(void *p)
+session_destroy(struct reapable *r)
 {
-	struct session *s = p;
+	void *at = (char *)r - offsetof(struct session, reap);
+	struct session *s = at;
 
 	if (s->opening != NULL)
 		session_free_opening(s);
@@ -99,7 +100,7 @@ session_end(struct session *s, enum close_reason why)
 		(void)close(s->fd);
 	session_leave_counts(s);
 	worker_session_closed(s->worker, s);
-	worker_reap(s->worker, session_destroy, s);
+	worker_reap(s->worker, &s->reap, session_destroy);
 }
 
 static void
@@ -336,11 +337,12 @@ session_create(struct proxy_worker *w)
 	struct session *s = calloc(1, sizeof *s);
 	struct session_opening *o = calloc(1, sizeof *o);
 
-	if (s == NULL || o == NULL || worker_session_opened(w, s) != OK) {
+	if (s == NULL || o == NULL) {
 		free(s);
 		free(o);
 		return NULL;
 	}
+	worker_session_opened(w, s);
 	s->worker = w;
 	s->opening = o;
 	o->session = s;

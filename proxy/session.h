@@ -46,7 +46,10 @@ struct session_opening {
 
 /** For session*.c alone. */
 struct session {
-	LIST_ENTRY(session) link;
+	union {
+		LIST_ENTRY(session) link;
+		struct reapable reap; /**< once it has ended */
+	};
 	struct proxy_worker *worker;
 	const char *listener;            /**< borrowed from listener.c */
 	const struct peer *peer;         /**< of the peer_pool; NULL at first */

@@ -17,12 +17,6 @@
 enum {
 	WORKER_LISTENERS_MAX = 64,
 	WORKER_TICK_MS = 250, /* how late a deadline may be noticed */
-	REAPS_A_SESSION = 2,  /* itself, and a struct forward */
-};
-
-struct reapable {
-	void (*destroy)(void *p);
-	void *p;
 };
 
 struct proxy_change {
@@ -44,7 +38,6 @@ struct proxy_worker {
 	size_t n_sessions;
 	struct event tick, reaper;
 	struct reapable *reap;
-	size_t n_reap, cap_reap;
 	bool draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
@@ -113,10 +106,12 @@ worker_is_draining(const struct proxy_worker *w)
 static void
 worker_reap_all(struct proxy_worker *w)
 {
-	/* A destroy may reap more: take from the end until none is left. */
-	while (w->n_reap > 0) {
-		struct reapable r = w->reap[--w->n_reap];
-		r.destroy(r.p);
+	struct reapable *r;
+
+	/* A destroy may reap more: take the last until none is left. */
+	while ((r = w->reap) != NULL) {
+		w->reap = r->next;
+		r->destroy(r);
 	}
 }
 
@@ -140,32 +135,13 @@ worker_on_reap(evutil_socket_t fd, short what, void *arg)
 	worker_say_drained(arg);
 }
 
-/* Room for what the sessions there are, and one more, may reap at once. */
-static enum status
-worker_reserve_reap(struct proxy_worker *w)
-{
-	size_t need = w->n_reap + REAPS_A_SESSION * (w->n_sessions + 1);
-	size_t cap = w->cap_reap == 0 ? 64 : w->cap_reap * 2;
-	struct reapable *more;
-
-	if (need <= w->cap_reap)
-		return OK;
-	if (cap < need)
-		cap = need;
-	more = realloc(w->reap, cap * sizeof *more);
-	if (more == NULL)
-		return E_NOMEM;
-	w->reap = more;
-	w->cap_reap = cap;
-	return OK;
-}
-
 void
-worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p)
+worker_reap(struct proxy_worker *w, struct reapable *r,
+    void (*destroy)(struct reapable *r))
 {
-	/* Reserved when its session came, so that it cannot fail now. */
-	assert(w->n_reap < w->cap_reap);
-	w->reap[w->n_reap++] = (struct reapable){ destroy, p };
+	r->destroy = destroy;
+	r->next = w->reap;
+	w->reap = r;
 	event_active(&w->reaper, EV_TIMEOUT, 1);
 }
 
@@ -197,16 +173,11 @@ worker_on_tick(evutil_socket_t fd, short what, void *arg)
 	worker_arm_tick(w);
 }
 
-enum status
+void
 worker_session_opened(struct proxy_worker *w, struct session *s)
 {
-	enum status st = worker_reserve_reap(w);
-
-	if (st != OK)
-		return st;
 	LIST_INSERT_HEAD(&w->sessions, s, link);
 	w->n_sessions++;
-	return OK;
 }
 
 void
@@ -270,7 +241,6 @@ proxy_worker_destroy(struct proxy_worker *w)
 	resolver_destroy(w->resolver);
 	peer_source_destroy(w->peers);
 	proxy_snapshot_unref(w->snapshot);
-	free(w->reap);
 	free(w);
 }
 

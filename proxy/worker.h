@@ -21,15 +21,19 @@ struct relay_pool *worker_relay_pool(struct proxy_worker *w);
 /** The current snapshot; take a reference to keep it. */
 struct proxy_snapshot *worker_snapshot(struct proxy_worker *w);
 bool worker_is_draining(const struct proxy_worker *w);
-/**
- * Frees @p with @destroy at the end of this turn of the loop. Never fails:
- * each session may do it twice.
- */
-void worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p);
+
+/** Within what is freed at the end of a turn; needed from then on only. */
+struct reapable {
+	struct reapable *next;
+	void (*destroy)(struct reapable *r);
+};
+
+/** Has @destroy free what @r is in at the end of this turn of the loop. */
+void worker_reap(struct proxy_worker *w, struct reapable *r,
+    void (*destroy)(struct reapable *r));
 
 /* session.c says when one comes and goes. */
-enum status worker_session_opened(
-    struct proxy_worker *w, struct session *s) ATTR_MUST_USE; /**< E_NOMEM */
+void worker_session_opened(struct proxy_worker *w, struct session *s);
 void worker_session_closed(struct proxy_worker *w, struct session *s);
 
 /* Beyond the cap so many still hear LIMIT_REACHED before silence. */

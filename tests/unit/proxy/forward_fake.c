@@ -20,8 +20,7 @@ unsigned fake_head_ms = 200;
 
 static struct proxy_worker *const the_worker = (void *)&fake;
 
-static void *reaped[FAKE_LOG_MAX];
-static void (*reaped_by[FAKE_LOG_MAX])(void *p);
+static struct reapable *reaped[FAKE_LOG_MAX];
 static size_t n_reaped;
 
 struct request {
@@ -35,12 +34,13 @@ struct request {
 };
 
 void
-worker_reap(struct proxy_worker *w, void (*destroy)(void *p), void *p)
+worker_reap(struct proxy_worker *w, struct reapable *r,
+    void (*destroy)(struct reapable *r))
 {
 	(void)w;
 	assert_true(n_reaped < FAKE_LOG_MAX);
-	reaped[n_reaped] = p;
-	reaped_by[n_reaped++] = destroy;
+	r->destroy = destroy;
+	reaped[n_reaped++] = r;
 }
 
 static void
@@ -323,7 +323,7 @@ reap_all(void)
 {
 	while (n_reaped > 0) {
 		n_reaped--;
-		reaped_by[n_reaped](reaped[n_reaped]);
+		reaped[n_reaped]->destroy(reaped[n_reaped]);
 	}
 }
 
