@@ -20,6 +20,38 @@ enum step {
 	STEP_NOMEM,
 };
 
+static struct relay *
+flow_relay(struct relay_flow *f)
+{
+	void *at = (char *)f -
+	    (f->is_up ? offsetof(struct relay, up)
+	              : offsetof(struct relay, down));
+
+	return at;
+}
+
+static struct relay_flow *
+flow_other(struct relay_flow *f)
+{
+	struct relay *r = flow_relay(f);
+
+	return f->is_up ? &r->down : &r->up;
+}
+
+static int
+flow_from(struct relay_flow *f)
+{
+	struct relay *r = flow_relay(f);
+
+	return f->is_up ? r->client_fd : r->upstream_fd;
+}
+
+static int
+flow_to(struct relay_flow *f)
+{
+	return flow_from(flow_other(f));
+}
+
 /* Two descriptors each, of those that connections leave to the rest. */
 static size_t
 pipes_at_most(void)
@@ -77,7 +109,7 @@ pipe_create(void)
 static bool
 pipe_borrow(struct relay_flow *f)
 {
-	struct relay_pool *p = f->relay->pool;
+	struct relay_pool *p = flow_relay(f)->pool;
 
 	if (p->n_lent >= p->most_lent)
 		return false;
@@ -92,7 +124,7 @@ pipe_borrow(struct relay_flow *f)
 static void
 pipe_return(struct relay_flow *f)
 {
-	struct relay_pool *p = f->relay->pool;
+	struct relay_pool *p = flow_relay(f)->pool;
 
 	if (f->pipe == NULL)
 		return;
@@ -107,9 +139,9 @@ pipe_return(struct relay_flow *f)
 static void
 flow_count(struct relay_flow *f, size_t n)
 {
-	struct relay *r = f->relay;
+	struct relay *r = flow_relay(f);
 
-	if (n > 0 && f == &r->down && f->bytes == 0 && r->first_byte != NULL)
+	if (n > 0 && !f->is_up && f->bytes == 0 && r->first_byte != NULL)
 		r->first_byte(r->arg);
 	f->bytes += n;
 	r->moved = true;
@@ -126,8 +158,8 @@ static enum step
 flow_send_held(struct relay_flow *f)
 {
 	struct relay_held *h = f->held;
-	ssize_t n = send(
-	    f->to, h->bytes + h->at, h->n - h->at, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n = send(flow_to(f), h->bytes + h->at, h->n - h->at,
+	    MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n < 0)
 		return errno == EINTR ? STEP_MOVED : send_error();
@@ -150,7 +182,7 @@ flow_has_piped(const struct relay_flow *f)
 static enum step
 flow_drain_pipe(struct relay_flow *f)
 {
-	ssize_t n = splice(f->pipe->out, NULL, f->to, NULL, f->pipe->n,
+	ssize_t n = splice(f->pipe->out, NULL, flow_to(f), NULL, f->pipe->n,
 	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
 	if (n < 0)
@@ -173,7 +205,7 @@ flow_splice(struct relay_flow *f, size_t *budget)
 		f->bulk = false;
 		return STEP_MOVED;
 	}
-	n = splice(f->from, NULL, f->pipe->in, NULL, *budget,
+	n = splice(flow_from(f), NULL, f->pipe->in, NULL, *budget,
 	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (n > 0) {
 		got = f->pipe->n = (size_t)n;
@@ -190,7 +222,7 @@ flow_splice(struct relay_flow *f, size_t *budget)
 		return STEP_MOVED;
 	}
 	if (errno == EINVAL || errno == ENOSYS)
-		f->relay->pool->no_splice = true;
+		flow_relay(f)->pool->no_splice = true;
 	else if (errno != EINTR)
 		return STEP_FROM_FAILED;
 	return STEP_MOVED;
@@ -212,8 +244,9 @@ flow_hold(struct relay_flow *f, const char *bytes, size_t n)
 static enum step
 flow_copy(struct relay_flow *f, size_t *budget)
 {
-	struct relay_pool *p = f->relay->pool;
-	ssize_t n = recv(f->from, p->buffer, sizeof p->buffer, MSG_DONTWAIT);
+	struct relay_pool *p = flow_relay(f)->pool;
+	ssize_t n =
+	    recv(flow_from(f), p->buffer, sizeof p->buffer, MSG_DONTWAIT);
 	size_t got, sent = 0;
 
 	if (n < 0 && errno == EINTR)
@@ -227,7 +260,7 @@ flow_copy(struct relay_flow *f, size_t *budget)
 	got = (size_t)n;
 	f->bulk = got == sizeof p->buffer && !p->no_splice;
 	*budget -= got < *budget ? got : *budget;
-	n = send(f->to, p->buffer, got, MSG_NOSIGNAL | MSG_DONTWAIT);
+	n = send(flow_to(f), p->buffer, got, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0 && errno != EINTR && errno != EAGAIN)
 		return STEP_TO_FAILED;
 	if (n > 0) {
@@ -254,12 +287,6 @@ flow_step(struct relay_flow *f, size_t *budget)
 	return flow_copy(f, budget);
 }
 
-static struct relay_flow *
-flow_other(struct relay_flow *f)
-{
-	return f == &f->relay->up ? &f->relay->down : &f->relay->up;
-}
-
 static void
 relay_end(struct relay *r, enum close_reason why)
 {
@@ -283,18 +310,18 @@ relay_break(struct relay *r, int survivor, enum close_reason why)
 static void
 flow_finish(struct relay_flow *f)
 {
-	struct relay *r = f->relay;
+	struct relay *r = flow_relay(f);
 
 	(void)event_del(&f->ready);
 	pipe_return(f);
 	if (!f->shut && !flow_other(f)->shut)
-		r->client_first = f == &r->up;
+		r->client_first = f->is_up;
 	f->shut = true;
 	/* When both have ended, closing the two says it as well. */
 	if (flow_other(f)->shut)
 		relay_end(r, r->client_first ? CLOSE_CLIENT : CLOSE_UPSTREAM);
 	else
-		(void)shutdown(f->to, SHUT_WR);
+		(void)shutdown(flow_to(f), SHUT_WR);
 }
 
 static void flow_run(evutil_socket_t fd, short what, void *arg);
@@ -303,8 +330,8 @@ static void
 flow_assign(struct relay_flow *f, bool for_receiver)
 {
 	f->waits_receiver = for_receiver;
-	(void)event_assign(&f->ready, f->relay->pool->base,
-	    for_receiver ? f->to : f->from,
+	(void)event_assign(&f->ready, flow_relay(f)->pool->base,
+	    for_receiver ? flow_to(f) : flow_from(f),
 	    (short)(EV_PERSIST | (for_receiver ? EV_WRITE : EV_READ)), flow_run,
 	    f);
 }
@@ -322,7 +349,7 @@ flow_stop(struct relay_flow *f)
 static void
 flow_give_up(struct relay_flow *f)
 {
-	struct relay *r = f->relay;
+	struct relay *r = flow_relay(f);
 
 	flow_stop(f);
 	f->shut = true;
@@ -350,13 +377,14 @@ static void
 flow_wait(struct relay_flow *f, bool for_receiver)
 {
 	if (flow_arm(f, for_receiver) != OK)
-		relay_end(f->relay, CLOSE_ERROR);
+		relay_end(flow_relay(f), CLOSE_ERROR);
 }
 
 static void
 flow_settle(struct relay_flow *f, enum step step)
 {
-	bool to_client = f == &f->relay->down;
+	struct relay *r = flow_relay(f);
+	bool to_client = !f->is_up;
 
 	switch (step) {
 	case STEP_MOVED: /* its turn is over */
@@ -367,24 +395,24 @@ flow_settle(struct relay_flow *f, enum step step)
 		flow_wait(f, f->held != NULL || flow_has_piped(f));
 		break;
 	case STEP_EOF:
-		if (f->relay->broken)
-			relay_break(f->relay, f->to, CLOSE_UPSTREAM);
+		if (r->broken)
+			relay_break(r, flow_to(f), CLOSE_UPSTREAM);
 		else
 			flow_finish(f);
 		break;
 	case STEP_FROM_FAILED:
 		relay_break(
-		    f->relay, f->to, to_client ? CLOSE_UPSTREAM : CLOSE_CLIENT);
+		    r, flow_to(f), to_client ? CLOSE_UPSTREAM : CLOSE_CLIENT);
 		break;
 	case STEP_TO_FAILED:
 		if (to_client)
-			relay_break(f->relay,
-			    flow_other(f)->shut ? -1 : f->from, CLOSE_CLIENT);
+			relay_break(r, flow_other(f)->shut ? -1 : flow_from(f),
+			    CLOSE_CLIENT);
 		else
 			flow_give_up(f);
 		break;
 	case STEP_NOMEM:
-		relay_end(f->relay, CLOSE_ERROR);
+		relay_end(r, CLOSE_ERROR);
 		break;
 	}
 }
@@ -404,27 +432,24 @@ flow_run(evutil_socket_t fd, short what, void *arg)
 	flow_settle(f, step);
 }
 
-static void
-flow_init(struct relay_flow *f, struct relay *r, int from, int to)
-{
-	*f = (struct relay_flow){ .relay = r, .from = from, .to = to };
-	flow_assign(f, false);
-}
-
 void
 relay_init(
     struct relay *r, struct relay_pool *pool, int client_fd, int upstream_fd)
 {
-	*r = (struct relay){ .pool = pool };
-	flow_init(&r->up, r, client_fd, upstream_fd);
-	flow_init(&r->down, r, upstream_fd, client_fd);
+	*r = (struct relay){ .pool = pool,
+		.up.is_up = true,
+		.client_fd = client_fd,
+		.upstream_fd = upstream_fd };
+	flow_assign(&r->up, false);
+	flow_assign(&r->down, false);
 }
 
 /* A send that fails does so again for what is held, from the loop. */
 static enum status
 flow_send_first(struct relay_flow *f, struct slice first)
 {
-	ssize_t n = send(f->to, first.p, first.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n =
+	    send(flow_to(f), first.p, first.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	size_t sent = n > 0 ? (size_t)n : 0;
 
 	flow_count(f, sent);

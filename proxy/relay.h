@@ -42,8 +42,6 @@ struct relay_pool {
 void relay_pool_init(struct relay_pool *p, struct event_base *base);
 void relay_pool_release(struct relay_pool *p);
 
-struct relay;
-
 /** Read, but not taken yet. */
 struct relay_held {
 	size_t at, n;
@@ -55,19 +53,18 @@ struct relay_held {
  * needs is not in it.
  */
 struct relay_flow {
-	struct relay *relay;
-	struct event ready; /**< of `from`, or of `to`: what it waits for */
-	int from, to;
+	struct event ready; /**< of the sender's socket or the receiver's */
 	struct relay_held *held; /**< owned, or NULL */
 	struct relay_pipe *pipe; /**< of the pool, or NULL */
 	uint64_t bytes;          /**< taken by the receiver */
-	bool waits_receiver, bulk, eof, shut;
+	bool is_up, waits_receiver, bulk, eof, shut;
 };
 
 struct relay {
 	struct relay_pool *pool;
 	struct relay_flow up, down; /**< to the destination, to the client */
-	bool broken;                /**< a socket failed: no clean end */
+	int client_fd, upstream_fd;
+	bool broken;       /**< a socket failed: no clean end */
 	bool moved;        /**< bytes moved since the owner last cleared it */
 	bool client_first; /**< the client ended its side first */
 	/** It is over: the owner calls relay_stop() and closes both. */
