@@ -129,12 +129,12 @@ enum policy_effect { POLICY_DENY, POLICY_ALLOW };
 /** Built up over the phases. Strings are borrowed from the policy. */
 struct policy_verdict {
 	enum policy_effect effect;
-	bool would_deny;  /**< report mode: passes, but `code` would deny */
 	enum reason code; /**< the first denial, also when it only would */
-	const char *rule; /**< the rule that allows or denies, NULL if none */
 	enum policy_route route;
-	bool sni_any;           /**< the rule lets every protocol through */
-	const char *zone;       /**< the privatelink zone that proved the route;
+	bool would_deny;  /**< report mode: passes, but `code` would deny */
+	bool sni_any;     /**< the rule lets every protocol through */
+	const char *rule; /**< the rule that allows or denies, NULL if none */
+	const char *zone; /**< the privatelink zone that proved the route;
 			       borrowed from the answer's chain */
 	int64_t expires_unix_s; /**< of the deciding rule; 0: never */
 	uint32_t rule_index;    /**< private to policy/ */

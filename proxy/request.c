@@ -289,7 +289,7 @@ request_judge_name(struct request *r)
 		request_open(r);
 		return;
 	}
-	if (request_is_literal(r)) {
+	if (r->is_literal) {
 		request_judge_route(r);
 		return;
 	}
@@ -336,28 +336,35 @@ request_free(struct request *r)
 	free(r);
 }
 
-static size_t
-put_text(struct request *r, size_t at, struct slice s)
+static uint32_t
+put_text(struct request *r, uint32_t at, struct slice s)
 {
 	if (s.n > 0)
 		memcpy(r->text + at, s.p, s.n);
-	return at + s.n + 1;
+	return at + (uint32_t)s.n + 1;
 }
 
 /* Zeroed but for its text, which is in it as long as it is. */
 static struct request *
 request_create(const struct request_params *params)
 {
-	struct slice host = slice_of(params->host.name);
-	size_t n = host.n + 1 + params->method.n + 1 + params->path.n + 1;
+	const struct host *h = &params->host;
+	struct slice host = slice_of(h->name);
+	size_t literal = h->kind == HOST_IP ? sizeof h->addr : 0;
+	size_t n =
+	    literal + host.n + 1 + params->method.n + 1 + params->path.n + 1;
 	/* calloc() of the C library never reuses what this thread freed. */
 	struct request *r = malloc(sizeof *r + n);
 
 	if (r == NULL)
 		return NULL;
 	memset(r, 0, sizeof *r + n);
-	r->method_at = (uint32_t)put_text(r, 0, host);
-	r->path_at = (uint32_t)put_text(r, r->method_at, params->method);
+	r->is_literal = h->kind == HOST_IP;
+	if (r->is_literal)
+		memcpy(r->text, &h->addr, sizeof h->addr);
+	r->host_at = (uint8_t)literal;
+	r->method_at = put_text(r, r->host_at, host);
+	r->path_at = put_text(r, r->method_at, params->method);
 	(void)put_text(r, r->path_at, params->path);
 	return r;
 }
@@ -371,8 +378,6 @@ request_init(struct request *r, const struct request_params *params)
 	r->peer = params->peer;
 	r->listener = params->listener;
 	r->port = params->port;
-	if (params->host.kind == HOST_IP)
-		r->literal = params->host.addr;
 	r->plaintext = params->plaintext;
 	r->local = params->local;
 	r->verdict.effect = POLICY_DENY;

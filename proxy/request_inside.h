@@ -46,6 +46,7 @@ struct request {
 	uint8_t outcome;  /**< enum request_outcome */
 	uint8_t hello;    /**< enum policy_hello */
 	uint8_t sni_n;
+	uint8_t host_at; /**< in text */
 	bool plaintext : 1;
 	bool local : 1;  /**< the name is judged, and nothing is dialled */
 	bool judged : 1; /**< all verdicts before the dial allow it */
@@ -55,16 +56,17 @@ struct request {
 	bool noted : 1;  /**< the denial was shown to the denials port */
 	bool hello_seen : 1;
 	bool sni_is_host : 1;
+	bool is_literal : 1; /**< an address was asked for, not a name */
 	struct addr address; /**< that was dialled */
-	struct addr literal; /**< asked for in place of a name */
 	char id[RECORD_ID_BYTES];
-	char text[]; /**< host, method, path, each with its NUL */
+	/** The literal's bytes; host, method and path, each with its NUL. */
+	char text[];
 };
 
 static inline const char *
 request_host(const struct request *r)
 {
-	return r->text;
+	return r->text + r->host_at;
 }
 
 static inline const char *
@@ -79,10 +81,13 @@ request_path(const struct request *r)
 	return r->text + r->path_at;
 }
 
-static inline bool
-request_is_literal(const struct request *r)
+/** The address that was asked for in place of a name, or NULL. */
+static inline const struct addr *
+request_literal(const struct request *r)
 {
-	return r->literal.family != ADDR_NONE;
+	const void *at = r->text;
+
+	return r->is_literal ? at : NULL;
 }
 
 /** As sent; empty where there was none. */

@@ -12,11 +12,12 @@ request_question(const struct request *r, struct host *host)
 		.plaintext = r->plaintext,
 		.peer = r->peer,
 		.now_unix_s = clock_unix_s(worker_clock(r->worker)) };
+	const struct addr *literal = request_literal(r);
 
 	/* The text of the host ends where that of the method begins. */
-	memcpy(host->name, request_host(r), r->method_at);
-	host->kind = request_is_literal(r) ? HOST_IP : HOST_NAME;
-	host->addr = r->literal;
+	memcpy(host->name, request_host(r), r->method_at - r->host_at);
+	host->kind = literal != NULL ? HOST_IP : HOST_NAME;
+	host->addr = literal != NULL ? *literal : (struct addr){ 0 };
 	/* A tunnel's own method and path are not to be seen. */
 	if (r->protocol == REQUEST_FORWARD) {
 		q.method = slice_of(request_method(r));
@@ -32,10 +33,8 @@ request_facts(const struct request *r)
 
 	if (r->answer != NULL)
 		return r->answer->facts;
-	if (request_is_literal(r)) {
-		a.addresses = &r->literal;
-		a.n_addresses = 1;
-	}
+	a.addresses = request_literal(r);
+	a.n_addresses = a.addresses != NULL;
 	return a;
 }
 

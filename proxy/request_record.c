@@ -209,7 +209,7 @@ request_explain(const struct request *r, struct policy_explanation *why)
 	struct host host;
 	struct policy_request q = request_question(r, &host);
 	struct policy_answer facts = request_facts(r);
-	bool asked = r->answer != NULL || request_is_literal(r);
+	bool asked = r->answer != NULL || r->is_literal;
 
 	memset(why, 0, sizeof *why);
 	/* Only what the policy said can it explain. */
