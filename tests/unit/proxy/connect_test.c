@@ -378,7 +378,37 @@ another_name_in_the_hello_ends_in_an_alert(void **state)
 	assert_int_equal(last_record()->code, REASON_SNI_MISMATCH);
 	assert_int_equal(last_record()->verdict, RECORD_DENY);
 	assert_string_equal(last_record()->close, "denied");
+	assert_string_equal(last_record()->sni, "b.test");
 	(void)close(fd);
+}
+
+/* The fake dialler answers with this address, and it must be the judged one. */
+static void
+an_address_is_judged_and_dialled_without_a_look_up(void **state)
+{
+	struct proxy_snapshot *next = fake_snapshot(2);
+	char got[64];
+	int fd = fake_client();
+
+	(void)state;
+	fake.sni_any = true;
+	say(fd,
+	    "CONNECT 10.20.0.5:443 HTTP/1.1\r\nHost: 10.20.0.5:443\r\n\r\n");
+	assert_starts(fd, "HTTP/1.1 200 ");
+	assert_int_equal(fake.resolutions, 0);
+	/* The facts of the opening are those of a later judgement, too. */
+	assert_int_equal(proxy_worker_set_snapshot(fake.worker, next), OK);
+	say(fake.upstream, "220 hi");
+	assert_int_equal(fake_hear(fd, got, sizeof got), 6);
+	(void)close(fd);
+	fake_run();
+	(void)close(fake.upstream);
+	fake.upstream = -1;
+	fake_run();
+	assert_int_equal(last_record()->event, RECORD_REQUEST);
+	assert_int_equal(last_record()->generation, 2);
+	assert_string_equal(last_record()->host, "10.20.0.5");
+	proxy_snapshot_unref(next);
 }
 
 static void
@@ -438,6 +468,7 @@ main(void)
 		T(another_name_in_the_hello_ends_in_an_alert),
 		T(what_is_no_tls_is_closed_without_a_byte),
 		T(sni_any_lets_the_server_speak_first),
+		T(an_address_is_judged_and_dialled_without_a_look_up),
 	};
 	return cmocka_run_group_tests_name("connect", tests, NULL, NULL);
 }
