@@ -4,8 +4,6 @@
 #include "base/metrics.h"
 #include "proxy/close.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { DIAL_ADDRESSES_MAX = 32 };
@@ -306,109 +304,6 @@ request_judge_name(struct request *r)
 		request_fail(r, REASON_LIMIT_REACHED);
 }
 
-/* Stops what runs. */
-void
-request_rest(struct request *r)
-{
-	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
-	struct request_asking *a = r->asking;
-
-	if (a == NULL)
-		return;
-	if (a->query != NULL)
-		resolver_cancel(a->query);
-	if (a->dial != NULL)
-		dial_cancel(a->dial);
-	if (a->audit_waits)
-		audit->cancel(audit->ctx, &a->audit_wait);
-	(void)event_del(&a->turn);
-	free(a);
-	r->asking = NULL;
-}
-
-static void
-request_free(struct request *r)
-{
-	request_rest(r);
-	resolver_answer_unref(r->answer);
-	proxy_snapshot_unref(r->snapshot);
-	free(r->sni);
-	free(r);
-}
-
-static uint32_t
-put_text(struct request *r, uint32_t at, struct slice s)
-{
-	if (s.n > 0)
-		memcpy(r->text + at, s.p, s.n);
-	return at + (uint32_t)s.n + 1;
-}
-
-/* Zeroed but for its text, which is in it as long as it is. */
-static struct request *
-request_create(const struct request_params *params)
-{
-	const struct host *h = &params->host;
-	struct slice host = slice_of(h->name);
-	size_t literal = h->kind == HOST_IP ? sizeof h->addr : 0;
-	size_t n =
-	    literal + host.n + 1 + params->method.n + 1 + params->path.n + 1;
-	/* calloc() of the C library never reuses what this thread freed. */
-	struct request *r = malloc(sizeof *r + n);
-
-	if (r == NULL)
-		return NULL;
-	memset(r, 0, sizeof *r + n);
-	r->is_literal = h->kind == HOST_IP;
-	if (r->is_literal)
-		memcpy(r->text, &h->addr, sizeof h->addr);
-	r->host_at = (uint8_t)literal;
-	r->method_at = put_text(r, r->host_at, host);
-	r->path_at = put_text(r, r->method_at, params->method);
-	(void)put_text(r, r->path_at, params->path);
-	return r;
-}
-
-static void
-request_init(struct request *r, const struct request_params *params)
-{
-	r->worker = params->worker;
-	r->snapshot = proxy_snapshot_ref(worker_snapshot(params->worker));
-	r->protocol = (uint8_t)params->protocol;
-	r->peer = params->peer;
-	r->listener = params->listener;
-	r->port = params->port;
-	r->plaintext = params->plaintext;
-	r->local = params->local;
-	r->verdict.effect = POLICY_DENY;
-	r->fd = -1;
-	r->hello = POLICY_HELLO_NOT_TLS;
-	r->dns_ms = r->connect_ms = -1;
-	r->first_ms = -1;
-	r->start_ms = request_now(r);
-	record_new_id(r->id);
-}
-
-static enum status
-request_init_asking(struct request *r, const struct request_params *params)
-{
-	struct request_asking *a = malloc(sizeof *a);
-
-	if (a == NULL)
-		return E_NOMEM;
-	memset(a, 0, sizeof *a);
-	r->asking = a;
-	a->request = r;
-	if (params->reuse_address != NULL) {
-		a->reuse = true;
-		a->reuse_generation = params->reuse_generation;
-		r->address = *params->reuse_address;
-	}
-	(void)evtimer_assign(
-	    &a->turn, worker_base(r->worker), request_on_turn, r);
-	return OK;
-}
-
 struct request *
 request_start(const struct request_params *params,
     void (*done)(void *arg, enum request_outcome outcome), void *arg)
@@ -417,11 +312,8 @@ request_start(const struct request_params *params,
 
 	if (r == NULL)
 		return NULL;
-	request_init(r, params);
-	if (request_init_asking(r, params) != OK) {
-		request_free(r);
-		return NULL;
-	}
+	(void)evtimer_assign(
+	    &r->asking->turn, worker_base(r->worker), request_on_turn, r);
 	r->asking->done = done;
 	r->asking->arg = arg;
 	request_judge_name(r);
@@ -438,58 +330,6 @@ request_tick(struct request *r, int64_t now_ms)
 		return;
 	audit->cancel(audit->ctx, &a->audit_wait);
 	a->audit_wait.done(&a->audit_wait, E_TIMEOUT);
-}
-
-int
-request_take_fd(struct request *r)
-{
-	int fd = r->fd;
-
-	r->fd = -1;
-	return fd;
-}
-
-enum reason
-request_code(const struct request *r)
-{
-	return r->code;
-}
-
-const char *
-request_id(const struct request *r)
-{
-	return r->id;
-}
-
-const struct policy_verdict *
-request_verdict(const struct request *r)
-{
-	return &r->verdict;
-}
-
-const struct addr *
-request_address(const struct request *r)
-{
-	return &r->address;
-}
-
-uint64_t
-request_generation(const struct request *r)
-{
-	return r->snapshot->generation;
-}
-
-void
-request_set_code(struct request *r, enum reason code)
-{
-	r->code = code;
-}
-
-void
-request_note_first_byte(struct request *r)
-{
-	if (r->first_ms < 0)
-		r->first_ms = request_now(r) - r->start_ms;
 }
 
 void

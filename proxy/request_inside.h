@@ -1,4 +1,4 @@
-/* The inside of a request, for request.c and request_record.c alone. */
+/* The inside of a request, for request*.c alone. */
 #ifndef PROXY_REQUEST_INSIDE_H
 #define PROXY_REQUEST_INSIDE_H
 
@@ -90,6 +90,10 @@ request_literal(const struct request *r)
 	return r->is_literal ? at : NULL;
 }
 
+/** With its asking, whose `turn` the caller assigns. NULL: no memory. */
+struct request *request_create(const struct request_params *params);
+/** Stops what runs; closes and records nothing. */
+void request_free(struct request *r);
 /** As sent; empty where there was none. */
 struct slice request_sni(const struct request *r);
 int64_t request_now(const struct request *r);
