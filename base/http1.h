@@ -86,8 +86,16 @@ enum status http1_parse_response(struct slice head, struct http1_response *out,
 bool http1_response_may_begin(struct slice bytes);
 
 /** Index of the first field @name at or after @from; fields.n when none. */
-size_t http1_field_find(
-    const struct http1_fields *f, const char *name, size_t from);
+static inline size_t
+http1_field_find(const struct http1_fields *f, const char *name, size_t from)
+{
+	struct slice wanted = slice_of(name);
+
+	while (from < f->n && !slice_eq_nocase(f->at[from].name, wanted))
+		from++;
+	return from < f->n ? from : f->n;
+}
+
 /** The value of the only field @name; E_NOTFOUND, E_INVALID when repeated. */
 enum status http1_field_only(const struct http1_fields *f, const char *name,
     struct slice *out) ATTR_MUST_USE;

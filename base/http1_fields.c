@@ -1,17 +1,6 @@
 /* Fields: finding them, and comma lists. */
 #include "base/http1.h"
 
-size_t
-http1_field_find(const struct http1_fields *f, const char *name, size_t from)
-{
-	struct slice wanted = slice_of(name);
-
-	for (size_t i = from; i < f->n; i++)
-		if (slice_eq_nocase(f->at[i].name, wanted))
-			return i;
-	return f->n;
-}
-
 enum status
 http1_field_only(
     const struct http1_fields *f, const char *name, struct slice *out)

@@ -116,6 +116,7 @@ row_of(const struct addr *a)
 		struct cidr c;
 
 		if (rows[i].family != a->family ||
+		    (rows[i].bits >= 8 && rows[i].b[0] != a->b[0]) ||
 		    (best != NULL && rows[i].bits < best->bits))
 			continue;
 		c = row_cidr(&rows[i]);

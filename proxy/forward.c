@@ -118,10 +118,9 @@ forward_arm_timer(struct forward *f)
 		left = EXPIRES_MS;
 	if (left < 0)
 		left = 0;
-	f->timer_ms = now + left;
 	tv = (struct timeval){ .tv_sec = (time_t)(left / 1000),
 		.tv_usec = (suseconds_t)(left % 1000) * 1000 };
-	(void)evtimer_add(&f->timer, &tv);
+	f->timer_ms = evtimer_add(&f->timer, &tv) == 0 ? now + left : INT64_MAX;
 }
 
 void
@@ -132,8 +131,7 @@ forward_deadline(struct forward *f, unsigned ms)
 		return;
 	f->deadline_ms = forward_now(f) + (int64_t)ms;
 	/* A timer that fires before that may run on: it looks again then. */
-	if (!event_pending(&f->timer, EV_TIMEOUT, NULL) ||
-	    f->timer_ms > f->deadline_ms ||
+	if (f->timer_ms > f->deadline_ms ||
 	    (forward_may_expire(f) &&
 	        f->timer_ms > forward_now(f) + EXPIRES_MS))
 		forward_arm_timer(f);
@@ -173,6 +171,7 @@ forward_on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	f->timer_ms = INT64_MAX;
 	if (forward_has_expired(f))
 		forward_rejudge(f);
 	if (f->state == FORWARD_OVER || f->deadline_ms == INT64_MAX)
@@ -317,6 +316,7 @@ forward_init(struct forward *f, const struct forward_params *params)
 	    &f->wake, worker_base(f->worker), forward_on_wake, f);
 	(void)evtimer_assign(
 	    &f->timer, worker_base(f->worker), forward_on_timer, f);
+	f->timer_ms = INT64_MAX;
 	forward_deadline(f, f->snapshot->limits.head_ms);
 }
 

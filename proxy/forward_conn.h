@@ -86,7 +86,7 @@ struct forward {
 	struct lingering *last;
 	struct event wake, timer;
 	int64_t deadline_ms; /**< INT64_MAX: none */
-	int64_t timer_ms;    /**< when `timer` fires next */
+	int64_t timer_ms;    /**< when `timer` fires; INT64_MAX: never */
 };
 
 /* forward.c */

@@ -230,6 +230,8 @@ step_head_down(struct forward *f)
 	size_t end = 0;
 	enum status st;
 
+	if (in.n == 0 && !f->upstream.eof)
+		return;
 	st = http1_head_end(in, FORWARD_RESPONSE_HEAD_BYTES,
 	    &f->upstream_scanned, &end, &error);
 	if (st == E_PARTIAL && !http1_response_may_begin(in))

@@ -105,8 +105,16 @@ fail(struct forward_fault *fault, enum reason code, int status,
 }
 
 static bool
+has_connection(const struct http1_fields *f)
+{
+	return http1_field_find(f, "connection", 0) < f->n;
+}
+
+static bool
 connection_names(const struct http1_fields *f)
 {
+	if (!has_connection(f))
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(not_hop_by_hop); i++)
 		if (http1_field_has_token(f, "connection", not_hop_by_hop[i]))
 			return true;
@@ -255,7 +263,8 @@ static bool
 is_dropped(const struct http1_fields *all, struct slice name)
 {
 	return is_one_of(name, hop_by_hop, ARRAY_LEN(hop_by_hop)) ||
-	    http1_field_has_token(all, "connection", name);
+	    (has_connection(all) &&
+	        http1_field_has_token(all, "connection", name));
 }
 
 static bool
