@@ -64,29 +64,12 @@ pipes_at_most(void)
 	return (size_t)rl.rlim_cur / RELAY_PIPES_SHARE;
 }
 
-void
-relay_pool_init(struct relay_pool *p, struct event_base *base)
-{
-	p->base = base;
-	p->n_pipes = 0;
-	p->n_lent = 0;
-	p->most_lent = pipes_at_most();
-	p->no_splice = false;
-}
-
 static void
 pipe_close(struct relay_pipe *p)
 {
 	(void)close(p->out);
 	(void)close(p->in);
 	free(p);
-}
-
-void
-relay_pool_release(struct relay_pool *p)
-{
-	while (p->n_pipes > 0)
-		pipe_close(p->pipes[--p->n_pipes]);
 }
 
 /* NULL: there are none to spare. */
@@ -339,6 +322,8 @@ flow_assign(struct relay_flow *f, bool for_receiver)
 static void
 flow_stop(struct relay_flow *f)
 {
+	relay_turns_leave(&flow_relay(f)->pool->turns, f);
+	f->queued = false;
 	(void)event_del(&f->ready);
 	pipe_return(f);
 	free(f->held);
@@ -418,18 +403,51 @@ flow_settle(struct relay_flow *f, enum step step)
 }
 
 static void
-flow_run(evutil_socket_t fd, short what, void *arg)
+flow_turn(void *arg)
 {
 	struct relay_flow *f = arg;
 	size_t budget = RELAY_TURN_BYTES;
 	enum step step = STEP_MOVED;
 
-	(void)fd;
-	(void)what;
+	f->queued = false;
 	while (step == STEP_MOVED &&
 	    (budget > 0 || f->held != NULL || flow_has_piped(f) || f->eof))
 		step = flow_step(f, &budget);
 	flow_settle(f, step);
+}
+
+static void
+flow_run(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_flow *f = arg;
+
+	(void)fd;
+	(void)what;
+	if (f->queued)
+		return;
+	if (f->bulk || flow_has_piped(f))
+		f->queued = relay_turns_join(&flow_relay(f)->pool->turns, f);
+	if (!f->queued)
+		flow_turn(f);
+}
+
+void
+relay_pool_init(struct relay_pool *p, struct event_base *base)
+{
+	relay_turns_init(&p->turns, base, flow_turn);
+	p->base = base;
+	p->n_pipes = 0;
+	p->n_lent = 0;
+	p->most_lent = pipes_at_most();
+	p->no_splice = false;
+}
+
+void
+relay_pool_release(struct relay_pool *p)
+{
+	relay_turns_release(&p->turns);
+	while (p->n_pipes > 0)
+		pipe_close(p->pipes[--p->n_pipes]);
 }
 
 void

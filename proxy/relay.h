@@ -10,6 +10,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 #include "proxy/close.h"
+#include "proxy/relay_turns.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -29,9 +30,10 @@ struct relay_pipe {
 	size_t n;    /**< bytes in it */
 };
 
-/** One a worker: the shared buffer and idle pipes. */
+/** One a worker: the shared buffer, idle pipes, and who waits for a turn. */
 struct relay_pool {
 	struct event_base *base;
+	struct relay_turns turns;
 	struct relay_pipe *pipes[RELAY_PIPES_KEPT];
 	size_t n_pipes;
 	size_t n_lent, most_lent;
@@ -58,6 +60,7 @@ struct relay_flow {
 	struct relay_pipe *pipe; /**< of the pool, or NULL */
 	uint64_t bytes;          /**< taken by the receiver */
 	bool is_up, waits_receiver, bulk, eof, shut;
+	bool queued; /**< for its turn, in the pool */
 };
 
 struct relay {

@@ -1,0 +1,228 @@
+/* Relays beside each other: turns of bulk, and what is small between them. */
+#include "tests/unit/test.h"
+
+#include "proxy/relay.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { RELAYS = RELAY_TURNS_QUEUED + 6, MUCH_BYTES = 6 * RELAY_TURN_BYTES };
+
+/* [0] are ours, the others the relay's. */
+struct pair {
+	struct relay relay;
+	int client[2], upstream[2];
+	bool over;
+};
+
+static struct {
+	struct event_base *base;
+	struct relay_pool pool;
+	struct pair pairs[RELAYS];
+	size_t n;
+} world;
+
+static void
+on_ended(void *arg, enum close_reason why)
+{
+	struct pair *p = arg;
+
+	(void)why;
+	p->over = true;
+	relay_stop(&p->relay);
+}
+
+static void
+roomy_pair(int fds[2])
+{
+	const int much = 2 * MUCH_BYTES;
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF,
+		                     &much, sizeof much),
+		    0);
+}
+
+static struct pair *
+pair_open(void)
+{
+	struct pair *p = &world.pairs[world.n++];
+
+	memset(p, 0, sizeof *p);
+	roomy_pair(p->client);
+	roomy_pair(p->upstream);
+	relay_init(&p->relay, &world.pool, p->client[1], p->upstream[1]);
+	p->relay.ended = on_ended;
+	p->relay.arg = p;
+	assert_int_equal(relay_start(&p->relay, SLICE("")), OK);
+	return p;
+}
+
+/* One look at the sockets, and what it found. */
+static void
+turn(void)
+{
+	(void)event_base_loop(world.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+}
+
+/* Far more than a turn's worth comes down, and is passed on by turns. */
+static struct pair *
+pair_open_bulk(void)
+{
+	static const char piece[RELAY_TURN_BYTES];
+	struct pair *p = pair_open();
+
+	for (size_t n = 0; n < MUCH_BYTES; n += sizeof piece)
+		assert_int_equal(
+		    send(p->upstream[0], piece, sizeof piece, 0), sizeof piece);
+	turn();
+	assert_true(p->relay.down.bytes > 0);
+	return p;
+}
+
+static uint64_t
+all_bytes_down(void)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < world.n; i++)
+		sum += world.pairs[i].relay.down.bytes;
+	return sum;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	world.n = 0;
+	world.base = event_base_new();
+	assert_non_null(world.base);
+	relay_pool_init(&world.pool, world.base);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < world.n; i++) {
+		struct pair *p = &world.pairs[i];
+
+		relay_stop(&p->relay);
+		for (int j = 0; j < 2; j++) {
+			(void)close(p->client[j]);
+			(void)close(p->upstream[j]);
+		}
+	}
+	relay_pool_release(&world.pool);
+	event_base_free(world.base);
+	return 0;
+}
+
+static void
+what_is_small_waits_for_one_turn_of_bulk_at_most(void **state)
+{
+	struct pair *ping = pair_open();
+	uint64_t before;
+	char got[4];
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		(void)pair_open_bulk();
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(send(ping->client[0], "ping", 4, 0), 4);
+		before = all_bytes_down();
+		turn();
+		assert_int_equal(
+		    recv(ping->upstream[0], got, sizeof got, 0), 4);
+		assert_in_range(all_bytes_down() - before, 1, RELAY_TURN_BYTES);
+	}
+}
+
+static void
+flows_in_bulk_take_turns(void **state)
+{
+	struct pair *p[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		p[i] = pair_open_bulk();
+	for (int i = 0; i < 3 * 4; i++)
+		turn();
+	for (int i = 0; i < 3; i++)
+		assert_in_range(
+		    p[i]->relay.down.bytes, 3 * RELAY_TURN_BYTES, MUCH_BYTES);
+}
+
+static void
+much_that_is_small_does_not_crowd_bulk_out(void **state)
+{
+	enum { SMALL = 8 * RELAY_TURNS_OTHERS };
+	struct pair *bulk[4];
+	uint64_t before;
+
+	(void)state;
+	for (int i = 0; i < SMALL; i++)
+		(void)pair_open();
+	for (size_t i = 0; i < 4; i++)
+		bulk[i] = pair_open_bulk();
+	turn();
+	for (size_t i = 0; i < SMALL; i++)
+		assert_int_equal(
+		    send(world.pairs[i].client[0], "ping", 4, 0), 4);
+	before = all_bytes_down();
+	turn();
+	assert_in_range(all_bytes_down() - before, 3 * RELAY_TURN_BYTES,
+	    4 * RELAY_TURN_BYTES);
+	assert_false(bulk[0]->over);
+}
+
+static void
+who_finds_the_queue_full_is_served_too(void **state)
+{
+	(void)state;
+	for (int i = 0; i < RELAYS; i++)
+		(void)pair_open_bulk();
+	for (int i = 0; i < RELAYS * 8; i++)
+		turn();
+	for (int i = 0; i < RELAYS; i++)
+		assert_int_equal(world.pairs[i].relay.down.bytes, MUCH_BYTES);
+}
+
+static void
+who_is_stopped_while_waiting_has_no_turn(void **state)
+{
+	struct pair *p[3];
+	uint64_t bytes;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		p[i] = pair_open_bulk();
+	turn();
+	assert_true(world.pool.turns.n > 0);
+	for (int i = 0; i < 3; i++)
+		relay_stop(&p[i]->relay);
+	assert_int_equal(world.pool.turns.n, 0);
+	bytes = all_bytes_down();
+	turn();
+	turn();
+	assert_int_equal(all_bytes_down(), bytes);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(what_is_small_waits_for_one_turn_of_bulk_at_most),
+		T(flows_in_bulk_take_turns),
+		T(much_that_is_small_does_not_crowd_bulk_out),
+		T(who_finds_the_queue_full_is_served_too),
+		T(who_is_stopped_while_waiting_has_no_turn),
+	};
+	return cmocka_run_group_tests_name("relay turns", tests, NULL, NULL);
+}
