@@ -2,6 +2,7 @@
 #include "agent/daemon.h"
 
 #include "agent/agent.h"
+#include "agent/manager.h"
 #include "base/jsonw.h"
 
 #include <event2/event.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 enum { WORKER_STALL_MS = 10000, EXTRA_MAX_BYTES = 2048 };
@@ -79,7 +79,7 @@ drain(struct daemon *d)
 
 	d->draining = true;
 	log_notice("stopping: %zu connections open", daemon_connections(d));
-	(void)sd_notify(0, "STOPPING=1\nSTATUS=draining");
+	manager_notify("STOPPING=1\nSTATUS=draining");
 	identity_drain(d->identity);
 	d->undrained = d->n_workers;
 	for (size_t i = 0; i < d->n_workers; i++)
@@ -129,7 +129,7 @@ on_watchdog(evutil_socket_t fd, short what, void *arg)
 			    (long long)(now - worker_beat_ms(d->workers[i])));
 			return;
 		}
-	(void)sd_notify(0, "WATCHDOG=1");
+	manager_notify("WATCHDOG=1");
 }
 
 /* TLS trust is read once the listeners serve: it costs tens of ms. */
@@ -151,7 +151,7 @@ make_events(struct daemon *d)
 	static const int stops[] = { SIGTERM, SIGINT };
 	struct timeval soon = { 0 };
 	struct timeval often;
-	uint64_t usec = 0;
+	uint64_t usec = manager_watchdog_us();
 	bool ok = true;
 
 	for (size_t i = 0; i < ARRAY_LEN(stops); i++)
@@ -165,7 +165,7 @@ make_events(struct daemon *d)
 	d->ca_check = evtimer_new(d->base, on_ca_check, d);
 	ok = ok && d->drain_timer != NULL && d->ca_check != NULL &&
 	    event_add(d->ca_check, &soon) == 0;
-	if (sd_watchdog_enabled(0, &usec) > 0) {
+	if (usec > 0) {
 		often.tv_sec = (time_t)(usec / 3 / 1000000);
 		often.tv_usec = (suseconds_t)(usec / 3 % 1000000);
 		d->watchdog =
@@ -239,7 +239,7 @@ serve(struct daemon *d)
 		    listen_role_name(d->listeners.at[i].role),
 		    d->listeners.at[i].at.name);
 	n = daemon_reasons(d, reasons);
-	(void)sd_notifyf(0, "READY=1\nSTATUS=%s%s",
+	manager_notify("READY=1\nSTATUS=%s%s",
 	    n == 0 ? "serving" : "degraded: ", n == 0 ? "" : reasons[0]);
 	log_notice("wayleaved %s serves generation %llu", agent_version,
 	    (unsigned long long)d->generation);

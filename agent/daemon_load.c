@@ -2,6 +2,7 @@
 #include "agent/admin.h"
 #include "agent/control.h"
 #include "agent/daemon.h"
+#include "agent/manager.h"
 #include "agent/snapshot.h"
 #include "base/jsonw.h"
 #include "base/metrics.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,7 +110,7 @@ notify_reloading(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+	manager_notify("RELOADING=1\nMONOTONIC_USEC=%llu",
 	    (unsigned long long)now.tv_sec * 1000000U +
 	        (unsigned long long)now.tv_nsec / 1000U);
 }
@@ -326,7 +326,7 @@ daemon_reload(struct daemon *d)
 	else
 		log_error("reload failed; generation %llu stays in force",
 		    (unsigned long long)d->generation);
-	(void)sd_notifyf(0, "READY=1\nSTATUS=%s",
+	manager_notify("READY=1\nSTATUS=%s",
 	    st == OK ? "serving" : "serving; the last reload failed");
 	return st;
 }

@@ -1,6 +1,8 @@
 /* The listening sockets: bound by us under a lock, or inherited. */
 #include "agent/listeners.h"
 
+#include "agent/manager.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +10,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 static const char *const role_names[LISTEN_ROLES] = {
@@ -135,15 +136,27 @@ static enum status
 inherit(
     const struct config *c, struct listeners *l, struct status_detail *detail)
 {
-	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names);
-	enum status st = OK;
+	char *names;
+	size_t n;
+	enum status st = manager_sockets(&n, &names);
+	struct slice rest;
 
-	for (int i = 0; i < n; i++) {
-		if (st == OK)
-			st = inherit_one(
-			    c, l, SD_LISTEN_FDS_START + i, names[i], detail);
-		free(names[i]);
+	if (st != OK)
+		return status_set(detail, st, "socket activation: %s",
+		    st == E_NOMEM
+		        ? status_text(st)
+		        : "$LISTEN_FDS counts descriptors that are not open");
+	rest = slice_of(names);
+	for (size_t i = 0; i < n && st == OK; i++) {
+		struct slice name = slice_head(rest, slice_find(rest, ':'));
+		char text[256];
+
+		/* sd_listen_fds(3): what was given no name is "unknown". */
+		if (names == NULL || !slice_copy(name, text, sizeof text))
+			(void)snprintf(text, sizeof text, "unknown");
+		rest = slice_from(rest, name.n + 1);
+		st =
+		    inherit_one(c, l, MANAGER_FDS_START + (int)i, text, detail);
 	}
 	free(names);
 	return st;
