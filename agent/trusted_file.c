@@ -18,7 +18,8 @@ owner_is_trusted(const struct stat *st)
 }
 
 static enum status
-judge_file(int fd, const char *path, struct status_detail *detail)
+judge_file(
+    int fd, const char *path, size_t *bytes, struct status_detail *detail)
 {
 	struct stat st;
 
@@ -38,6 +39,7 @@ judge_file(int fd, const char *path, struct status_detail *detail)
 		    "\"%s\" can be written by its group or by others: "
 		    "chmod go-w it",
 		    path);
+	*bytes = (size_t)st.st_size;
 	return OK;
 }
 
@@ -98,13 +100,17 @@ open_folder(const char *path, const char **base)
 	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* @bytes: how many the file said it has, so that the block need not move. */
 static enum status
-read_all(
-    int fd, const char *path, struct buf *out, struct status_detail *detail)
+read_all(int fd, const char *path, size_t bytes, struct buf *out,
+    struct status_detail *detail)
 {
 	char chunk[16384];
 	ssize_t n;
 
+	if (bytes <= out->max - out->n && !buf_reserve(out, bytes))
+		return status_set(
+		    detail, buf_status(out), "\"%s\": no memory", path);
 	while ((n = read(fd, chunk, sizeof chunk)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -125,6 +131,7 @@ trusted_file_read(
 {
 	const char *base;
 	int dirfd = open_folder(path, &base);
+	size_t bytes = 0;
 	int fd = -1;
 	enum status st;
 
@@ -140,9 +147,9 @@ trusted_file_read(
 		st = open_failed(path, detail);
 		goto out;
 	}
-	st = judge_file(fd, path, detail);
+	st = judge_file(fd, path, &bytes, detail);
 	if (st == OK)
-		st = read_all(fd, path, out, detail);
+		st = read_all(fd, path, bytes, out, detail);
 out:
 	if (fd >= 0)
 		close(fd);

@@ -6,6 +6,7 @@
 enum {
 	LINE_BYTES = 64,
 	BUCKET_SLOTS = 8,
+	USED_SLOTS = 6, /* of them: few lines overflow into the next */
 	FIRST_BUCKETS = 4,
 	ENTRY_UNIT = 4,
 	FIRST_UNITS = 256,
@@ -170,14 +171,12 @@ first_line(void *memory)
 }
 
 static enum status
-table_grow(const struct index *ix, struct index_table *t)
+table_resize(const struct index *ix, struct index_table *t, size_t n_buckets)
 {
-	struct index_table more = { .n_buckets = t->n_buckets * 2,
+	struct index_table more = { .n_buckets = (uint32_t)n_buckets,
 		.n_used = t->n_used };
 
-	if (more.n_buckets == 0)
-		more.n_buckets = FIRST_BUCKETS;
-	if (more.n_buckets > MAX_BUCKETS)
+	if (n_buckets > MAX_BUCKETS)
 		return E_LIMIT;
 	more.memory = calloc((size_t)more.n_buckets + 1, sizeof *more.buckets);
 	if (more.memory == NULL)
@@ -283,9 +282,9 @@ index_add(
 
 	if (name.n == 0 || name.n > NAME_MAX_BYTES)
 		return E_LIMIT;
-	/* Six of eight slots: few lines overflow into the next. */
-	if (t->n_used >= t->n_buckets * (BUCKET_SLOTS - 2))
-		st = table_grow(ix, t);
+	if (t->n_used >= t->n_buckets * USED_SLOTS)
+		st = table_resize(ix, t,
+		    t->n_buckets == 0 ? FIRST_BUCKETS : t->n_buckets * 2);
 	if (st != OK)
 		return st;
 	hash = hash_name(name);
@@ -302,6 +301,17 @@ index_add(
 	if (kind == INDEX_WILD)
 		ix->wild_depths |= 1ULL << depth_bit(label_count(name));
 	return OK;
+}
+
+enum status
+index_reserve(struct index *ix, enum index_kind kind, size_t n)
+{
+	struct index_table *t = &ix->tables[kind];
+	size_t n_buckets = n / USED_SLOTS + 1;
+
+	if (n_buckets <= t->n_buckets)
+		return OK;
+	return table_resize(ix, t, n_buckets);
 }
 
 enum status

@@ -44,6 +44,9 @@ void index_release(struct index *ix);
  */
 enum status index_add(struct index *ix, enum index_kind kind, struct slice name,
     uint32_t value) ATTR_MUST_USE;
+/** Room for @n names in all, so that those filed need not move. As above. */
+enum status index_reserve(
+    struct index *ix, enum index_kind kind, size_t n) ATTR_MUST_USE;
 /** No more will be added: gives back what was kept to grow. E_NOMEM. */
 enum status index_settle(struct index *ix) ATTR_MUST_USE;
 /** Memory that it holds. */

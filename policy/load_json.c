@@ -130,7 +130,7 @@ static bool
 is_listed(const char *key, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(key, names[i]) == 0)
+		if (key[0] == names[i][0] && strcmp(key, names[i]) == 0)
 			return true;
 	return false;
 }
@@ -302,8 +302,17 @@ load_time(struct loader *l, const struct jsonr_value *object, const char *key,
 		    text);
 }
 
-static const char id_bytes[] = "abcdefghijklmnopqrstuvwxyz"
-                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+static bool
+is_id(const char *id)
+{
+	size_t n = 0;
+
+	for (; n <= 64 && id[n] != '\0'; n++)
+		if (!ascii_is_alnum(id[n]) && id[n] != '.' && id[n] != '_' &&
+		    id[n] != '-')
+			return false;
+	return n >= 1 && n <= 64;
+}
 
 const char *
 load_id(
@@ -311,12 +320,10 @@ load_id(
 {
 	const char *id = load_required_text(l, object, "id", w);
 	struct where at = where_key(w, "id");
-	size_t n;
 
 	if (id == NULL)
 		return "";
-	n = strlen(id);
-	if (n > 64 || strspn(id, id_bytes) != n) {
+	if (!is_id(id)) {
 		load_error(l, &at,
 		    "\"%.64s\" is no id; use 1 to 64 letters, digits, '.', "
 		    "'_' and '-'",

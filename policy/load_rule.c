@@ -319,6 +319,8 @@ check_rule_ids(struct loader *l, const struct where *w)
 {
 	struct index ids = { 0 };
 
+	if (index_reserve(&ids, INDEX_EXACT, l->p->n_rules) != OK)
+		load_no_memory(l);
 	for (size_t i = 0; i < l->p->n_rules && l->st != E_NOMEM; i++) {
 		struct slice id = slice_of(l->p->rules[i].id);
 		uint32_t first;
@@ -359,7 +361,9 @@ load_rules(struct loader *l, const struct jsonr_value *root)
 		return;
 	}
 	p->rules = pool_alloc(&p->pool, jsonr_count(list), sizeof *p->rules);
-	if (p->rules == NULL) {
+	/* Most rules name one host. */
+	if (p->rules == NULL ||
+	    index_reserve(&p->index, INDEX_EXACT, jsonr_count(list)) != OK) {
 		load_no_memory(l);
 		return;
 	}
