@@ -14,7 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { WORKER_STALL_MS = 10000, EXTRA_MAX_BYTES = 2048 };
+enum { WORKER_STALL_MS = 10000, EXTRA_MAX_BYTES = 2048, SETTLE_MS = 30 };
 
 size_t
 daemon_reasons(const struct daemon *d, const char *reasons[DAEMON_REASONS_MAX])
@@ -145,11 +145,37 @@ on_ca_check(evutil_socket_t fd, short what, void *arg)
 		log_error("%s", d->ca_problem.text);
 }
 
+/* The last of the start, for which the first clients need not wait, as they
+ * would on a machine with one core. The filter lets libraries be mapped. */
+static void
+on_settle(evutil_socket_t fd, short what, void *arg)
+{
+	const char *reasons[DAEMON_REASONS_MAX];
+	struct timeval soon = { 0 };
+	struct daemon *d = arg;
+	size_t n;
+
+	(void)fd;
+	(void)what;
+	if (d->draining)
+		return;
+	d->settled = identity_open_library(d->identity, &d->fault);
+	if (d->settled == OK && event_add(d->ca_check, &soon) != 0)
+		d->settled = E_NOMEM;
+	if (d->settled != OK) {
+		stop_now(d);
+		return;
+	}
+	n = daemon_reasons(d, reasons);
+	manager_notify("READY=1\nSTATUS=%s%s",
+	    n == 0 ? "serving" : "degraded: ", n == 0 ? "" : reasons[0]);
+}
+
 static bool
 make_events(struct daemon *d)
 {
 	static const int stops[] = { SIGTERM, SIGINT };
-	struct timeval soon = { 0 };
+	struct timeval soon = { .tv_usec = SETTLE_MS * 1000 };
 	struct timeval often;
 	uint64_t usec = manager_watchdog_us();
 	bool ok = true;
@@ -163,8 +189,9 @@ make_events(struct daemon *d)
 		    event_add(d->signals[i], NULL) == 0;
 	d->drain_timer = evtimer_new(d->base, on_drain_timeout, d);
 	d->ca_check = evtimer_new(d->base, on_ca_check, d);
+	d->settle = evtimer_new(d->base, on_settle, d);
 	ok = ok && d->drain_timer != NULL && d->ca_check != NULL &&
-	    event_add(d->ca_check, &soon) == 0;
+	    d->settle != NULL && event_add(d->settle, &soon) == 0;
 	if (usec > 0) {
 		often.tv_sec = (time_t)(usec / 3 / 1000000);
 		often.tv_usec = (suseconds_t)(usec / 3 % 1000000);
@@ -180,7 +207,7 @@ static void
 free_events(struct daemon *d)
 {
 	struct event *all[] = { d->signals[0], d->signals[1], d->signals[2],
-		d->watchdog, d->drain_timer, d->ca_check };
+		d->watchdog, d->drain_timer, d->settle, d->ca_check };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] != NULL)
@@ -227,24 +254,22 @@ record_start(struct daemon *d)
 	return st == E_IO ? OK : st;
 }
 
-static void
-serve(struct daemon *d)
+static enum status
+serve(struct daemon *d, struct status_detail *detail)
 {
-	const char *reasons[DAEMON_REASONS_MAX];
-	size_t n;
-
 	signals_block(SIG_UNBLOCK);
 	for (size_t i = 0; i < d->listeners.n; i++)
 		log_info("listening: %s %s",
 		    listen_role_name(d->listeners.at[i].role),
 		    d->listeners.at[i].at.name);
-	n = daemon_reasons(d, reasons);
-	manager_notify("READY=1\nSTATUS=%s%s",
-	    n == 0 ? "serving" : "degraded: ", n == 0 ? "" : reasons[0]);
 	log_notice("wayleaved %s serves generation %llu", agent_version,
 	    (unsigned long long)d->generation);
 	(void)event_base_loop(d->base, EVLOOP_NO_EXIT_ON_EMPTY);
-	log_notice("stopped");
+	if (d->settled == OK)
+		log_notice("stopped");
+	else
+		*detail = d->fault;
+	return d->settled;
 }
 
 static int
@@ -280,8 +305,8 @@ run_loaded(struct daemon *d, struct policy *policy)
 	if (st == OK)
 		st = daemon_start(d, &detail);
 	if (st == OK)
-		serve(d);
-	else
+		st = serve(d, &detail);
+	if (st != OK)
 		log_error("start failed: %s",
 		    detail.text[0] != '\0' ? detail.text : status_text(st));
 	if (d->base != NULL) {

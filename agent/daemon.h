@@ -57,7 +57,9 @@ struct daemon {
 	struct admin *admin;
 	struct interfaces *interfaces;
 	struct event *signals[3];
-	struct event *watchdog, *drain_timer, *ca_check;
+	struct event *watchdog, *drain_timer, *settle, *ca_check;
+	enum status settled;        /**< what the last of the start gave */
+	struct status_detail fault; /**< where it failed */
 	uint8_t broker_key[32];
 	int64_t start_boot_ms;
 	bool memory_locked;

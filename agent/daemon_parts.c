@@ -236,9 +236,6 @@ daemon_start(struct daemon *d, struct status_detail *detail)
 		st = worker_start(d->workers[i]);
 	if (st == OK)
 		st = harden_syscalls(detail);
-	/* The workers serve by now; the filter lets libraries be mapped. */
-	if (st == OK)
-		st = identity_open_library(d->identity, detail);
 	return st;
 }
 
