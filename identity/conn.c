@@ -250,14 +250,13 @@ head_keep(struct conn *c, struct slice head)
 
 /* Answers one head that lies whole in the buffer; true: go on reading. */
 static bool
-conn_answer(struct conn *c, size_t head_bytes)
+conn_answer(struct conn *c, size_t head_bytes, bool repeated)
 {
 	struct slice head = slice_head(buf_slice(&c->in), head_bytes);
 	enum status st;
 
 	answer_prepare(c);
-	c->answer.repeated =
-	    c->last.n > 0 && slice_eq(head, buf_slice(&c->last));
+	c->answer.repeated = repeated;
 	st = answer_start(&c->answer, head, &c->listener->rules);
 	head_keep(c, head);
 	buf_consume(&c->in, head_bytes);
@@ -289,14 +288,19 @@ conn_run(struct conn *c)
 {
 	for (;;) {
 		struct http1_error error = { 400, "malformed" };
-		size_t end = 0;
-		enum status st = http1_head_end(buf_slice(&c->in),
-		    HTTP1_HEAD_BYTES_DEFAULT, &c->scanned, &end, &error);
-		bool more;
+		size_t end = c->last.n;
+		/* Where equal bytes were one head, these are it. */
+		bool repeated = end > 0 &&
+		    slice_starts(buf_slice(&c->in), buf_slice(&c->last));
+		enum status st = OK;
+		if (!repeated)
+			st = http1_head_end(buf_slice(&c->in),
+			    HTTP1_HEAD_BYTES_DEFAULT, &c->scanned, &end,
+			    &error);
 		if (st == E_PARTIAL)
 			break;
-		more = st == OK ? conn_answer(c, end) : conn_refuse(c, &error);
-		if (!more)
+		if (!(st == OK ? conn_answer(c, end, repeated)
+		               : conn_refuse(c, &error)))
 			return;
 	}
 	if (c->state == CONN_HEAD) {
