@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -355,6 +356,8 @@ main(int argc, char *argv[])
 
 	(void)argc;
 	bench_many_files();
+	/* splice(2) has no flag such as MSG_NOSIGNAL. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	target = bench_address(argv, "target");
 	hybrid = strcmp(bench_option(argv, "mode", "copy"), "hybrid") == 0;
 	epoll = epoll_create1(EPOLL_CLOEXEC);
