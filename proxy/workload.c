@@ -210,7 +210,9 @@ fill_cgroup_of_id(struct peer_source *s, const struct sock_diag_owner *owner,
 	    cgroup_unit(path, out->unit, sizeof out->unit) == OK;
 }
 
-/* The client's socket is the one whose ends are ours, the other way round. */
+/* The client's socket is the one whose ends are ours, the other way round.
+ * While we are connected nobody else can have them, and a reset cannot be
+ * undone: so what the kernel said is of our client if we still are. */
 static bool
 lookup_tcp(struct peer_source *s, int fd, const struct sockaddr_storage *client,
     struct peer_facts *out)
@@ -220,7 +222,7 @@ lookup_tcp(struct peer_source *s, int fd, const struct sockaddr_storage *client,
 
 	if (!end_from(client, &local) || !end_of(fd, getsockname, &remote) ||
 	    sock_diag_lookup(s->diag, &local, &remote, &owner) != OK ||
-	    !uid_is_someone(owner.uid))
+	    !uid_is_someone(owner.uid) || !peer_still_connected(fd))
 		return false;
 	out->peer.uid = owner.uid;
 	return fill_cgroup_of_id(s, &owner, out);
