@@ -93,14 +93,20 @@ is_of_one_connection(int error)
 	return false;
 }
 
+static bool
+acceptor_is_full(const struct acceptor *a)
+{
+	return a->settings.is_full != NULL &&
+	    a->settings.is_full(a->settings.ctx);
+}
+
 /* False: nothing more to accept in this turn. */
 static bool
 acceptor_take_one(struct acceptor *a)
 {
 	int fd;
 
-	if (a->settings.is_full != NULL &&
-	    a->settings.is_full(a->settings.ctx)) {
+	if (acceptor_is_full(a)) {
 		acceptor_pause(a, "the limit of connections is reached");
 		return false;
 	}
@@ -137,7 +143,8 @@ acceptor_on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
 		if (i > 0 && !acceptor_has_more(a)) {
-			acceptor_has_caught_up(a);
+			if (!acceptor_is_full(a))
+				acceptor_has_caught_up(a);
 			return;
 		}
 		if (!acceptor_take_one(a))

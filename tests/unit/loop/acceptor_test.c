@@ -21,6 +21,7 @@ static struct {
 	struct sockaddr_un at;
 	socklen_t at_bytes;
 	bool full, close_in_callback;
+	size_t room; /* so many are accepted in all; 0: any number */
 	unsigned asked_full;
 	int accepted[CLIENTS_MAX];
 	int clients[CLIENTS_MAX];
@@ -68,7 +69,8 @@ is_full(void *ctx)
 {
 	assert_ptr_equal(ctx, &world);
 	world.asked_full++;
-	return world.full;
+	return world.full ||
+	    (world.room != 0 && world.n_accepted >= world.room);
 }
 
 static void
@@ -231,6 +233,32 @@ a_full_house_leaves_the_next_in_the_backlog(void **state)
 	assert_int_equal(pauses(), 2);
 }
 
+/* One may come in now and then, and the next must wait all the same. */
+static void
+at_the_edge_of_full_it_does_not_say_that_it_goes_on(void **state)
+{
+	(void)state;
+	world.room = 1;
+	come(2);
+	(void)turn_ms(60);
+	for (int i = 2; i < 5; i++) {
+		world.room++;
+		(void)turn_ms(300);
+		assert_int_equal(world.n_accepted, i);
+		come(1);
+		(void)turn_ms(60);
+		assert_int_equal(pauses(), 1);
+	}
+	/* Once there is room for more than came it does. */
+	world.room = 0;
+	(void)turn_ms(300);
+	assert_int_equal(world.n_accepted, 5);
+	world.full = true;
+	come(1);
+	(void)turn_ms(60);
+	assert_int_equal(pauses(), 2);
+}
+
 /* EINVAL of a socket that does not listen: no errno may make it spin. */
 static void
 an_error_it_does_not_know_does_not_spin_either(void **state)
@@ -295,6 +323,7 @@ main(void)
 		S(does_not_accept_where_nobody_waits),
 		S(without_descriptors_it_waits_says_so_once_and_recovers),
 		S(a_full_house_leaves_the_next_in_the_backlog),
+		S(at_the_edge_of_full_it_does_not_say_that_it_goes_on),
 		S(an_error_it_does_not_know_does_not_spin_either),
 		S(is_not_deaf_for_good_where_it_cannot_watch_for_a_while),
 		S(may_be_closed_while_it_accepts),
