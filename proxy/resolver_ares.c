@@ -49,16 +49,18 @@ static void
 timer_fired(evutil_socket_t fd, short what, void *arg)
 {
 	struct dns_channel *c = arg;
+	bool deaf = c->deaf;
 
 	(void)fd;
 	(void)what;
+	/* Either call may open a socket that cannot be watched. */
+	c->deaf = false;
 	/* c-ares cannot forget one question alone, and is asked to only from
 	 * here, with nothing of its own on the stack. */
-	if (c->deaf)
+	if (deaf)
 		ares_cancel(c->ares);
 	else
 		ares_process_fd(c->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	c->deaf = false;
 	arm_timer(c);
 }
 

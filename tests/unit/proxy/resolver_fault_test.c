@@ -33,6 +33,40 @@ a_socket_that_cannot_be_watched_fails_the_question_at_once(void **state)
 	assert_failure(resolve(f, NAME), REASON_NONE);
 }
 
+static void
+deaf_from_now_on_script(
+    struct dns_packet *out, const char *name, unsigned type, bool tcp)
+{
+	(void)out;
+	(void)name;
+	(void)type;
+	(void)tcp;
+	epoll_fails = true;
+}
+
+/* After the first time-out the next server is asked, by a new socket. */
+static void
+nor_is_a_socket_of_a_retry_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct proxy_dns_config config;
+	struct proxy_dns_zone zone;
+
+	zone_to(&zone, "", f->servers, 2);
+	config = config_of(&zone, 1);
+	resolver_destroy(f->resolver);
+	assert_int_equal(
+	    resolver_create(f->base, &clock_system, &config, &f->resolver), OK);
+	f->servers[0].script = deaf_from_now_on_script;
+	f->servers[1].script = deaf_from_now_on_script;
+	/* Not a time-out: nobody has waited for the second answer. */
+	assert_failure(resolve(f, NAME), REASON_DNS_SERVFAIL);
+	epoll_fails = false;
+	f->servers[0].script = private_script;
+	f->servers[1].script = private_script;
+	assert_failure(resolve(f, NAME), REASON_NONE);
+}
+
 enum { HOSTILE = 192 };
 
 /* An honest answer with a few bytes wrong, or a part of it, or neither. */
@@ -93,6 +127,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		RESOLVER_TEST(
 		    a_socket_that_cannot_be_watched_fails_the_question_at_once),
+		RESOLVER_TEST(nor_is_a_socket_of_a_retry_waited_for),
 		RESOLVER_TEST(hostile_answers_harm_no_other_question),
 	};
 	return cmocka_run_group_tests_name(
