@@ -36,12 +36,13 @@ struct fakes {
 	bool peer_unknown, audit_sick, audit_stuck, userdb_later;
 	bool half_closed; /**< a FIN of the client is no farewell */
 	bool resolver_stuck, dialer_stuck; /**< no answer ever comes */
+	bool resolver_cached;              /**< the answer is there at once */
 	bool audit_fails;      /**< records are taken, and then not written */
 	void (*on_dial)(void); /**< called from dial_start() */
 	enum reason dial_code; /**< NONE: a connected pair */
 	int upstream;          /**< our end of the dialled pair, or -1 */
 	bool sends_at_once;    /**< TCP_NODELAY on what was accepted last */
-	unsigned dials, resolutions, forwards, denials, cancelled;
+	unsigned dials, resolutions, cache_hits, forwards, denials, cancelled;
 	struct fake_record records[FAKE_RECORDS_MAX];
 	size_t n_records;
 	struct policy *policy;

@@ -181,20 +181,25 @@ resolver_answer_unref(struct resolver_answer *a)
 		free(a);
 }
 
+static struct resolver_answer *
+resolver_answer_make(void)
+{
+	struct resolver_answer *a = fake_alloc(sizeof *a);
+
+	assert_non_null(a);
+	a->refs = 1;
+	a->facts.addresses = &private_address;
+	a->facts.n_addresses = 1;
+	return a;
+}
+
 static void
 resolver_answer_later(struct later *l)
 {
 	struct resolver_query *q = l->arg;
-	struct resolver_answer *a;
 
-	if (!q->cancelled) {
-		a = fake_alloc(sizeof *a);
-		assert_non_null(a);
-		a->refs = 1;
-		a->facts.addresses = &private_address;
-		a->facts.n_addresses = 1;
-		q->done(q->arg, a);
-	}
+	if (!q->cancelled)
+		q->done(q->arg, resolver_answer_make());
 	free(q);
 }
 
@@ -203,7 +208,10 @@ resolver_find(struct resolver *r, const char *name)
 {
 	(void)r;
 	(void)name;
-	return NULL;
+	if (!fake.resolver_cached)
+		return NULL;
+	fake.cache_hits++;
+	return resolver_answer_make();
 }
 
 struct resolver_query *

@@ -65,13 +65,14 @@ assert_nothing_passed_unrecorded(void)
 
 /* One connection, told @first, with the @n-th allocation failing. */
 static bool
-attempt(struct slice first, unsigned n, enum reason name_code)
+attempt(struct slice first, unsigned n, enum reason name_code, bool cached)
 {
 	struct buf hello;
 	int fd;
 
 	fakes_init();
 	fake.name_code = name_code;
+	fake.resolver_cached = cached;
 	buf_init(&hello, 4096);
 	hello_put(&hello, SLICE("a.test"));
 	failed = false;
@@ -98,11 +99,13 @@ attempt(struct slice first, unsigned n, enum reason name_code)
 static void
 sweep(struct slice first, enum reason name_code)
 {
-	unsigned n = 1;
+	for (int cached = 0; cached < 2; cached++) {
+		unsigned n = 1;
 
-	while (attempt(first, n, name_code))
-		assert_true(++n < 100);
-	assert_true(n > 5);
+		while (attempt(first, n, name_code, cached != 0))
+			assert_true(++n < 100);
+		assert_true(n > 5);
+	}
 }
 
 static void

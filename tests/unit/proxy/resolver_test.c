@@ -1,6 +1,8 @@
 /* The resolver against a scripted server on loopback, UDP and TCP. */
 #include "tests/unit/proxy/resolver_steps.h"
 
+#include "base/metrics.h"
+
 #include <stdlib.h>
 
 static void
@@ -34,6 +36,60 @@ asks_once_and_then_from_the_cache(void **state)
 	assert_ptr_equal(f->answers[0], f->answers[1]);
 	(void)resolve(f, NAME);
 	assert_true(f->answers[0]->cached);
+	assert_int_equal(f->servers[0].udp_questions, 2);
+}
+
+static int64_t passed_ms;
+
+static int64_t
+moved_boot_ms(void *ctx)
+{
+	(void)ctx;
+	return clock_boot_ms(&clock_system) + passed_ms;
+}
+
+static int64_t
+real_unix_ns(void *ctx)
+{
+	(void)ctx;
+	return clock_unix_ns(&clock_system);
+}
+
+static const struct clock moved_clock = { moved_boot_ms, real_unix_ns, NULL };
+
+/* No question, no query: what is not there is not waited for. */
+static void
+finds_at_once_what_the_cache_has_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	int64_t hits = metric_get(METRIC_DNS_CACHE_HITS_TOTAL);
+	struct proxy_dns_config config;
+	struct proxy_dns_zone zone;
+	struct resolver_answer *a;
+
+	passed_ms = 0;
+	zone_to(&zone, "", f->servers, 1);
+	config = config_of(&zone, 1);
+	resolver_destroy(f->resolver);
+	assert_int_equal(
+	    resolver_create(f->base, &moved_clock, &config, &f->resolver), OK);
+	f->servers[0].script = private_script;
+	assert_null(resolver_find(f->resolver, NAME));
+	assert_failure(resolve(f, NAME), REASON_NONE);
+	drop_answers(f);
+	passed_ms = 8000; /* its TTL is 10 s */
+	a = resolver_find(f->resolver, NAME);
+	assert_non_null(a);
+	assert_failure(&a->facts, REASON_NONE);
+	assert_int_equal(a->facts.n_addresses, 1);
+	assert_null(resolver_find(f->resolver, PL));
+	assert_int_equal(metric_get(METRIC_DNS_CACHE_HITS_TOTAL), hits + 1);
+	passed_ms = 10000;
+	assert_null(resolver_find(f->resolver, NAME));
+	/* Who has it may keep it. */
+	assert_string_equal(a->facts.chain[0], PL);
+	resolver_answer_unref(a);
+	assert_int_equal(metric_get(METRIC_DNS_CACHE_HITS_TOTAL), hits + 1);
 	assert_int_equal(f->servers[0].udp_questions, 2);
 }
 
@@ -271,6 +327,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		RESOLVER_TEST(resolves_a_private_chain),
 		RESOLVER_TEST(asks_once_and_then_from_the_cache),
+		RESOLVER_TEST(
+		    finds_at_once_what_the_cache_has_and_nothing_else),
 		RESOLVER_TEST(asks_again_over_tcp_when_truncated),
 		RESOLVER_TEST(names_the_zone_that_denies),
 		RESOLVER_TEST(servfail_and_silence_are_told_apart_and_not_kept),
