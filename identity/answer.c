@@ -379,6 +379,8 @@ enum status
 answer_start(
     struct answer *a, struct slice head, const struct endpoint_listener *at)
 {
+	enum status st = OK;
+
 	if (a->repeated) {
 		begin(a);
 		a->keep_alive = a->asked_keep_alive;
@@ -388,8 +390,10 @@ answer_start(
 	}
 	/* What proves the caller stands in the head, which goes away. */
 	a->repeatable = a->request.proof == ENDPOINT_PROOF_NONE;
-	if (!a->id->draining)
-		return decide(a);
-	answer_give_up(a, REASON_NOT_READY);
-	return OK;
+	if (a->id->draining)
+		answer_give_up(a, REASON_NOT_READY);
+	else
+		st = decide(a);
+	a->request.proof_value = (struct slice){ NULL, 0 };
+	return st;
 }

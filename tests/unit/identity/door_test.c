@@ -368,12 +368,81 @@ judges_each_of_equal_heads_anew(void **state)
 	world_release(&w);
 }
 
+static void
+asks(struct world *w, int fd, const char *head, const char *status)
+{
+	world_send(fd, head);
+	assert_status(world_receive(w, fd, 3000), status);
+}
+
+/* The kinds of proof: where in a head the value of @uid stands. */
+static const char *
+proving_head(struct world *w, unsigned kind, uint32_t uid)
+{
+	static char text[1024];
+	char value[IDENTITY_HEADER_BYTES];
+
+	if (kind == 2)
+		identity_capability_for(w->id, uid, value);
+	else
+		identity_header_for(w->id, uid, value);
+	(void)snprintf(text, sizeof text,
+	    "GET %s%s%s&resource=r HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
+	    "%s%s\r\n\r\n",
+	    kind == 2 ? "/w/" : "/msi/token?api-version=",
+	    kind == 2       ? value
+	        : kind == 1 ? "2017-09-01"
+	                    : "2019-08-01",
+	    kind == 2 ? "/metadata/identity/oauth2/token"
+	                "?api-version=2018-02-01"
+	              : "",
+	    w->broker_port,
+	    kind == 2       ? "Metadata: true"
+	        : kind == 1 ? "secret: "
+	                    : "X-IDENTITY-HEADER: ",
+	    kind == 2 ? "" : value);
+	return text;
+}
+
+/* Such a head is read each time: its proof is not kept beyond the answer. */
+static void
+proves_each_of_equal_heads_anew(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < 3; kind++) {
+		struct world w;
+		int fd;
+
+		world_init(&w);
+		world_imds_token(&w, 3600);
+		fd = world_connect(&w);
+		for (unsigned i = 0; i < 3; i++)
+			asks(&w, fd, proving_head(&w, kind, 1000), "200");
+		asks(&w, fd, proving_head(&w, kind, 1001), "400");
+		asks(&w, fd, proving_head(&w, kind, 1001), "400");
+		asks(&w, fd, proving_head(&w, kind, 1000), "200");
+		/* The connection's own facts count, not what once fitted. */
+		w.peer.uid = 1001;
+		asks(&w, fd, proving_head(&w, kind, 1000), "400");
+		w.peer.uid = 1000;
+		/* Nor is one without a proof taken for one with. */
+		asks(&w, fd, ASK, "200");
+		asks(&w, fd, proving_head(&w, kind, 1001), "400");
+		asks(&w, fd, ASK, "200");
+		assert_int_equal(w.records, 10);
+		assert_int_equal(w.imds_requests, 1);
+		close(fd);
+		world_release(&w);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_wait_has_its_own_deadline),
 		cmocka_unit_test(judges_each_of_equal_heads_anew),
+		cmocka_unit_test(proves_each_of_equal_heads_anew),
 		cmocka_unit_test(waits_for_the_peer_before_it_reads),
 		cmocka_unit_test(takes_any_host_on_a_unix_socket),
 		cmocka_unit_test(limits_the_connections_of_one_user),
