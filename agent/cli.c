@@ -160,17 +160,17 @@ cli_ask(const char *socket, json_t *request, json_t **reply)
 	return EX_OK;
 }
 
-void
+int
 cli_print_json(const json_t *value)
 {
 	char *text = json_dumps(
 	    value, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
 
-	if (text != NULL)
-		(void)puts(text);
-	else
-		(void)cli_fail(EX_SOFTWARE, "out of memory");
+	if (text == NULL)
+		return cli_fail(EX_SOFTWARE, "out of memory");
+	(void)puts(text);
 	free(text);
+	return EX_OK;
 }
 
 void

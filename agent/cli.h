@@ -48,8 +48,8 @@ int cli_usage(const char *verb, const char *fmt, ...) ATTR_PRINTF(2, 3);
  */
 int cli_ask(const char *socket, json_t *request, json_t **reply);
 
-/** Prints one JSON value, indented. */
-void cli_print_json(const json_t *value);
+/** Prints one JSON value, indented; 70, and said, where memory is short. */
+int cli_print_json(const json_t *value) ATTR_MUST_USE;
 /** Prints @s with control and non-ASCII bytes made visible. */
 void cli_print_safe(const char *s);
 /** A member as text; "" when it is absent or no string. */

@@ -159,7 +159,7 @@ print_text(const struct audit_verify *v, const struct run_file *files)
 		                : "; give --head audit.head");
 }
 
-static void
+static int
 print_json(const struct audit_verify *v, const struct run_file *files)
 {
 	bool sound = v->fault == AUDIT_SOUND;
@@ -170,15 +170,16 @@ print_json(const struct audit_verify *v, const struct run_file *files)
 	    (json_int_t)v->records, "first", (json_int_t)v->first_seq, "last",
 	    (json_int_t)v->last_seq, "checkpoints", (json_int_t)v->checkpoints,
 	    "checkpoint", (json_int_t)v->checkpoint_seq);
+	int code;
 
 	if (o != NULL && !sound)
 		(void)json_object_update_new(o,
 		    json_pack("{s:s, s:I, s:I, s:s}", "file",
 		        files[v->file].path, "line", (json_int_t)v->number,
 		        "seq", (json_int_t)v->seq, "detail", v->text));
-	if (o != NULL)
-		cli_print_json(o);
+	code = cli_print_json(o);
 	json_decref(o);
+	return code;
 }
 
 /** One pass over all files; *v holds the result. */
@@ -227,10 +228,11 @@ verify_files(
 	}
 	if (code == EX_OK) {
 		if (json)
-			print_json(&v, files);
+			code = print_json(&v, files);
 		else
 			print_text(&v, files);
-		code = v.fault == AUDIT_SOUND ? EX_OK : CLI_NEGATIVE;
+		if (code == EX_OK && v.fault != AUDIT_SOUND)
+			code = CLI_NEGATIVE;
 	}
 	audit_key_destroy(key);
 	free(files);

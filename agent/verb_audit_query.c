@@ -170,18 +170,19 @@ print_table(const struct audit_view *v, const struct counted *at, size_t n)
 		print_group(v, &at[i]);
 }
 
-static bool
+static int
 print_list(const struct audit_view *v, const struct counted *at, size_t n)
 {
 	json_t *list = json_array();
 	bool ok = list != NULL;
+	int code;
 
 	for (size_t i = 0; i < n && ok; i++)
 		ok = add_group(v, &at[i], list);
-	if (ok)
-		cli_print_json(list);
+	code =
+	    ok ? cli_print_json(list) : cli_fail(EX_SOFTWARE, "out of memory");
 	json_decref(list);
-	return ok;
+	return code;
 }
 
 static int
@@ -189,22 +190,21 @@ print_groups(const struct audit_view *v)
 {
 	size_t n = 0, all = json_object_size(v->counts);
 	struct counted *at = calloc(all + 1, sizeof *at);
-	bool ok = at != NULL;
+	int code = EX_OK;
 	const char *key;
 	json_t *value;
 
-	if (ok) {
-		json_object_foreach(v->counts, key, value)
-			at[n++] =
-			    (struct counted){ key, json_integer_value(value) };
-		qsort(at, n, sizeof *at, by_count);
-		if (v->shape == AUDIT_SHAPE_JSON)
-			ok = print_list(v, at, n);
-		else
-			print_table(v, at, n);
-	}
+	if (at == NULL)
+		return cli_fail(EX_SOFTWARE, "out of memory");
+	json_object_foreach(v->counts, key, value)
+		at[n++] = (struct counted){ key, json_integer_value(value) };
+	qsort(at, n, sizeof *at, by_count);
+	if (v->shape == AUDIT_SHAPE_JSON)
+		code = print_list(v, at, n);
+	else
+		print_table(v, at, n);
 	free(at);
-	return ok ? EX_OK : cli_fail(EX_SOFTWARE, "out of memory");
+	return code;
 }
 
 int

@@ -133,6 +133,7 @@ static int
 print_clients(bool json)
 {
 	json_t *list = json ? json_array() : NULL;
+	int code = EX_OK;
 
 	for (const struct env_client *c = env_clients; c->name != NULL; c++)
 		if (json)
@@ -142,9 +143,9 @@ print_clients(bool json)
 		else
 			printf("%-12s%s\n", c->name, c->note);
 	if (json)
-		cli_print_json(list);
+		code = cli_print_json(list);
 	json_decref(list);
-	return EX_OK;
+	return code;
 }
 
 int

@@ -119,11 +119,11 @@ answer(const struct wanted *w, const char *verb, const char *member,
 		return code;
 	shown = member != NULL ? json_object_get(reply, member) : reply;
 	if (w->json)
-		cli_print_json(shown);
+		code = cli_print_json(shown);
 	else
 		print(shown);
 	json_decref(reply);
-	return EX_OK;
+	return code;
 }
 
 int
@@ -166,22 +166,23 @@ wait_ready(const char *socket, uint64_t timeout_s, bool json)
 	const struct timespec step = { 0, 100000000 };
 	int64_t end = clock_boot_ms(&clock_system) + (int64_t)timeout_s * 1000;
 	json_t *reply = NULL;
+	int code = EX_OK;
 	bool ready;
 
 	while (!(ready = is_ready(socket, &reply)) &&
 	    clock_boot_ms(&clock_system) < end)
 		(void)nanosleep(&step, NULL);
 	if (json && reply != NULL)
-		cli_print_json(reply);
+		code = cli_print_json(reply);
 	else if (!ready && reply != NULL)
 		print_reasons(reply);
 	if (!ready)
-		(void)cli_fail(EX_UNAVAILABLE,
+		code = cli_fail(EX_UNAVAILABLE,
 		    reply != NULL ? "the daemon is not ready"
 		                  : "no daemon listens at %s",
 		    socket);
 	json_decref(reply);
-	return ready ? EX_OK : EX_UNAVAILABLE;
+	return code;
 }
 
 int

@@ -3,6 +3,7 @@
 #include "tests/unit/test.h"
 
 #include "agent/audit_verify.h"
+#include "agent/cli.h"
 #include "agent/config.h"
 #include "agent/env_list.h"
 #include "agent/verb_audit.h"
@@ -284,6 +285,31 @@ records_are_shown_whole_or_one_is_told(void **state)
 	}
 }
 
+static void
+json_that_is_not_printed_is_no_success(void **state)
+{
+	bool failed = true;
+	json_t *value;
+	long n = 0;
+
+	(void)state;
+	json_set_alloc_funcs(malloc, free);
+	value = json_pack("{s:s}", "key", "value");
+	assert_non_null(value);
+	for (; failed; n++) {
+		int code;
+
+		fail_in = n;
+		code = cli_print_json(value);
+		failed = fail_in < 0;
+		fail_in = -1;
+		assert_int_equal(code, failed ? EX_SOFTWARE : EX_OK);
+	}
+	assert_true(n > 1);
+	json_decref(value);
+	json_set_alloc_funcs(__real_malloc, free);
+}
+
 int
 main(void)
 {
@@ -293,6 +319,7 @@ main(void)
 		cmocka_unit_test(
 		    a_configuration_is_read_as_it_stands_or_not_at_all),
 		cmocka_unit_test(records_are_shown_whole_or_one_is_told),
+		cmocka_unit_test(json_that_is_not_printed_is_no_success),
 	};
 	return cmocka_run_group_tests_name("nomem", tests, NULL, NULL);
 }
