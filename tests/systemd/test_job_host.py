@@ -14,9 +14,9 @@ def jobs(azure, debian):
     with follower.host_of_people(azure, debian) as host:
         follower.Follower(host, "notebook-host.md").follow(1, 2)
         page = follower.Follower(host, "job-host.md")
-        page.follow(2, 3)
+        page.follow(2)
         page.before = follower.ways_out(host, "jobs")
-        page.follow(4, 5)
+        page.follow(3, 4, 5)
         yield page
 
 
