@@ -14,6 +14,15 @@
  * time that a start takes: it is opened behind the start. */
 static const char library[] = "libcurl.so.4";
 
+/* Its calls being there does not say that it knows our options. */
+#if LIBCURL_VERSION_NUM >= 0x075500
+#	define LEAST_VERSION      0x075500
+#	define LEAST_VERSION_TEXT "7.85.0"
+#else
+#	define LEAST_VERSION      0x075100
+#	define LEAST_VERSION_TEXT "7.81.0"
+#endif
+
 /* clang-format off */
 #define CURL_CALLS(X) \
 	X(easy_cleanup) \
@@ -33,7 +42,8 @@ static const char library[] = "libcurl.so.4";
 	X(multi_setopt) \
 	X(multi_socket_action) \
 	X(slist_append) \
-	X(slist_free_all)
+	X(slist_free_all) \
+	X(version_info)
 
 /* clang-format on */
 
@@ -324,35 +334,52 @@ set_options(struct fetch *f, const char *url)
 	    curl.easy_setopt(e, CURLOPT_PRIVATE, f) == CURLE_OK;
 }
 
+static enum status
+find_calls(void *handle, struct curl_calls *out, struct status_detail *detail)
+{
+	struct curl_calls found;
+	const curl_version_info_data *v;
+
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		void *at = dlsym(handle, calls[i].name);
+
+		if (at == NULL)
+			return status_set(detail, E_UNSUPPORTED,
+			    "%s has no %s(): install libcurl %s or newer",
+			    library, calls[i].name, LEAST_VERSION_TEXT);
+		memcpy((char *)&found + calls[i].offset, &at, sizeof at);
+	}
+	v = found.version_info(CURLVERSION_NOW);
+	if (v->version_num < LEAST_VERSION)
+		return status_set(detail, E_UNSUPPORTED,
+		    "%s is libcurl %s, but this program was built for %s or "
+		    "newer: install that, or build it again here",
+		    library, v->version, LEAST_VERSION_TEXT);
+	*out = found;
+	return OK;
+}
+
 /* Once a process, and never closed: what it registered would be gone. */
 static enum status
 open_library(struct status_detail *detail)
 {
 	static void *handle;
-	struct curl_calls found;
+	enum status st;
 
 	if (handle != NULL)
 		return OK;
 	handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
 	if (handle == NULL)
-		return status_set(detail, E_NOTFOUND,
+		return status_set(detail, E_UNSUPPORTED,
 		    "tokens are fetched with libcurl, which cannot be opened: "
 		    "%s; install it (on Debian the package libcurl4)",
 		    dlerror());
-	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
-		void *at = dlsym(handle, calls[i].name);
-
-		if (at == NULL) {
-			(void)dlclose(handle);
-			handle = NULL;
-			return status_set(detail, E_NOTFOUND,
-			    "%s is too old: it has no %s(); 7.81 will do",
-			    library, calls[i].name);
-		}
-		memcpy((char *)&found + calls[i].offset, &at, sizeof at);
+	st = find_calls(handle, &curl, detail);
+	if (st != OK) {
+		(void)dlclose(handle);
+		handle = NULL;
 	}
-	curl = found;
-	return OK;
+	return st;
 }
 
 enum status

@@ -30,7 +30,7 @@ enum status fetcher_create(
     struct event_base *base, struct fetcher **out) ATTR_MUST_USE;
 /**
  * Opens libcurl, which reads thirty libraries: before a loop runs, or the
- * first fetch does it. E_NOTFOUND: it is not there or too old,
+ * first fetch does it. E_UNSUPPORTED: it is not there or too old,
  * which @detail (may be NULL) says; E_INTERNAL, E_NOMEM: it cannot be set up.
  */
 enum status fetcher_open(
