@@ -322,7 +322,8 @@ flow_assign(struct relay_flow *f, bool for_receiver)
 static void
 flow_stop(struct relay_flow *f)
 {
-	relay_turns_leave(&flow_relay(f)->pool->turns, f);
+	if (f->queued)
+		relay_turns_leave(&flow_relay(f)->pool->turns, f);
 	f->queued = false;
 	(void)event_del(&f->ready);
 	pipe_return(f);

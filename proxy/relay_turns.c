@@ -1,14 +1,41 @@
 /* The queue of flows that have much to move. */
 #include "proxy/relay_turns.h"
 
-#include <string.h>
+#include <stdlib.h>
 
-static void
-turns_remove(struct relay_turns *t, size_t at)
+enum { ROOM_FIRST = 16 };
+
+static void **
+turns_slot(const struct relay_turns *t, size_t i)
 {
+	return &t->ring[(t->at + i) & (t->room - 1)];
+}
+
+static bool
+turns_grow(struct relay_turns *t)
+{
+	size_t room = t->room == 0 ? ROOM_FIRST : t->room * 2;
+	void **ring = calloc(room, sizeof *ring);
+
+	if (ring == NULL)
+		return false;
+	for (size_t i = 0; i < t->n; i++)
+		ring[i] = *turns_slot(t, i);
+	free(t->ring);
+	t->ring = ring;
+	t->at = 0;
+	t->room = room;
+	return true;
+}
+
+static void *
+turns_take_first(struct relay_turns *t)
+{
+	void *flow = *turns_slot(t, 0);
+
+	t->at = (t->at + 1) & (t->room - 1);
 	t->n--;
-	memmove(
-	    t->queue + at, t->queue + at + 1, (t->n - at) * sizeof t->queue[0]);
+	return flow;
 }
 
 /* How many may have a turn before the loop looks for news. */
@@ -21,7 +48,8 @@ turns_at_once(const struct relay_turns *t)
 	/* Those that wait are ready all the time, and this event is one. */
 	size_t ours = t->n + 1;
 
-	return 1 + (seen > ours ? (seen - ours) / RELAY_TURNS_OTHERS : 0);
+	return 1 + t->n / RELAY_TURNS_WAITING +
+	    (seen > ours ? (seen - ours) / RELAY_TURNS_OTHERS : 0);
 }
 
 static void
@@ -32,12 +60,8 @@ turns_on_turn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (size_t i = turns_at_once(t); i > 0 && t->n > 0; i--) {
-		void *flow = t->queue[0];
-
-		turns_remove(t, 0);
-		t->run(flow);
-	}
+	for (size_t i = turns_at_once(t); i > 0 && t->n > 0; i--)
+		t->run(turns_take_first(t));
 	/* A timer comes after a look at the sockets, an active event before. */
 	if (t->n > 0 && evtimer_add(&t->turn, &at_once) != 0)
 		event_active(&t->turn, EV_TIMEOUT, 1);
@@ -47,7 +71,8 @@ void
 relay_turns_init(
     struct relay_turns *t, struct event_base *base, void (*run)(void *flow))
 {
-	t->n = 0;
+	t->ring = NULL;
+	t->at = t->n = t->room = 0;
 	t->run = run;
 	(void)evtimer_assign(&t->turn, base, turns_on_turn, t);
 }
@@ -56,14 +81,17 @@ void
 relay_turns_release(struct relay_turns *t)
 {
 	(void)event_del(&t->turn);
+	free(t->ring);
+	t->ring = NULL;
+	t->at = t->n = t->room = 0;
 }
 
 bool
 relay_turns_join(struct relay_turns *t, void *flow)
 {
-	if (t->n == RELAY_TURNS_QUEUED)
+	if (t->n == t->room && !turns_grow(t))
 		return false;
-	t->queue[t->n++] = flow;
+	*turns_slot(t, t->n++) = flow;
 	/* Behind all that is ready already. */
 	if (t->n == 1)
 		event_active(&t->turn, EV_TIMEOUT, 1);
@@ -73,10 +101,13 @@ relay_turns_join(struct relay_turns *t, void *flow)
 void
 relay_turns_leave(struct relay_turns *t, const void *flow)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->queue[i] == flow) {
-			turns_remove(t, i);
-			return;
-		}
-	}
+	size_t i = 0;
+
+	while (i < t->n && *turns_slot(t, i) != flow)
+		i++;
+	if (i == t->n)
+		return;
+	t->n--;
+	for (; i < t->n; i++)
+		*turns_slot(t, i) = *turns_slot(t, i + 1);
 }
