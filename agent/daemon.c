@@ -23,6 +23,8 @@ daemon_reasons(const struct daemon *d, const char *reasons[DAEMON_REASONS_MAX])
 
 	if (d->draining)
 		reasons[n++] = "the agent is stopping";
+	if (d->settling)
+		reasons[n++] = "the agent is starting";
 	if (!audit_log_healthy(d->audit))
 		reasons[n++] = "the audit cannot be written";
 	if (!identity_is_ready(d->identity))
@@ -166,6 +168,7 @@ on_settle(evutil_socket_t fd, short what, void *arg)
 		stop_now(d);
 		return;
 	}
+	d->settling = false;
 	n = daemon_reasons(d, reasons);
 	manager_notify("READY=1\nSTATUS=%s%s",
 	    n == 0 ? "serving" : "degraded: ", n == 0 ? "" : reasons[0]);
@@ -190,6 +193,7 @@ make_events(struct daemon *d)
 	d->drain_timer = evtimer_new(d->base, on_drain_timeout, d);
 	d->ca_check = evtimer_new(d->base, on_ca_check, d);
 	d->settle = evtimer_new(d->base, on_settle, d);
+	d->settling = true;
 	ok = ok && d->drain_timer != NULL && d->ca_check != NULL &&
 	    d->settle != NULL && event_add(d->settle, &soon) == 0;
 	if (usec > 0) {

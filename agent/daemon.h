@@ -58,6 +58,7 @@ struct daemon {
 	struct interfaces *interfaces;
 	struct event *signals[3];
 	struct event *watchdog, *drain_timer, *settle, *ca_check;
+	bool settling;              /**< the last of the start is to come */
 	enum status settled;        /**< what the last of the start gave */
 	struct status_detail fault; /**< where it failed */
 	uint8_t broker_key[32];

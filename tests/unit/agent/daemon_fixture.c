@@ -131,6 +131,24 @@ lab_ask(const struct lab *l, json_t *request)
 	return reply;
 }
 
+void
+lab_start(struct lab *l)
+{
+	const struct timespec tick = { .tv_nsec = 10000000 };
+
+	l->pid = lab_spawn(l);
+	for (int i = 0; i < 500; i++) {
+		json_t *r = lab_ask(l, json_pack("{s:s}", "verb", "wait"));
+		bool ready = json_is_true(json_object_get(r, "ready"));
+
+		json_decref(r);
+		if (ready)
+			return;
+		nanosleep(&tick, NULL);
+	}
+	fail_msg("not ready");
+}
+
 int
 lab_setup(void **state)
 {

@@ -26,6 +26,8 @@ void lab_put_silent_dns(const struct lab *l, int port);
 /** In a child: becomes the daemon. */
 ATTR_NORETURN void lab_exec(const struct lab *l);
 pid_t lab_spawn(const struct lab *l);
+/** Spawns it and waits until it says that it is ready. */
+void lab_start(struct lab *l);
 /** The exit code; -2 for a signal, -3 when it had to be killed. */
 int lab_wait_exit(pid_t pid);
 /** Waits for the control socket; takes @request, the reply is owned. */

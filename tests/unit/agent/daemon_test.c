@@ -28,7 +28,7 @@ serves_answers_and_drains_to_exit_0(void **state)
 
 	for (int workers = 0; workers < 3; workers += 2) {
 		lab_put_config(l, workers, true);
-		l->pid = lab_spawn(l);
+		lab_start(l);
 		r = lab_ask(l, json_pack("{s:s}", "verb", "status"));
 		assert_true(json_is_true(json_object_get(r, "ok")));
 		assert_true(json_is_true(json_object_get(r, "ready")));
@@ -240,8 +240,7 @@ admin_gives_metrics_and_refuses_what_could_change(void **state)
 	};
 	struct lab *l = *state;
 
-	l->pid = lab_spawn(l);
-	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
+	lab_start(l);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct sockaddr_un sun = { .sun_family = AF_UNIX };
 		char in[65536] = "";

@@ -165,8 +165,7 @@ the_trust_anchors_are_read_again_at_a_reload(void **state)
 
 	put_trust(l, true);
 	put_config(l, ", \"tls\": {\"ca_file\": \"ca.pem\"}");
-	l->pid = lab_spawn(l);
-	assert_true(is_ready(l));
+	lab_start(l);
 	put_trust(l, false);
 	json_decref(reload(l));
 	assert_false(is_ready(l));
@@ -184,8 +183,7 @@ trust_anchors_that_are_none_fail_the_reload(void **state)
 	json_t *r;
 
 	put_config(l, "");
-	l->pid = lab_spawn(l);
-	assert_true(is_ready(l));
+	lab_start(l);
 	put_config(l, ", \"tls\": {\"ca_file\": \"none.pem\"}");
 	r = reload(l);
 	assert_true(json_is_false(json_object_get(r, "ok")));
