@@ -1,5 +1,7 @@
 /* Names of the policy that nobody has here. The system is asked off the loop,
- * for one at a time, so that it answers clients in between. */
+ * by the thread that identifies clients, for one at a time: clients go first,
+ * and one that is not known yet waits for one name at most. Where that one
+ * hangs the same database would keep the client's own name waiting. */
 #include "agent/daemon.h"
 
 #include <grp.h>

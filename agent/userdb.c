@@ -321,6 +321,7 @@ userdb_run(void *arg)
 	next.tv_sec += USERDB_REFRESH_S;
 	pthread_mutex_lock(&db->lock);
 	while (!db->stop) {
+		/* Clients first: at most one job, under way, is before them. */
 		if (!STAILQ_EMPTY(&db->asked)) {
 			answer_one(db);
 			continue;

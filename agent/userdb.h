@@ -36,7 +36,11 @@ struct userdb_job {
 	STAILQ_ENTRY(userdb_job) link;       /**< private */
 };
 
-/** The mail comes in any case: not run, when the database ends before. */
+/**
+ * Runs it when nobody waits for a name; who asks for one meanwhile waits until
+ * it is done. The mail comes in any case: not run, when the database ends
+ * before.
+ */
 void userdb_run_job(struct userdb *db, struct userdb_job *job);
 
 /** Asks the system on this thread, for start and tests. */

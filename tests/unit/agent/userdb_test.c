@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,60 @@ more_groups_than_one_expects_are_all_there(void **state)
 	(void)unlink(path);
 }
 
+struct slow_job {
+	struct userdb_job job; /* first */
+	sem_t *go;
+	int *ran;
+};
+
+static void
+run_when_told(struct userdb_job *job)
+{
+	struct slow_job *j = (struct slow_job *)job;
+
+	assert_int_equal(sem_wait(j->go), 0);
+	++*j->ran;
+}
+
+static void
+ignore(struct mail *m)
+{
+	(void)m;
+}
+
+static void
+a_client_waits_for_one_job_at_most(void **state)
+{
+	struct slow_job jobs[3];
+	struct fixture f;
+	struct peer p = { .known = true, .uid = 0 };
+	struct userdb_wait *wait = NULL;
+	sem_t go;
+	int ran = 0;
+
+	(void)state;
+	assert_int_equal(sem_init(&go, 0, 0), 0);
+	setup(&f);
+	for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+		jobs[i] = (struct slow_job){ .job.mail.deliver = ignore,
+			.job.box = f.box,
+			.job.run = run_when_told,
+			.go = &go,
+			.ran = &ran };
+		userdb_run_job(f.db, &jobs[i].job);
+	}
+	assert_int_equal(
+	    userdb_lookup(f.db, &p, f.box, on_woken, &f, &wait), E_PARTIAL);
+	assert_int_equal(sem_post(&go), 0);
+	event_base_loop(f.base, EVLOOP_NO_EXIT_ON_EMPTY);
+	assert_int_equal(f.woken, 1);
+	assert_true(ran <= 1);
+	for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+		assert_int_equal(sem_post(&go), 0);
+	teardown(&f);
+	(void)sem_destroy(&go);
+}
+
 int
 main(void)
 {
@@ -139,6 +194,7 @@ main(void)
 		cmocka_unit_test(
 		    a_first_look_up_waits_and_a_second_is_answered_at_once),
 		cmocka_unit_test(a_cancelled_wait_is_never_woken),
+		cmocka_unit_test(a_client_waits_for_one_job_at_most),
 		cmocka_unit_test(
 		    a_uid_without_an_entry_has_no_name_and_no_groups),
 		cmocka_unit_test(more_groups_than_one_expects_are_all_there),
