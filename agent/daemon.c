@@ -326,7 +326,8 @@ daemon_run(const char *config_path)
 {
 	struct daemon *d = calloc(1, sizeof *d);
 	struct policy *policy = NULL;
-	int code = EX_CONFIG;
+	enum status st;
+	int code;
 
 	if (d == NULL)
 		return EX_SOFTWARE;
@@ -334,7 +335,10 @@ daemon_run(const char *config_path)
 	d->clock = &clock_system;
 	d->config_path = config_path;
 	d->start_boot_ms = clock_boot_ms(d->clock);
-	if (daemon_load(d, &d->config, &policy) == OK) {
+	st = daemon_load(d, &d->config, &policy);
+	/* What is wrong with a file stays so; memory may be there again. */
+	code = st == E_NOMEM ? exit_code(st) : EX_CONFIG;
+	if (st == OK) {
 		d->reload.ok = true;
 		d->reload.unix_s = clock_unix_s(d->clock);
 		code = run_loaded(d, policy);

@@ -38,6 +38,17 @@ report(struct daemon *d, const char *file, const struct policy_issues *issues)
 	}
 }
 
+/* What has no place in a file: memory that is short, a path too long. */
+static void
+report_status(struct daemon *d, const char *file, enum status st)
+{
+	if (st == OK || d->reload.message[0] != '\0')
+		return;
+	(void)snprintf(d->reload.message, sizeof d->reload.message, "%s: %s",
+	    file, status_text(st));
+	log_error("%s", d->reload.message);
+}
+
 enum status
 daemon_load(struct daemon *d, struct config **config, struct policy **policy)
 {
@@ -46,13 +57,17 @@ daemon_load(struct daemon *d, struct config **config, struct policy **policy)
 	enum status st;
 
 	d->reload.message[0] = '\0';
-	if (issues == NULL)
+	if (issues == NULL) {
+		report_status(d, d->config_path, E_NOMEM);
 		return E_NOMEM;
+	}
 	st = config_load(d->config_path, &c, issues);
 	report(d, d->config_path, issues);
+	report_status(d, d->config_path, st);
 	if (st == OK) {
 		st = config_load_policy(c, policy, issues);
 		report(d, c->policy_file, issues);
+		report_status(d, c->policy_file, st);
 	}
 	free(issues);
 	if (st != OK) {

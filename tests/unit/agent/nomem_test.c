@@ -5,6 +5,7 @@
 #include "agent/audit_verify.h"
 #include "agent/cli.h"
 #include "agent/config.h"
+#include "agent/daemon.h"
 #include "agent/env_list.h"
 #include "agent/verb_audit.h"
 #include "identity/wiping.h"
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Counts down; the allocation that finds it at 0 fails. Negative: never. */
@@ -194,6 +196,62 @@ a_configuration_is_read_as_it_stands_or_not_at_all(void **state)
 	assert_true(n > 10);
 }
 
+static void
+put_file(const char *dir, const char *name, const char *text)
+{
+	char path[64];
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	(void)unlink(path);
+	if (text == NULL)
+		return;
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
+/* At a start it is all that is logged, at a reload what status shows. */
+static void
+a_load_that_fails_says_why(void **state)
+{
+	static struct daemon d;
+	char dir[] = "/tmp/wayleave-nomem-XXXXXX", path[64];
+	bool failed = true;
+	long n = 0, starved = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof path, "%s/w.json", dir);
+	d.config_path = path;
+	put_file(dir, "w.json", "{\"version\":1}");
+	put_file(dir, "policy.json", "{\"version\":1,\"rules\":[]}");
+	json_set_alloc_funcs(wiping_malloc, wiping_free);
+	for (; failed; n++) {
+		struct config *c = NULL;
+		struct policy *p = NULL;
+		enum status st;
+
+		fail_in = n;
+		st = daemon_load(&d, &c, &p);
+		failed = fail_in < 0;
+		fail_in = -1;
+		assert_int_equal(st == OK, d.reload.message[0] == '\0');
+		starved += st == E_NOMEM;
+		if (st == OK) {
+			config_destroy(c);
+			policy_unref(p);
+		}
+	}
+	json_set_alloc_funcs(__real_malloc, free);
+	assert_true(starved > 5);
+	put_file(dir, "w.json", NULL);
+	put_file(dir, "policy.json", NULL);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 enum { WORDS_MAX = 6, OUTPUT_BYTES = 65536 };
 
 /* What a verb of `wayleave audit` printed and said. */
@@ -318,6 +376,7 @@ main(void)
 		cmocka_unit_test(a_bad_chain_is_bad_whatever_fails),
 		cmocka_unit_test(
 		    a_configuration_is_read_as_it_stands_or_not_at_all),
+		cmocka_unit_test(a_load_that_fails_says_why),
 		cmocka_unit_test(records_are_shown_whole_or_one_is_told),
 		cmocka_unit_test(json_that_is_not_printed_is_no_success),
 	};
