@@ -6,6 +6,7 @@
 #include "agent/denials.h"
 #include "agent/serve.h"
 #include "agent/status_json.h"
+#include "identity/wiping.h"
 
 #include <grp.h>
 #include <stdlib.h>
@@ -368,7 +369,12 @@ answer(void *ctx, struct serve_conn *conn)
 
 	if (end == in.n)
 		return E_PARTIAL;
+	(void)wiping_starved();
 	request = json_loadb(in.p, end, JSON_REJECT_DUPLICATES, NULL);
+	if (wiping_starved()) {
+		json_decref(request);
+		return E_NOMEM;
+	}
 	if (!json_is_object(request)) {
 		json_decref(request);
 		put_error(conn, "usage", "the question must be an object");
