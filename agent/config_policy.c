@@ -21,7 +21,8 @@ cannot_read(struct policy_issues *issues, const char *text)
 	issues->n = issues->n_errors = 1;
 }
 
-/* The JSON tree of 10,000 rules is 6 MiB; the heap would keep them. */
+/* The file's text and the values read from it are gone: several times the
+ * size of what they made, and the heap would keep the room. */
 static void
 give_back_memory(void)
 {
