@@ -2,6 +2,8 @@
  * back by the mailbox of the loop that asked. */
 #include "agent/wiring.h"
 
+#include "base/metrics.h"
+
 #include <stdlib.h>
 
 #include <event2/event.h>
@@ -20,6 +22,7 @@ struct pending {
 	struct mail mail; /* first */
 	struct mailbox *box;
 	enum status st; /* set by the writer before the mail is sent */
+	bool is_end;    /* of a request of the proxy's */
 	/* The loop's own; both NULL when cancelled. */
 	struct proxy_wait *proxy;
 	struct identity_wait *identity;
@@ -34,6 +37,9 @@ pending_deliver(struct mail *m)
 		p->proxy->done(p->proxy, p->st);
 	else if (p->identity != NULL)
 		p->identity->done(p->identity, p->st);
+	else if (p->is_end && p->st != OK)
+		/* Its asker gave up on it, as it might yet be written. */
+		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
 	free(p);
 }
 
@@ -202,6 +208,7 @@ wiring_audit_submit(
 		return E_NOMEM;
 	/* Before append(): the writer may be done before it returns. */
 	p->proxy = wait;
+	p->is_end = rec->event == RECORD_REQUEST;
 	wait->priv = p;
 	st = append(w, rec, p);
 	if (st != OK) {
