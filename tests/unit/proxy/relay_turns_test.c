@@ -105,6 +105,20 @@ all_bytes_down(void)
 	return sum;
 }
 
+static bool no_memory;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return no_memory ? NULL : __real_calloc(n, size);
+}
+
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
 static int
 setup(void **state)
 {
@@ -210,6 +224,17 @@ much_that_is_small_does_not_crowd_bulk_out(void **state)
 	assert_false(bulk[0]->over);
 }
 
+/* Then each has its turn when it is ready. */
+static void
+flows_in_bulk_go_on_without_memory_for_the_queue(void **state)
+{
+	(void)state;
+	no_memory = true;
+	assert_shares(3, 4, 3, 4);
+	no_memory = false;
+	assert_int_equal(world.pool.turns.n, 0);
+}
+
 static void
 who_is_stopped_while_waiting_has_no_turn(void **state)
 {
@@ -239,6 +264,7 @@ main(void)
 		T(what_is_small_waits_for_one_turn_of_bulk_at_most),
 		T(flows_in_bulk_take_turns),
 		T(many_flows_in_bulk_have_equal_shares),
+		T(flows_in_bulk_go_on_without_memory_for_the_queue),
 		T(much_that_is_small_does_not_crowd_bulk_out),
 		T(who_is_stopped_while_waiting_has_no_turn),
 	};
