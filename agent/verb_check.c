@@ -277,7 +277,7 @@ check_all(struct check *c, struct policy_issues *issues)
 	struct spot at = { c->file, "" };
 	enum status st = config_load(c->file, &config, issues);
 
-	if (st != OK && issues->n == 0)
+	if (st != OK && issues->n_errors == 0)
 		note_text(c, true, &at, status_text(st));
 	note_issues(c, c->file, issues);
 	if (st != OK)
@@ -286,7 +286,7 @@ check_all(struct check *c, struct policy_issues *issues)
 	memset(issues, 0, sizeof *issues);
 	st = config_load_policy(config, &p, issues);
 	at.file = config->policy_file;
-	if (st != OK && issues->n == 0)
+	if (st != OK && issues->n_errors == 0)
 		note_text(c, true, &at, status_text(st));
 	note_issues(c, config->policy_file, issues);
 	if (st == OK) {

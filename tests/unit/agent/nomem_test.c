@@ -8,6 +8,7 @@
 #include "agent/daemon.h"
 #include "agent/env_list.h"
 #include "agent/verb_audit.h"
+#include "agent/verbs.h"
 #include "identity/wiping.h"
 
 #include <jansson.h>
@@ -282,6 +283,47 @@ take_back(int fd, int kept, FILE *from, char text[OUTPUT_BYTES])
 	assert_int_equal(fclose(from), 0);
 }
 
+/* The policy draws a warning: a load that ends behind it has said something,
+ * but is none. */
+static void
+a_check_that_ends_early_is_not_passed(void **state)
+{
+	char dir[] = "/tmp/wayleave-nomem-XXXXXX", path[64];
+	char *argv[] = { (char[]){ "check" }, (char[]){ "-c" }, path, NULL };
+	bool failed = true;
+	long n = 0, refused = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof path, "%s/w.json", dir);
+	put_file(dir, "w.json", "{\"version\":1}");
+	put_file(dir, "policy.json",
+	    "{\"version\":1,\"rules\":[{\"id\":\"a\",\"effect\":\"allow\","
+	    "\"hosts\":[\"*.blob.core.windows.net\"]}],\"tests\":[]}");
+	for (; failed; n++) {
+		struct said s;
+		FILE *out = tmpfile();
+		int kept;
+
+		assert_non_null(out);
+		(void)fflush(stdout);
+		kept = divert(STDOUT_FILENO, out);
+		fail_in = n;
+		s.code = verb_check(3, argv);
+		failed = fail_in < 0;
+		fail_in = -1;
+		(void)fflush(stdout);
+		take_back(STDOUT_FILENO, kept, out, s.out);
+		refused += s.code != 0;
+		if (s.code == 0 && strstr(s.out, ": ok, 1 rules") == NULL)
+			fail_msg("allocation %ld: passed: %s", n, s.out);
+	}
+	assert_true(refused > 5);
+	put_file(dir, "w.json", NULL);
+	put_file(dir, "policy.json", NULL);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 /* Runs it with the allocation @nth failing. */
 static void
 audit_say(const char *const *words, long nth, struct said *s)
@@ -377,6 +419,7 @@ main(void)
 		cmocka_unit_test(
 		    a_configuration_is_read_as_it_stands_or_not_at_all),
 		cmocka_unit_test(a_load_that_fails_says_why),
+		cmocka_unit_test(a_check_that_ends_early_is_not_passed),
 		cmocka_unit_test(records_are_shown_whole_or_one_is_told),
 		cmocka_unit_test(json_that_is_not_printed_is_no_success),
 	};
