@@ -114,16 +114,26 @@ reserve(struct buf *out, const struct shape_token *t)
 	return buf_reserve(out, room);
 }
 
+/* Up to the token itself, which stands first in every shape. */
+static bool
+token_begin(struct response *r, struct buf *out, const struct shape_token *t,
+    bool keep_alive)
+{
+	if (!reserve(out, t))
+		return false;
+	response_begin(r, out, 200, keep_alive);
+	buf_puts(out, "{\"access_token\":");
+	put_string(out, t->token);
+	return true;
+}
+
 void
 shape_put_token(struct buf *out, const struct shape_token *t, bool keep_alive)
 {
 	struct response r;
 
-	if (!reserve(out, t))
+	if (!token_begin(&r, out, t, keep_alive))
 		return;
-	response_begin(&r, out, 200, keep_alive);
-	buf_puts(out, "{\"access_token\":");
-	put_string(out, t->token);
 	buf_puts(out, ",\"client_id\":");
 	put_string(out, slice_of(t->client_id));
 	buf_puts(out, ",\"expires_in\":");
@@ -146,11 +156,8 @@ shape_put_databricks(
 {
 	struct response r;
 
-	if (!reserve(out, t))
+	if (!token_begin(&r, out, t, keep_alive))
 		return;
-	response_begin(&r, out, 200, keep_alive);
-	buf_puts(out, "{\"access_token\":");
-	put_string(out, t->token);
 	buf_puts(out, ",\"expires_on\":");
 	buf_put_i64(out, t->expires_unix_s);
 	buf_puts(out, ",\"token_type\":\"Bearer\"}");
