@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import time
 
 from lab import paths
 
@@ -346,6 +347,8 @@ class Idle(Row):
                 if s.name not in wanted:
                     continue
                 s.start()
+                # What a start does behind its listeners is no tunnel's.
+                time.sleep(1)
                 try:
                     value = self.measure(s)["value"]
                 finally:
