@@ -29,7 +29,7 @@ FAULTS = size(
         ("write", "EIO"),
         ("recvfrom", "ENOMEM"),
         ("epoll_wait", "EINTR"),
-        ("getsockopt", "ENOBUFS"),
+        ("getpeername", "ENOBUFS"),
     ],
 )
 

@@ -2,6 +2,7 @@
 
 import json
 import pwd
+import resource
 import signal
 import time
 
@@ -10,7 +11,9 @@ from lab import names
 from .sizes import HEAD_MS, size
 
 SLOW = size(check=300, full=1000)
-HALF_OPEN = size(check=1000, full=10000)
+# A connection may need two descriptors, and one user has not all of them.
+MOST = resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 4
+HALF_OPEN = min(size(check=1000, full=10000), MOST)
 CHURN = size(check=2000, full=100000)
 WARM = 8000
 FORKS = size(check=600, full=10000)
