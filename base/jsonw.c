@@ -59,8 +59,8 @@ plain_bytes(struct slice s)
 	return i;
 }
 
-void
-jsonw_escape(struct buf *out, struct slice s)
+static void
+escape(struct buf *out, struct slice s)
 {
 	while (s.n > 0) {
 		size_t len = plain_bytes(s);
@@ -84,6 +84,14 @@ jsonw_escape(struct buf *out, struct slice s)
 	}
 }
 
+void
+jsonw_string(struct buf *out, struct slice s)
+{
+	buf_putc(out, '"');
+	escape(out, s);
+	buf_putc(out, '"');
+}
+
 static void
 jsonw_key(struct jsonw *w, const char *key)
 {
@@ -92,9 +100,8 @@ jsonw_key(struct jsonw *w, const char *key)
 	w->comma = true;
 	if (key == NULL)
 		return;
-	buf_putc(w->out, '"');
-	jsonw_escape(w->out, slice_of(key));
-	buf_puts(w->out, "\":");
+	jsonw_string(w->out, slice_of(key));
+	buf_putc(w->out, ':');
 }
 
 static void
@@ -140,9 +147,7 @@ void
 jsonw_slice(struct jsonw *w, const char *key, struct slice s)
 {
 	jsonw_key(w, key);
-	buf_putc(w->out, '"');
-	jsonw_escape(w->out, s);
-	buf_putc(w->out, '"');
+	jsonw_string(w->out, s);
 }
 
 void

@@ -31,7 +31,7 @@ void jsonw_null(struct jsonw *w, const char *key);
 /** @json is already JSON text and is put in as it stands. */
 void jsonw_raw(struct jsonw *w, const char *key, struct slice json);
 
-/** Only the escaping, without quotes. */
-void jsonw_escape(struct buf *out, struct slice s);
+/** @s as a JSON string with its quotes, and no comma before it. */
+void jsonw_string(struct buf *out, struct slice s);
 
 #endif

@@ -51,14 +51,6 @@ put_key(struct buf *out, struct slice key)
 	buf_put(out, key.p, key.n - (sizeof "null" - 1));
 }
 
-static void
-put_string(struct buf *out, struct slice s)
-{
-	buf_putc(out, '"');
-	jsonw_escape(out, s);
-	buf_putc(out, '"');
-}
-
 static inline ATTR_ALWAYS_INLINE void
 put_slice(struct buf *out, struct slice key, struct slice s)
 {
@@ -67,7 +59,7 @@ put_slice(struct buf *out, struct slice key, struct slice s)
 		return;
 	}
 	put_key(out, key);
-	put_string(out, s);
+	jsonw_string(out, s);
 }
 
 static inline ATTR_ALWAYS_INLINE void
@@ -115,7 +107,7 @@ put_workload(struct buf *out, const struct record *r)
 	for (size_t i = 0; i < r->n_workload_names; i++) {
 		if (i > 0)
 			buf_putc(out, ',');
-		put_string(out, slice_of(r->workload_names[i]));
+		jsonw_string(out, slice_of(r->workload_names[i]));
 	}
 	buf_putc(out, ']');
 	if (peer->known)
@@ -143,13 +135,13 @@ put_resolved(struct buf *out, const struct record *r)
 	for (size_t i = 0; i < r->n_chain; i++) {
 		if (i > 0)
 			buf_putc(out, ',');
-		put_string(out, slice_of(r->chain[i]));
+		jsonw_string(out, slice_of(r->chain[i]));
 	}
 	buf_puts(out, "],\"addresses\":[");
 	for (size_t i = 0; i < r->n_addresses; i++) {
 		if (i > 0)
 			buf_putc(out, ',');
-		put_string(out, slice_of(addr_text(&r->addresses[i], text)));
+		jsonw_string(out, slice_of(addr_text(&r->addresses[i], text)));
 	}
 	buf_putc(out, ']');
 	put_text(out, KEY("zone"), r->zone);

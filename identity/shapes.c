@@ -89,14 +89,6 @@ response_end(struct response *r)
 }
 
 static void
-put_string(struct buf *out, struct slice text)
-{
-	buf_putc(out, '"');
-	jsonw_escape(out, text);
-	buf_putc(out, '"');
-}
-
-static void
 put_i64_string(struct buf *out, int64_t v)
 {
 	buf_putc(out, '"');
@@ -123,7 +115,7 @@ token_begin(struct response *r, struct buf *out, const struct shape_token *t,
 		return false;
 	response_begin(r, out, 200, keep_alive);
 	buf_puts(out, "{\"access_token\":");
-	put_string(out, t->token);
+	jsonw_string(out, t->token);
 	return true;
 }
 
@@ -135,7 +127,7 @@ shape_put_token(struct buf *out, const struct shape_token *t, bool keep_alive)
 	if (!token_begin(&r, out, t, keep_alive))
 		return;
 	buf_puts(out, ",\"client_id\":");
-	put_string(out, slice_of(t->client_id));
+	jsonw_string(out, slice_of(t->client_id));
 	buf_puts(out, ",\"expires_in\":");
 	put_i64_string(out, t->left_s);
 	buf_puts(out, ",\"expires_on\":");
@@ -145,7 +137,7 @@ shape_put_token(struct buf *out, const struct shape_token *t, bool keep_alive)
 	buf_puts(out, ",\"not_before\":");
 	put_i64_string(out, t->not_before_unix_s);
 	buf_puts(out, ",\"resource\":");
-	put_string(out, slice_of(t->resource));
+	jsonw_string(out, slice_of(t->resource));
 	buf_puts(out, ",\"token_type\":\"Bearer\"}");
 	response_end(&r);
 }
