@@ -3,6 +3,7 @@
 
 #include "tests/unit/agent/daemon_fixture.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -210,6 +211,40 @@ what_needs_a_restart_is_named_and_stays(void **state)
 	lab_stop(l);
 }
 
+/* How many descriptors @pid has open. */
+static unsigned
+open_files(pid_t pid)
+{
+	char path[64];
+	unsigned n = 0;
+	DIR *d;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	assert_int_equal(closedir(d), 0);
+	return n;
+}
+
+/* The same, once it has not changed for half a second. */
+static unsigned
+files_at_rest(pid_t pid)
+{
+	unsigned last = 0, same = 0;
+
+	for (int i = 0; same < 25; i++) {
+		unsigned n = open_files(pid);
+
+		assert_true(i < 1000);
+		same = n == last ? same + 1 : 0;
+		last = n;
+		(void)usleep(20000);
+	}
+	return last;
+}
+
 /* The limit of descriptors that leaves @pid room for two more. */
 static rlim_t
 room_for_two(pid_t pid)
@@ -260,6 +295,7 @@ a_reload_that_cannot_be_whole_changes_nothing(void **state)
 {
 	struct lab *l = *state;
 	struct rlimit few, old;
+	unsigned before;
 	json_t *r;
 
 	if (geteuid() != 0)
@@ -267,13 +303,15 @@ a_reload_that_cannot_be_whole_changes_nothing(void **state)
 	put_config(l, "");
 	lab_put_file(l, "policy.json", exes_policy);
 	l->pid = lab_spawn(l);
+	before = files_at_rest(l->pid);
 	json_decref(lab_ask(l, json_pack("{s:s}", "verb", "status")));
 	lab_put_file(l, "policy.json", lab_policy_text);
 	put_config(l, ", \"name\": \"other\"");
 	assert_int_equal(prlimit(l->pid, RLIMIT_NOFILE, NULL, &old), 0);
 	/* By signal: then no connection needs a descriptor of its own. */
 	few = old;
-	(void)usleep(200000); /* the question's own connection is closed */
+	/* The question's own connection is closed. */
+	assert_int_equal(files_at_rest(l->pid), before);
 	few.rlim_cur = room_for_two(l->pid);
 	assert_int_equal(prlimit(l->pid, RLIMIT_NOFILE, &few, NULL), 0);
 	assert_int_equal(kill(l->pid, SIGHUP), 0);
