@@ -8,7 +8,7 @@ import time
 import pytest
 
 import lab
-from lab import names, paths, zones
+from lab import names, paths, seen, zones
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +159,46 @@ def test_nothing_is_left_after_a_kill_9():
             break
         time.sleep(0.05)
     assert gone
+
+
+NOTED = """
+import http.client, ssl, sys
+tls = ssl.create_default_context(cafile=sys.argv[1])
+c = http.client.HTTPSConnection(sys.argv[2], 443, context=tls)
+c.putrequest("POST", "/a?b=1")
+for value in ("Bearer " + sys.argv[3], "Basic eA=="):
+    c.putheader("authorization", value)
+c.putheader("Transfer-Encoding", "chunked")
+c.endheaders()
+c.send(b"3\\r\\nabc\\r\\n0\\r\\nX-Last: 1\\r\\n\\r\\n")
+print(c.getresponse().read().decode())
+"""
+
+
+def test_the_noting_origin_tells_whose_token_came(azure):
+    token = azure.call("mint", identity="bob", resource=names.SEEN_AUDIENCE)
+    argv = [str(paths.CA_FILE), names.SEEN, token]
+    answer = azure.python_as("alice", NOTED, *argv)
+    assert json.loads(answer.out)["bytes"] == 3, answer
+    assert token not in answer.out
+    (noted,) = azure.call("seen")
+    assert noted["line"] == "POST /a?b=1 HTTP/1.1"
+    assert noted["authorization"] == [
+        f"bob {names.SEEN_AUDIENCE}",
+        "Basic eA==",
+    ]
+    assert noted["trailers"] == ["X-Last: 1"]
+    assert azure.call("seen") == []
+
+
+def test_each_proof_of_a_name_is_as_good_as_it_says(azure):
+    azure.call("proofs")
+    urls = [f"https://{names.PROOFS}:{port}/" for port in seen.PROOFS]
+    argv = ["curl", "-s", "--cacert", paths.CA_FILE, "-w", "%{http_code}\n"]
+    argv += [x for url in urls for x in (url, "-o", "/dev/null")]
+    told = azure.run_as("alice", argv).out.split()
+    good = [port for port, (_, _, fits) in seen.PROOFS.items() if fits]
+    assert [told[i] for i in range(len(good))] == ["200"] * len(good)
+    # curl takes a subject without other names.
+    rest = dict(zip(seen.PROOFS, told, strict=True))
+    assert {p for p, code in rest.items() if code == "200"} <= {*good, 8522}

@@ -25,6 +25,7 @@ from . import (
     packages,
     paths,
     pki,
+    seen,
     services,
     spawn,
     tokens,
@@ -81,7 +82,8 @@ def network():
     lines = ["link set lo up"]
     local = [names.IMDS, names.DNS, names.STRANGER]
     local += [names.CASES_ADDRESS, names.PACKAGES_ADDRESS]
-    local += [names.FAULTY_ADDRESS, names.DNS2, names.DNS_GONE]
+    local += [names.FAULTY_ADDRESS, names.PROOFS_ADDRESS]
+    local += [names.DNS2, names.DNS_GONE]
     local += [*names.ENDPOINTS.values(), *names.PUBLIC_ALL]
     for address in local:
         bits = "128 dev lo nodad" if ":" in address else "32 dev lo"
@@ -100,7 +102,7 @@ class Guest:
         self.state = state
         mounts(state)
         network()
-        pki.make(
+        self.ca = pki.make(
             paths.CA_FILE, paths.CERT_FILE, paths.KEY_FILE, zones.tls_hosts()
         )
         self.spawner = spawn.Spawner()
@@ -119,6 +121,8 @@ class Guest:
         self.counted = services.serve(
             self.authority, self.workspace, self.github, self.endpoint
         )
+        self.seen = seen.Notes(self.authority)
+        seen.serve(self.seen)
         store = artifacts.Artifacts(AZURITE_PORT)
         front.serve(self.authority, AZURITE_PORT, MLFLOW_PORT, store)
         dfs.serve(self.authority, AZURITE_PORT)
@@ -204,6 +208,16 @@ class Guest:
 
             talk.serve()
             self.talks = True
+
+    def op_proofs(self):
+        """Start the origins that prove their name well or badly."""
+        if not self.proofs:
+            seen.serve_proofs(self.seen, self.ca)
+            self.proofs = True
+
+    def op_seen(self):
+        """The heads that the noting origin got since the last call."""
+        return self.seen.take()
 
     def op_imds(self, **switches):
         self.imds.switch(**switches)
@@ -296,7 +310,7 @@ class Guest:
         """Stay when the driver goes; stopped by ending the lab's process."""
         self.kept = True
 
-    kept = talks = False
+    kept = talks = proofs = False
 
 
 def serve(guest, lines, out):

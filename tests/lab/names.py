@@ -61,6 +61,8 @@ NO_ENDPOINT = [DATABRICKS_PUBLIC, VAULT_PUBLIC, DFS_PUBLIC]
 # A WebSocket service and a gRPC application, each on its own endpoint.
 SOCKETS = "wps1.webpubsub.azure.com"
 GRPC = "app1.lab-env.westeurope.azurecontainerapps.io"
+# An origin that notes the heads it got.
+SEEN = "seen1.search.windows.net"
 LOGIN = "login.microsoftonline.com"
 GITHUB_OIDC = "pipelines.actions.githubusercontent.com"
 
@@ -75,6 +77,7 @@ ENDPOINTS = {
     SOCKETS: "10.20.0.15",
     GRPC: "10.20.0.16",
     DFS1: "10.20.0.17",
+    SEEN: "10.20.0.18",
 }
 
 # More hosts that the stub at 10.20.0.12 stands for (DNS cases).
@@ -85,6 +88,9 @@ PACKAGES_ADDRESS = "10.20.0.13"
 # An origin that fails as a test says.
 FAULTY = "faulty.corp.lab.example"
 FAULTY_ADDRESS = "10.20.0.14"
+# The same origin with proofs of its name, good and bad, one a port.
+PROOFS = "proofs.corp.lab.example"
+PROOFS_ADDRESS = "10.20.0.19"
 # Every name below it leads there: none is ever in a cache.
 FRESH = "fresh.corp.lab.example"
 # A second DNS server, and one where nobody answers.
@@ -136,6 +142,7 @@ ARM_AUDIENCE = "https://management.azure.com/"
 CORE_AUDIENCE = "https://management.core.windows.net/"
 VAULT_AUDIENCE = "https://vault.azure.net"
 ML_AUDIENCE = "https://ml.azure.com"
+SEEN_AUDIENCE = "https://search.azure.com"
 DATABRICKS_AUDIENCE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 
 AUDIENCES = {

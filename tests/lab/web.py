@@ -5,6 +5,7 @@ import socket
 import ssl
 import struct
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from . import paths
@@ -60,9 +61,16 @@ def start(address, handler, tls=None):
     return server
 
 
-def tls_context():
+def tls_context(cert=paths.CERT_FILE, key=paths.KEY_FILE, versions=None):
+    """A server's; versions: its lowest and highest, if not the library's."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(paths.CERT_FILE, paths.KEY_FILE)
+    if versions:
+        # Old versions need digests that the default level forbids.
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version, context.maximum_version = versions
+    context.load_cert_chain(cert, key)
     return context
 
 
@@ -107,9 +115,12 @@ class Handler(BaseHTTPRequestHandler):
                 yield self.rfile.read(size)
                 self.rfile.readline()
                 continue
-            while self.rfile.readline() not in (b"\r\n", b"\n", b""):
-                pass
+            while (line := self.rfile.readline()).strip():
+                self.trailer(line)
             return
+
+    def trailer(self, line):
+        """A field after the last chunk."""
 
     def body(self):
         return b"".join(self.body_chunks())

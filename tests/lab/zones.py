@@ -31,6 +31,7 @@ ZONES = {
     ),
     names.DATABRICKS: "privatelink.azuredatabricks.net",
     names.SOCKETS: "privatelink.webpubsub.azure.com",
+    names.SEEN: "privatelink.search.windows.net",
     names.GRPC: "lab-env.privatelink.westeurope.azurecontainerapps.io",
 }
 
@@ -47,6 +48,7 @@ def _services():
         table[host] = {"a": [EP]}
     table[names.PACKAGES] = {"a": [names.PACKAGES_ADDRESS]}
     table[names.FAULTY] = {"a": [names.FAULTY_ADDRESS]}
+    table[names.PROOFS] = {"a": [names.PROOFS_ADDRESS]}
     table[ECHO] = {"a": [names.CASES_ADDRESS]}
     return table
 
