@@ -82,7 +82,7 @@ void
 forward_say_last(struct forward *f, struct buf *last)
 {
 	/* The facts about a client hold only while it lasts (contract 9). */
-	if (buf_status(last) != OK || !peer_still_connected(f->client.fd)) {
+	if (buf_status(last) != OK || !peer_still_connected(f->client.s.fd)) {
 		buf_release(last);
 		forward_end(f, CLOSE_ERROR);
 		return;
@@ -231,7 +231,8 @@ forward_on_client(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (f->state >= FORWARD_LAST)
 		return;
-	if ((what & EV_READ) != 0 && side_read(f, &f->client, &got) != OK) {
+	if (stream_may_read(&f->client.s, what) &&
+	    side_read(f, &f->client, &got) != OK) {
 		forward_end(f, CLOSE_CLIENT);
 		return;
 	}
@@ -256,14 +257,15 @@ forward_on_upstream(evutil_socket_t fd, short what, void *arg)
 	size_t got = 0;
 
 	(void)fd;
-	if (f->state >= FORWARD_LAST || f->upstream.fd < 0)
+	if (f->state >= FORWARD_LAST || !forward_side_is_open(&f->upstream))
 		return;
 	if (f->state != FORWARD_EXCHANGE) {
 		forward_on_idle_upstream(f);
 		return;
 	}
-	if ((what & EV_READ) != 0 && side_read(f, &f->upstream, &got) != OK) {
-		f->upstream.eof = true;
+	if (stream_may_read(&f->upstream.s, what) &&
+	    side_read(f, &f->upstream, &got) != OK) {
+		f->upstream.s.eof = true;
 		f->x.broken = true;
 	}
 	if (got > 0 && !f->x.heard) {
@@ -275,12 +277,12 @@ forward_on_upstream(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-forward_open_upstream(struct forward *f, int fd)
+forward_open_upstream(struct forward *f, struct stream s)
 {
 	forward_side_close(&f->upstream);
 	f->upstream_scanned = 0;
 	forward_side_open(
-	    &f->upstream, worker_base(f->worker), fd, forward_on_upstream, f);
+	    &f->upstream, worker_base(f->worker), s, forward_on_upstream, f);
 }
 
 static void
@@ -310,8 +312,8 @@ forward_init(struct forward *f, const struct forward_params *params)
 	        FORWARD_BODY_OVERHEAD);
 	buf_init(&f->x.head, head_max + FORWARD_HEAD_SLACK);
 	buf_put_slice(&f->client.in, params->first);
-	forward_side_open(&f->client, worker_base(f->worker), params->fd,
-	    forward_on_client, f);
+	forward_side_open(&f->client, worker_base(f->worker),
+	    stream_plain(params->fd), forward_on_client, f);
 	(void)evtimer_assign(
 	    &f->wake, worker_base(f->worker), forward_on_wake, f);
 	(void)evtimer_assign(
@@ -359,9 +361,9 @@ forward_tick(struct forward *f, int64_t now_ms)
 	 * sent all it had. */
 	bool waits = f->state == FORWARD_ASKING || f->state == FORWARD_BROKER ||
 	    f->state == FORWARD_REFUSING ||
-	    (f->state == FORWARD_EXCHANGE && f->client.eof);
+	    (f->state == FORWARD_EXCHANGE && f->client.s.eof);
 
-	if (waits && peer_has_left(worker_peers(f->worker), f->client.fd))
+	if (waits && peer_has_left(worker_peers(f->worker), f->client.s.fd))
 		forward_end(f, CLOSE_CLIENT);
 	else if (f->state == FORWARD_ASKING)
 		request_tick(f->x.request, now_ms);

@@ -75,7 +75,7 @@ struct forward {
 	struct http1_scan client_scan;
 	size_t upstream_scanned;
 	struct forward_exchange x;
-	/* The idle upstream, when upstream.fd >= 0 between messages. */
+	/* The idle upstream, when upstream is open between messages. */
 	struct host idle_host;
 	uint16_t idle_port;
 	struct addr idle_address;
@@ -99,8 +99,8 @@ void forward_end(struct forward *f, enum close_reason why);
 void forward_say_last(struct forward *f, struct buf *last);
 /** Sets the deadline @ms from now; 0: none. */
 void forward_deadline(struct forward *f, unsigned ms);
-/** Takes a dialled socket for the message. */
-void forward_open_upstream(struct forward *f, int fd);
+/** Takes a connection to the destination for the message. */
+void forward_open_upstream(struct forward *f, struct stream s);
 
 /* forward_judge.c */
 

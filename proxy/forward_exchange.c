@@ -3,8 +3,6 @@
 
 #include "base/metrics.h"
 
-#include <sys/socket.h>
-
 static void
 exchange_touch(struct forward *f)
 {
@@ -30,11 +28,8 @@ forward_exchange_record(struct forward *f, enum close_reason why)
 static void
 exchange_abort(struct forward *f, enum close_reason why)
 {
-	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-
 	if (!f->x.down.chunk && f->x.down.kind != HTTP1_BODY_LENGTH)
-		(void)setsockopt(
-		    f->client.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+		stream_abort(&f->client.s);
 	forward_end(f, why);
 }
 
@@ -102,7 +97,7 @@ exchange_upstream_died(struct forward *f)
 static void
 exchange_open_upstream(struct forward *f, int fd)
 {
-	forward_open_upstream(f, fd);
+	forward_open_upstream(f, stream_plain(fd));
 	f->idle_host = f->x.host;
 	f->idle_port = f->x.port;
 	f->idle_address = *request_address(f->x.request);
@@ -117,7 +112,7 @@ forward_exchange_start(struct forward *f)
 	f->x.reused = fd < 0;
 	if (fd >= 0)
 		exchange_open_upstream(f, fd);
-	if (f->upstream.fd < 0) {
+	if (!forward_side_is_open(&f->upstream)) {
 		/* The idle one went away while we asked. */
 		if (exchange_may_retry(f, true))
 			exchange_retry(f);
@@ -173,7 +168,7 @@ step_body_up(struct forward *f)
 	buf_consume(&f->client.in, used);
 	if (used > 0)
 		f->progress = true;
-	if (st == OK || (st == E_PARTIAL && !(used == 0 && f->client.eof)))
+	if (st == OK || (st == E_PARTIAL && !(used == 0 && f->client.s.eof)))
 		return;
 	if (st == E_PARTIAL)
 		/* The client went away in the middle of its body. */
@@ -230,18 +225,18 @@ step_head_down(struct forward *f)
 	size_t end = 0;
 	enum status st;
 
-	if (in.n == 0 && !f->upstream.eof)
+	if (in.n == 0 && !f->upstream.s.eof)
 		return;
 	st = http1_head_end(in, FORWARD_RESPONSE_HEAD_BYTES,
 	    &f->upstream_scanned, &end, &error);
 	if (st == E_PARTIAL && !http1_response_may_begin(in))
 		st = E_SYNTAX;
 	if (st == E_PARTIAL) {
-		if (f->upstream.eof)
+		if (f->upstream.s.eof)
 			exchange_upstream_died(f);
 		return;
 	}
-	if (st == OK && !peer_still_connected(f->client.fd)) {
+	if (st == OK && !peer_still_connected(f->client.s.fd)) {
 		forward_end(f, CLOSE_CLIENT);
 		return;
 	}
@@ -275,9 +270,11 @@ step_body_down(struct forward *f)
 	buf_consume(&f->upstream.in, used);
 	if (used > 0)
 		exchange_touch(f);
-	if (st == E_PARTIAL && f->upstream.eof && f->upstream.in.n == 0 &&
+	if (st == E_PARTIAL && f->upstream.s.eof && f->upstream.in.n == 0 &&
 	    used == 0)
-		st = f->x.broken ? E_CLOSED : forward_body_eof(&f->x.down);
+		st = f->x.broken || !f->upstream.s.clean
+		    ? E_CLOSED
+		    : forward_body_eof(&f->x.down);
 	if (st == E_CLOSED)
 		forward_exchange_fail(f, REASON_UPSTREAM_RESET, CLOSE_UPSTREAM);
 	else if (st != OK && st != E_PARTIAL)
@@ -312,7 +309,7 @@ static void
 exchange_settle_upstream(struct forward *f)
 {
 	if (!f->x.keep_upstream || !f->x.up.done || f->x.abandoned ||
-	    f->upstream.eof || f->upstream.in.n > 0 ||
+	    f->upstream.s.eof || f->upstream.in.n > 0 ||
 	    !forward_side_is_flushed(&f->upstream) ||
 	    f->x.down.kind == HTTP1_BODY_UNTIL_CLOSE)
 		forward_side_close(&f->upstream);

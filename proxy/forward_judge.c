@@ -74,7 +74,7 @@ forward_on_judged(void *arg, enum request_outcome outcome)
 	/* Whatever is answered, the client is looked for just before. */
 	if (outcome == REQUEST_READY && !f->x.local)
 		forward_exchange_start(f);
-	else if (!peer_still_connected(f->client.fd))
+	else if (!peer_still_connected(f->client.s.fd))
 		forward_end(f, CLOSE_CLIENT);
 	else if (outcome != REQUEST_READY)
 		forward_deny(f);
@@ -86,7 +86,8 @@ forward_on_judged(void *arg, enum request_outcome outcome)
 static bool
 idle_fits(const struct forward *f)
 {
-	return f->upstream.fd >= 0 && f->idle_port == f->x.port &&
+	return forward_side_is_open(&f->upstream) &&
+	    f->idle_port == f->x.port &&
 	    strcmp(f->idle_host.name, f->x.host.name) == 0;
 }
 
@@ -204,7 +205,7 @@ forward_read_head(struct forward *f)
 	st = http1_request_head_end(in, max, &f->client_scan, &end, &error);
 	if (st == E_PARTIAL) {
 		/* Silence after the last answer is a polite end. */
-		if (f->client.eof)
+		if (f->client.s.eof)
 			forward_end(f, CLOSE_CLIENT);
 		return;
 	}

@@ -1,9 +1,5 @@
-/* Plain sockets behind readiness events, with bounded buffers. */
+/* Streams behind readiness events, with bounded buffers. */
 #include "proxy/forward_side.h"
-
-#include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { READ_BYTES = 16384 };
 
@@ -11,48 +7,53 @@ void
 forward_side_init(
     struct forward_side *s, size_t in_bytes_max, size_t out_bytes_max)
 {
-	*s = (struct forward_side){ .fd = -1 };
+	*s = (struct forward_side){ .s = stream_plain(-1) };
 	buf_init(&s->in, in_bytes_max);
 	buf_init(&s->out, out_bytes_max);
 }
 
 void
-forward_side_open(struct forward_side *s, struct event_base *base, int fd,
-    event_callback_fn on_event, void *arg)
+forward_side_open(struct forward_side *s, struct event_base *base,
+    struct stream stream, event_callback_fn on_event, void *arg)
 {
-	s->fd = fd;
-	s->eof = s->reads = s->writes = false;
+	s->s = stream;
+	s->reads = s->writes = false;
 	(void)event_assign(
-	    &s->readable, base, fd, EV_READ | EV_PERSIST, on_event, arg);
-	(void)event_assign(
-	    &s->writable, base, fd, EV_WRITE | EV_PERSIST, on_event, arg);
+	    &s->readable, base, stream.fd, EV_READ | EV_PERSIST, on_event, arg);
+	(void)event_assign(&s->writable, base, stream.fd, EV_WRITE | EV_PERSIST,
+	    on_event, arg);
 }
 
-int
+bool
+forward_side_is_open(const struct forward_side *s)
+{
+	return stream_is_open(&s->s);
+}
+
+struct stream
 forward_side_take(struct forward_side *s)
 {
-	int fd = s->fd;
+	struct stream stream = s->s;
 
-	if (fd >= 0) {
+	if (forward_side_is_open(s)) {
 		(void)event_del(&s->readable);
 		(void)event_del(&s->writable);
 	}
 	s->reads = s->writes = false;
-	s->fd = -1;
-	return fd;
+	s->s = stream_plain(-1);
+	return stream;
 }
 
 void
 forward_side_close(struct forward_side *s)
 {
-	int fd = forward_side_take(s);
+	struct stream stream = forward_side_take(s);
 
-	if (fd >= 0)
-		(void)close(fd);
+	stream_end(&stream);
+	stream_close(&stream);
 	buf_clear(&s->in);
 	buf_clear(&s->out);
 	s->sent = 0;
-	s->eof = false;
 }
 
 void
@@ -79,15 +80,20 @@ watch(struct event *ev, bool on, bool *is)
 enum status
 forward_side_arm(struct forward_side *s, bool read)
 {
+	short events = 0;
+	bool again = false;
 	enum status st;
 
-	if (s->fd < 0)
+	if (!forward_side_is_open(s))
 		return OK;
-	st = watch(
-	    &s->readable, read && !s->eof && s->in.n < s->in.max, &s->reads);
-	if (st != OK)
-		return st;
-	return watch(&s->writable, !forward_side_is_flushed(s), &s->writes);
+	stream_wants(&s->s, read && s->in.n < s->in.max,
+	    !forward_side_is_flushed(s), &events, &again);
+	st = watch(&s->readable, (events & EV_READ) != 0, &s->reads);
+	if (st == OK)
+		st = watch(&s->writable, (events & EV_WRITE) != 0, &s->writes);
+	if (st == OK && again)
+		event_active(&s->readable, EV_READ, 1);
+	return st;
 }
 
 enum status
@@ -96,11 +102,11 @@ forward_side_read(
 {
 	size_t room = s->in.max - s->in.n;
 	bool small = s->in.cap < READ_BYTES;
+	enum status st;
 	char *to;
-	ssize_t n;
 
 	*got = 0;
-	if (s->fd < 0 || s->eof || room == 0)
+	if (!forward_side_is_open(s) || s->s.eof || room == 0)
 		return OK;
 	if (room > READ_BYTES)
 		room = READ_BYTES;
@@ -110,32 +116,25 @@ forward_side_read(
 	if (!small && !buf_reserve(&s->in, room))
 		return E_NOMEM;
 	to = small ? via->p : s->in.p + s->in.n;
-	n = recv(s->fd, to, room, MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? OK : E_IO;
-	s->eof = n == 0;
+	st = stream_read(&s->s, to, room, got);
+	if (st != OK)
+		return st;
 	if (small)
-		buf_put(&s->in, to, (size_t)n);
+		buf_put(&s->in, to, *got);
 	else
-		s->in.n += (size_t)n;
-	*got = (size_t)n;
+		s->in.n += *got;
 	return buf_status(&s->in);
 }
 
 enum status
 forward_side_flush(struct forward_side *s, size_t *put)
 {
-	*put = 0;
-	while (s->fd >= 0 && s->sent < s->out.n) {
-		ssize_t n = send(s->fd, s->out.p + s->sent, s->out.n - s->sent,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? E_PARTIAL : E_IO;
-		s->sent += (size_t)n;
-		*put += (size_t)n;
-	}
+	struct slice left = slice_from(buf_slice(&s->out), s->sent);
+	enum status st = stream_write(&s->s, left, false, put);
+
+	s->sent += *put;
+	if (st != OK)
+		return st;
 	buf_clear(&s->out);
 	s->sent = 0;
 	return OK;

@@ -21,7 +21,7 @@ enum {
 
 struct lingering {
 	const struct clock *clock;
-	int fd;
+	struct stream s;
 	unsigned silence_ms;
 	int64_t end_ms;
 	struct buf last;
@@ -58,20 +58,16 @@ lingering_wait(struct lingering *l)
 	return evtimer_add(&l->deadline, &tv) == 0 ? OK : E_NOMEM;
 }
 
-/* OK: all is out; E_PARTIAL: the socket is full; E_CLOSED. */
+/* OK: all is out; E_PARTIAL: the socket is full; E_IO. */
 static enum status
 lingering_send(struct lingering *l)
 {
-	while (l->sent < l->last.n) {
-		ssize_t n = send(l->fd, l->last.p + l->sent,
-		    l->last.n - l->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? E_PARTIAL : E_CLOSED;
-		l->sent += (size_t)n;
-	}
-	return OK;
+	struct slice left = slice_from(buf_slice(&l->last), l->sent);
+	size_t put = 0;
+	enum status st = stream_write(&l->s, left, false, &put);
+
+	l->sent += put;
+	return st;
 }
 
 /* OK: bytes came; E_PARTIAL: none now; E_CLOSED: it has ended. */
@@ -82,7 +78,7 @@ lingering_drop(struct lingering *l)
 	char sink[DROP_BYTES];
 
 	for (unsigned turn = 0; turn < DROP_TURNS; turn++) {
-		ssize_t n = recv(l->fd, sink, sizeof sink, MSG_DONTWAIT);
+		ssize_t n = recv(l->s.fd, sink, sizeof sink, MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return E_CLOSED;
 		if (n < 0)
@@ -101,13 +97,14 @@ lingering_on_io(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if ((what & EV_WRITE) != 0) {
 		st = lingering_send(l);
-		if (st == E_CLOSED) {
+		if (st == E_IO) {
 			lingering_end(l);
 		} else if (st == OK) {
 			struct event_base *base = event_get_base(&l->io);
-			(void)shutdown(l->fd, SHUT_WR);
+			stream_end(&l->s);
+			(void)shutdown(l->s.fd, SHUT_WR);
 			(void)event_del(&l->io);
-			(void)event_assign(&l->io, base, l->fd,
+			(void)event_assign(&l->io, base, l->s.fd,
 			    EV_READ | EV_PERSIST, lingering_on_io, l);
 			/* When even that fails the deadline still ends it. */
 			(void)event_add(&l->io, NULL);
@@ -128,17 +125,17 @@ lingering_on_deadline(evutil_socket_t fd, short what, void *arg)
 }
 
 struct lingering *
-lingering_start(struct proxy_worker *w, int fd, struct buf *last,
+lingering_start(struct proxy_worker *w, struct stream s, struct buf *last,
     void (*done)(void *arg), void *arg)
 {
 	struct lingering *l = calloc(1, sizeof *l);
 
 	if (l == NULL) {
 		buf_release(last);
-		(void)close(fd);
+		stream_close(&s);
 		return NULL;
 	}
-	l->fd = fd;
+	l->s = s;
 	l->clock = worker_clock(w);
 	l->silence_ms = worker_snapshot(w)->limits.linger_ms;
 	l->end_ms =
@@ -147,7 +144,7 @@ lingering_start(struct proxy_worker *w, int fd, struct buf *last,
 	*last = (struct buf){ .max = last->max };
 	l->done = done;
 	l->arg = arg;
-	(void)event_assign(&l->io, worker_base(w), fd, EV_WRITE | EV_PERSIST,
+	(void)event_assign(&l->io, worker_base(w), s.fd, EV_WRITE | EV_PERSIST,
 	    lingering_on_io, l);
 	(void)evtimer_assign(
 	    &l->deadline, worker_base(w), lingering_on_deadline, l);
@@ -173,7 +170,7 @@ lingering_look(evutil_socket_t fd, short what, void *arg)
 	const struct timeval again = { .tv_usec = TAKEN_LOOK_MS * 1000 };
 	struct lingering *l = arg;
 	int64_t now = clock_boot_ms(l->clock);
-	int unsent = unsent_bytes(l->fd);
+	int unsent = unsent_bytes(l->s.fd);
 
 	(void)fd;
 	(void)what;
@@ -196,7 +193,7 @@ lingering_until_taken(
 		(void)close(fd);
 		return NULL;
 	}
-	l->fd = fd;
+	l->s = stream_plain(fd);
 	l->clock = worker_clock(w);
 	l->silence_ms = worker_snapshot(w)->limits.linger_ms;
 	l->end_ms = clock_boot_ms(l->clock) + l->silence_ms;
@@ -233,7 +230,7 @@ lingering_destroy(struct lingering *l)
 		return;
 	(void)event_del(&l->io);
 	(void)event_del(&l->deadline);
-	(void)close(l->fd);
+	stream_close(&l->s);
 	buf_release(&l->last);
 	free(l);
 }

@@ -2,18 +2,19 @@
 #ifndef PROXY_LINGER_H
 #define PROXY_LINGER_H
 
+#include "proxy/stream.h"
 #include "proxy/worker.h"
 
 struct lingering;
 
 /**
- * Takes @fd and the bytes of @last: writes them, shuts our side down, reads
- * and drops what still comes until the peer closes or is silent for
+ * Takes @s and the bytes of @last: writes them, says our end, reads and drops
+ * what its socket gives what still comes until the peer closes or is silent for
  * limits.linger_ms, and closes at the latest after fifteen times that (a
  * reset would take the answer away: RFC 9112 9.6).
- * done() comes once from the loop. NULL: no memory, and @fd is closed.
+ * done() comes once from the loop. NULL: no memory, and @s is closed.
  */
-struct lingering *lingering_start(struct proxy_worker *w, int fd,
+struct lingering *lingering_start(struct proxy_worker *w, struct stream s,
     struct buf *last, void (*done)(void *arg), void *arg);
 /**
  * Takes @fd, on which the caller has said that a close resets (SO_LINGER):

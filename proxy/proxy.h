@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/peer.h"
 #include "base/record.h"
+#include "base/secret.h"
 #include "policy/policy.h"
 
 struct event_base;
@@ -47,9 +48,19 @@ struct proxy_limits {
 	unsigned head_bytes;
 	unsigned head_ms; /**< whole head, not per byte */
 	unsigned connect_ms;
+	unsigned tls_ms; /**< a whole handshake with a destination */
 	unsigned idle_ms;
 	unsigned hello_ms;  /**< ClientHello after the CONNECT answer */
 	unsigned linger_ms; /**< draining after an early answer */
+};
+
+/** A listener whose requests all go to one https destination. */
+struct proxy_gateway {
+	char name[64];
+	char listener[512];    /**< byte for byte as the listener is named */
+	char host[HOST_BYTES]; /**< canonical */
+	uint16_t port;
+	char prefix[256]; /**< put before the path of each request, or "" */
 };
 
 /**
@@ -63,9 +74,11 @@ struct proxy_snapshot {
 	struct proxy_dns_config dns;
 	struct proxy_limits limits;
 	struct policy_self self;
-	char name[64];         /**< Via and Proxy-Status */
-	char cgroup_root[256]; /**< where cgroup2 is mounted */
-	bool exe_lookup;       /**< some rule has `exes` */
+	char name[64];                        /**< Via and Proxy-Status */
+	char cgroup_root[256];                /**< where cgroup2 is mounted */
+	bool exe_lookup;                      /**< some rule has `exes` */
+	const struct proxy_gateway *gateways; /**< the snapshot's own */
+	size_t n_gateways;
 	void (*release)(struct proxy_snapshot *s);
 };
 
@@ -125,6 +138,34 @@ struct proxy_broker_port {
 	void *ctx;
 };
 
+/** A token of an identity of ours, for an audience. */
+struct proxy_credential {
+	struct secret *secret; /**< one reference */
+	char identity[64];
+	char token_id[SECRET_ID_BYTES];
+	int64_t until_ms; /**< of the boot clock: not used from then on */
+};
+
+/** What a rule injects, asked for; all is borrowed until done or cancelled. */
+struct proxy_credential_ask {
+	struct proxy_wait wait;
+	const char *identity, *audience, *rule;
+	const char *spent_id;        /**< not this one again, or NULL */
+	struct proxy_credential got; /**< on OK: the asker's */
+};
+
+/** Tokens for what the agent itself asks for: the worker's own table first. */
+struct proxy_credential_port {
+	/**
+	 * OK at once with @ask->got, or E_PARTIAL: done() comes, with OK or why
+	 * not. E_LIMIT, E_NOMEM: no room; all else: there is no token now.
+	 * NULL: there never is one.
+	 */
+	enum status (*ask)(void *ctx, struct proxy_credential_ask *ask);
+	void (*cancel)(void *ctx, struct proxy_credential_ask *ask);
+	void *ctx;
+};
+
 /** Past denials, so that equal ones share an id and `why ID` finds them. */
 struct proxy_denial {
 	char id[RECORD_ID_BYTES];
@@ -142,6 +183,7 @@ struct proxy_ports {
 	struct proxy_audit_port audit;
 	struct proxy_userdb_port userdb;
 	struct proxy_broker_port broker;
+	struct proxy_credential_port credentials;
 	struct proxy_denial_port denials;
 };
 

@@ -128,7 +128,8 @@ session_say_last(struct session *s, struct buf *last)
 		session_end(s, CLOSE_ERROR);
 		return;
 	}
-	o->last = lingering_start(s->worker, fd, last, session_on_said, s);
+	o->last = lingering_start(
+	    s->worker, stream_plain(fd), last, session_on_said, s);
 	if (o->last == NULL)
 		session_end(s, CLOSE_ERROR);
 	else if (o->was_slow || s->protocol == REQUEST_SOCKS5)

@@ -169,7 +169,8 @@ tunnel_on_refused(void *arg, enum request_outcome outcome)
 	tunnel_settle(t, CLOSE_DENIED);
 	t->stage = TUNNEL_LAST;
 	t->client_fd = -1;
-	t->last = lingering_start(t->worker, fd, &last, tunnel_on_said, t);
+	t->last = lingering_start(
+	    t->worker, stream_plain(fd), &last, tunnel_on_said, t);
 	if (t->last == NULL)
 		tunnel_over(t, CLOSE_DENIED);
 }
