@@ -63,7 +63,7 @@ const char *reader_text(struct config_reader *r, json_t *value);
 void reader_path(
     struct config_reader *r, const char *text, char *out, size_t out_bytes);
 
-/* config_values.c: the readers of CONFIG_CUSTOM keys. */
+/* The readers of CONFIG_CUSTOM keys. */
 void config_read_version(struct config_reader *r, json_t *value);
 void config_read_name(struct config_reader *r, json_t *value);
 void config_read_workers(struct config_reader *r, json_t *value);
