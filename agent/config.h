@@ -17,6 +17,7 @@ enum {
 	CONFIG_PATH_BYTES = 512,
 	CONFIG_LISTEN_MAX = 16,
 	CONFIG_IDENTITIES_MAX = 64,
+	CONFIG_GATEWAYS_MAX = 32,
 	CONFIG_ZONES_MAX = 32,
 	CONFIG_WORKERS_AUTO = -1,
 };
@@ -32,6 +33,15 @@ struct config_listen {
 struct config_listeners {
 	struct config_listen at[CONFIG_LISTEN_MAX];
 	size_t n;
+};
+
+/** Plain HTTP on @listen, which goes on to one https origin. */
+struct config_gateway {
+	char name[64];
+	struct config_listen listen;
+	char host[HOST_BYTES]; /**< canonical */
+	uint16_t port;
+	char prefix[256]; /**< "" or "/path", put before each request's */
 };
 
 enum config_unlocked { CONFIG_UNLOCKED_WARN, CONFIG_UNLOCKED_REFUSE };
@@ -83,6 +93,8 @@ struct config {
 	struct proxy_dns_zone dns_zones[CONFIG_ZONES_MAX];
 	struct identity_config identities[CONFIG_IDENTITIES_MAX];
 	size_t n_identities;
+	struct config_gateway gateways[CONFIG_GATEWAYS_MAX];
+	size_t n_gateways;
 	struct config_audit audit;
 	struct config_limits limits;
 	struct config_timeouts timeouts;

@@ -78,6 +78,12 @@ void config_read_identities(struct config_reader *r, json_t *value);
 void config_read_on_failure(struct config_reader *r, json_t *value);
 void config_read_unlocked(struct config_reader *r, json_t *value);
 void config_read_level(struct config_reader *r, json_t *value);
+void config_read_gateways(struct config_reader *r, json_t *value);
+/** One address to listen on; false after an error. */
+bool config_read_listener(
+    struct config_reader *r, json_t *value, struct config_listen *out);
+/** Under which list of `listen` @name stands; NULL: under none. */
+const char *config_listed_as(const struct config *c, const char *name);
 /** What only the whole file can tell: public addresses, missing lists. */
 void config_judge(struct config_reader *r);
 

@@ -26,8 +26,9 @@ read_unix(struct config_reader *r, const char *path, struct config_listen *out)
 	return true;
 }
 
-static bool
-read_listener(struct config_reader *r, json_t *value, struct config_listen *out)
+bool
+config_read_listener(
+    struct config_reader *r, json_t *value, struct config_listen *out)
 {
 	const char *s = reader_text(r, value);
 	struct config_listen l = { 0 };
@@ -57,7 +58,7 @@ read_one_listener(
 {
 	struct config_listen l;
 
-	if (!read_listener(r, value, &l))
+	if (!config_read_listener(r, value, &l))
 		return;
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(list->at[i].name, l.name) == 0) {
@@ -188,6 +189,18 @@ judge_apart(struct config_reader *r, const char *name,
 		reader_pop(r, inner);
 	}
 	reader_pop(r, mark);
+}
+
+const char *
+config_listed_as(const struct config *c, const char *name)
+{
+	if (list_has(&c->proxy, name))
+		return "proxy";
+	if (list_has(&c->broker, name))
+		return "broker";
+	if (list_has(&c->admin, name))
+		return "admin";
+	return list_has(&c->control, name) ? "control" : NULL;
 }
 
 void
