@@ -14,9 +14,13 @@ enum {
 	CACHE_ENTRIES_MAX = 1024,
 	CACHE_UID_KEYS_MAX = 128,  /**< that one user holds */
 	CACHE_GRANT_KEYS_MAX = 64, /**< that one user holds by one grant */
+	CACHE_OWN_KEYS_MAX = 256,  /**< that the agent itself holds */
 	CACHE_WAIT_MS = 5000,      /**< while there is no token yet */
 	CACHE_WAIT_FRESH_MS = 900, /**< while the old one is about to end */
 };
+
+/** Who asks where the agent itself does: (uid_t)-1 is nobody's. */
+#define CACHE_OWN_UID UINT32_MAX
 
 struct cache;
 struct cache_entry;
@@ -39,8 +43,9 @@ struct cache_wait {
 	void (*done)(struct cache_wait *w, enum status st);
 	void *priv;
 	/**
-	 * In: 64 hex digits of the SHA-256 of a token that was revoked, or
-	 * NULL; that one is not good enough then. Borrowed for cache_ask().
+	 * In: the SHA-256 of a token that was revoked, 64 hex digits or the
+	 * first 12 (secret_id()), or NULL; that one is not good enough then.
+	 * Borrowed for cache_ask().
 	 */
 	const char *revoked;
 	uint32_t uid;      /**< in: who asks */

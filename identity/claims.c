@@ -171,22 +171,32 @@ is_rather(const struct claim *a, const struct claim *b)
 	    (a->user->n_claims == b->user->n_claims && a->used < b->used);
 }
 
-/*
- * The table is full of keys of many users. One goes that only one user holds,
- * who has more keys than the asker would have: who holds few is never pushed
- * out by who holds many.
- */
+/* Who holds few is never pushed out by who holds many; the agent itself, whose
+ * keys are few and no client's choice, by nobody, and all make room for it. */
+static bool
+may_push_out(
+    const struct claim *claim, uint32_t uid, const struct claim_user *asker)
+{
+	unsigned mine = asker != NULL ? asker->n_claims : 0;
+
+	if (uid == CACHE_OWN_UID)
+		return claim->user != asker;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+	return claim->user->uid != CACHE_OWN_UID &&
+	    (claim->user == asker || claim->user->n_claims > mine + 1);
+}
+
+/* The table is full of keys of many users: one goes that only one holds. */
 static enum status
 evict_from_largest(struct cache *c, const struct cache_wait *w)
 {
 	const struct claim_user *asker = find_user(c, w->uid);
-	unsigned mine = asker != NULL ? asker->n_claims : 0;
 	struct cache_entry *best = NULL;
 
 	for (struct cache_entry *e = c->entries; e != NULL; e = e->next) {
 		const struct claim *claim = e->claims;
 		if (claim == NULL || claim->next != NULL || !is_idle(e, NULL) ||
-		    (claim->user != asker && claim->user->n_claims <= mine + 1))
+		    !may_push_out(claim, w->uid, asker))
 			continue;
 		if (best == NULL || is_rather(claim, best->claims))
 			best = e;
@@ -204,11 +214,14 @@ claims_make_room(
     struct cache *c, const struct cache_wait *w, const struct cache_entry *keep)
 {
 	const struct claim_user *u = find_user(c, w->uid);
+	bool own = w->uid == CACHE_OWN_UID;
+	unsigned max = own ? CACHE_OWN_KEYS_MAX : CACHE_UID_KEYS_MAX;
 	enum status st = OK;
 
-	if (count(c, w->uid, grant_of(w)) >= CACHE_GRANT_KEYS_MAX)
+	/* The agent's own keys are what rules name: no client chooses them. */
+	if (!own && count(c, w->uid, grant_of(w)) >= CACHE_GRANT_KEYS_MAX)
 		st = evict_own(c, w->uid, grant_of(w), keep);
-	else if (u != NULL && u->n_claims >= CACHE_UID_KEYS_MAX)
+	else if (u != NULL && u->n_claims >= max)
 		st = evict_own(c, w->uid, NULL, keep);
 	if (st == OK && keep == NULL && c->n_entries >= CACHE_ENTRIES_MAX)
 		st = evict_from_largest(c, w);

@@ -2,7 +2,8 @@
  *
  * The key of a token keeps the client's bytes, and one audience has as many
  * spellings as its host has letters; each costs a slot and a fetch. So a slot
- * is held by the users that asked for it, and each has only so many. */
+ * is held by the users that asked for it, and each has only so many. The agent
+ * itself is one of them, CACHE_OWN_UID. */
 #ifndef IDENTITY_CLAIMS_H
 #define IDENTITY_CLAIMS_H
 

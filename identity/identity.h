@@ -162,6 +162,35 @@ enum status identity_ask(
 /** No done() after this; harmless after it. */
 void identity_ask_cancel(struct identity *id, struct identity_ask *ask);
 
+/** A token for a request that the agent itself puts it into. */
+struct identity_credential {
+	/**
+	 * OK: @secret is the asker's. E_DENIED: the source refuses it.
+	 * E_TIMEOUT: nothing came in time. E_NOTFOUND: there is no such
+	 * identity any more.
+	 */
+	struct identity_wait wait;
+	const char *identity; /**< a configured one's name; for the call */
+	const char *audience; /**< as the source is asked; for the call */
+	/** secret_id() of one that the destination refused, which will not do
+	 * again; NULL: any. For the call. */
+	const char *spent_id;
+	struct secret *secret; /**< one reference */
+	int64_t left_s;        /**< of its life, at least 1 */
+	void *priv;
+};
+/**
+ * Whether it may be had was decided by the asker, who also records it. OK: it
+ * is there, and no done() comes; E_PARTIAL: done() comes. Otherwise as done(),
+ * E_NOMEM and E_LIMIT (too many are waited for). Nothing is left waiting when
+ * the identity is destroyed.
+ */
+enum status identity_credential(
+    struct identity *id, struct identity_credential *c) ATTR_MUST_USE;
+/** No done() after this; harmless after it. */
+void identity_credential_cancel(
+    struct identity *id, struct identity_credential *c);
+
 /** The caller's own X-IDENTITY-HEADER, hex and a NUL, from the state key. */
 enum { IDENTITY_HEADER_BYTES = 65 };
 

@@ -293,6 +293,58 @@ says_when_everybody_holds_one_key_and_the_table_is_full(void **state)
 }
 
 static void
+the_agents_own_keys_are_pushed_out_by_nobody(void **state)
+{
+	struct cache_wait w;
+	struct sim s;
+	unsigned n;
+
+	(void)state;
+	sim_init(&s);
+	for (unsigned i = 0; i < CACHE_GRANT_KEYS_MAX + 2; i++) {
+		char name[32];
+		snprintf(name, sizeof name, "own%u", i);
+		hold(&s, CACHE_OWN_UID, NULL, name);
+		sim_pass(&s, S);
+	}
+	/* It holds more than anybody, which others would pay for. */
+	fill(&s, CACHE_ENTRIES_MAX - CACHE_GRANT_KEYS_MAX - 2, 1);
+	n = s.started;
+	assert_int_equal(ask_as(&s, ALICE, "g", "r", &w), E_LIMIT);
+	assert_int_equal(ask_as(&s, CACHE_OWN_UID, NULL, "own0", &w), OK);
+	assert_int_equal(ask_as(&s, CACHE_OWN_UID, NULL, "own1", &w), OK);
+	assert_int_equal(s.started, n);
+	/* And each makes room for it. */
+	assert_int_equal(
+	    ask_as(&s, CACHE_OWN_UID, NULL, "more", &w), E_PARTIAL);
+	cache_cancel(s.cache, &w);
+	assert_int_equal(keys(&s), CACHE_ENTRIES_MAX);
+	assert_int_equal(ask_as(&s, CACHE_OWN_UID, NULL, "own2", &w), OK);
+	land_all(&s);
+	sim_release(&s);
+}
+
+static void
+the_agent_too_holds_only_so_many_keys(void **state)
+{
+	struct cache_wait w;
+	struct sim s;
+
+	(void)state;
+	sim_init(&s);
+	for (unsigned i = 0; i <= CACHE_OWN_KEYS_MAX; i++) {
+		spell(&s, CACHE_OWN_UID, NULL, i);
+		sim_pass(&s, 20);
+		land_all(&s);
+	}
+	assert_int_equal(keys(&s), CACHE_OWN_KEYS_MAX);
+	assert_int_equal(ask_as(&s, ALICE, "g", "r", &w), E_PARTIAL);
+	cache_cancel(s.cache, &w);
+	land_all(&s);
+	sim_release(&s);
+}
+
+static void
 forgets_who_no_longer_asks_for_a_shared_key(void **state)
 {
 	struct cache_wait w;
@@ -334,6 +386,8 @@ main(void)
 		    takes_from_those_who_hold_most_when_the_table_is_full),
 		cmocka_unit_test(
 		    says_when_everybody_holds_one_key_and_the_table_is_full),
+		cmocka_unit_test(the_agents_own_keys_are_pushed_out_by_nobody),
+		cmocka_unit_test(the_agent_too_holds_only_so_many_keys),
 		cmocka_unit_test(forgets_who_no_longer_asks_for_a_shared_key),
 	};
 	bool locked;
