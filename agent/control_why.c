@@ -76,16 +76,19 @@ answer_json(struct why *w, const struct policy_answer *a)
 	return j;
 }
 
+/* In report mode too the enforce verdict is what is asked for. */
 static void
-decide_addresses(struct why *w, const struct policy_answer *a)
+judge(struct why *w, const struct policy_answer *a)
 {
-	const struct policy *p = w->snapshot->policy;
-	struct policy_verdict *v = &w->verdict;
+	const struct policy_case c = { .request = &w->request,
+		.answer = a,
+		.self = &w->snapshot->self,
+		.has_hello = a != NULL && w->sni[0] != '\0',
+		.hello = POLICY_HELLO_OK,
+		.sni = slice_of(w->sni),
+		.stop_at_would = true };
 
-	policy_decide_route(p, &w->request, a, &w->snapshot->self, v);
-	if (v->effect == POLICY_ALLOW && !v->would_deny && w->sni[0] != '\0')
-		policy_decide_hello(
-		    p, &w->request, POLICY_HELLO_OK, slice_of(w->sni), v);
+	policy_judge(w->snapshot->policy, &c, &w->verdict);
 }
 
 static void
@@ -94,7 +97,7 @@ on_resolved(void *arg, const struct policy_answer *a)
 	struct why *w = arg;
 
 	w->resolve = NULL;
-	decide_addresses(w, a);
+	judge(w, a);
 	w->reply(w->arg, answer_json(w, a));
 	why_free(w);
 }
@@ -180,14 +183,10 @@ decide(struct why *w, struct status_detail *detail)
 		.arg = w,
 	};
 
-	policy_decide_name(w->snapshot->policy, &w->request, &w->verdict);
-	/* In report mode too the enforce verdict is what is asked for. */
-	if (w->verdict.effect != POLICY_ALLOW || w->verdict.would_deny)
+	judge(w, w->host.kind == HOST_IP ? &literal : NULL);
+	if (w->host.kind == HOST_IP || w->verdict.effect != POLICY_ALLOW ||
+	    w->verdict.would_deny)
 		return OK;
-	if (w->host.kind == HOST_IP) {
-		decide_addresses(w, &literal);
-		return OK;
-	}
 	if (worker_resolve_start(d->workers[0], &question, &w->resolve) != OK)
 		return status_set(
 		    detail, E_BUSY, "the resolver cannot be asked now");

@@ -5,18 +5,17 @@
 
 #include <string.h>
 
-static bool
-goes_on(const struct policy_verdict *v)
-{
-	return v->effect == POLICY_ALLOW && !v->would_deny;
-}
-
 void
 why_judge(
     const struct policy *p, struct why_request *w, struct why_judgement *out)
 {
 	struct policy_verdict *v = &out->verdict;
 	const struct policy_answer *a = w->has_resolves ? &w->answer : NULL;
+	struct policy_case c = { .request = &w->request,
+		.has_hello = w->has_sni,
+		.hello = POLICY_HELLO_OK,
+		.sni = slice_of(w->sni),
+		.stop_at_would = true };
 
 	if (w->host.kind == HOST_IP) {
 		w->addresses[0] = w->host.addr;
@@ -24,13 +23,11 @@ why_judge(
 		w->answer.n_chain = 0;
 		a = &w->answer;
 	}
-	policy_decide_name(p, &w->request, v);
-	out->whole = !goes_on(v) || a != NULL;
-	if (goes_on(v) && a != NULL)
-		policy_decide_route(p, &w->request, a, NULL, v);
-	if (goes_on(v) && w->has_sni)
-		policy_decide_hello(
-		    p, &w->request, POLICY_HELLO_OK, slice_of(w->sni), v);
+	c.answer = a;
+	policy_judge(p, &c, v);
+	/* What the name denies needs no addresses; an SNI is judged last. */
+	out->whole = a != NULL ||
+	    (v->code != REASON_NONE && v->code != REASON_SNI_MISMATCH);
 	/* In report mode `why` still gives the enforce verdict. */
 	if (v->would_deny) {
 		v->effect = POLICY_DENY;

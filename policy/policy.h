@@ -5,8 +5,10 @@
  * then walks the DNS answer, and policy_decide_route() judges chain, zone and
  * every address. The tunnel's first flight is judged by policy_decide_hello().
  * Each step adds to the same struct policy_verdict; the first denial ends it.
- * `wayleave why`, `policy test` and the live paths call these and nothing
- * else. A loaded policy is immutable, and may be read by all threads. */
+ * The live paths call the steps, as they wait between them; `wayleave why`,
+ * `policy test` and a reload have all facts at hand and call policy_judge(),
+ * which is the same steps. A loaded policy is immutable, and may be read by
+ * all threads. */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
@@ -126,6 +128,15 @@ struct policy_self {
 
 enum policy_effect { POLICY_DENY, POLICY_ALLOW };
 
+/** The credential that a rule puts into what it allows. */
+struct policy_inject {
+	const char *identity; /**< a configured one's name */
+	const char *audience; /**< as the rule spells it */
+	/** Values of Authorization that a client may send in its place. */
+	const char *const *placeholders;
+	size_t n_placeholders;
+};
+
 /** Built up over the phases. Strings are borrowed from the policy. */
 struct policy_verdict {
 	enum policy_effect effect;
@@ -137,8 +148,10 @@ struct policy_verdict {
 	const char *zone; /**< the privatelink zone that proved the route;
 			       borrowed from the answer's chain */
 	int64_t expires_unix_s; /**< of the deciding rule; 0: never */
-	uint32_t rule_index;    /**< private to policy/ */
-	uint32_t candidate;     /**< private to policy/ */
+	/** What the deciding rule injects, borrowed from the policy; or NULL */
+	const struct policy_inject *inject;
+	uint32_t rule_index; /**< private to policy/ */
+	uint32_t candidate;  /**< private to policy/ */
 };
 
 /** Host, port, workload, expiry, deny rules. Writes all of @out. */
@@ -159,6 +172,21 @@ enum policy_hello {
 /** The first flight of a tunnel. @sni as sent (SNI_MISMATCH is exact). */
 void policy_decide_hello(const struct policy *p, const struct policy_request *r,
     enum policy_hello hello, struct slice sni, struct policy_verdict *v);
+
+/** A question with all that is known of it; everything is borrowed. */
+struct policy_case {
+	const struct policy_request *request;
+	const struct policy_answer *answer; /**< NULL: no route is judged */
+	const struct policy_self *self;     /**< NULL: nothing is SELF */
+	bool has_hello; /**< hello and sni are there to be judged */
+	enum policy_hello hello;
+	struct slice sni;
+	bool stop_at_would; /**< what only report mode lets pass ends it too */
+};
+
+/** Name, route and hello, as far as @c has facts. Writes all of @out. */
+void policy_judge(const struct policy *p, const struct policy_case *c,
+    struct policy_verdict *out);
 
 /** Names of the workloads of the policy that @peer is; returns how many. */
 size_t policy_workload_names(const struct policy *p, const struct peer *peer,

@@ -10,13 +10,6 @@ policy_test_count(const struct policy *p)
 	return p->n_tests;
 }
 
-/* In report mode the first would-be denial is what enforce would say. */
-static bool
-goes_on(const struct policy_verdict *v)
-{
-	return v->effect == POLICY_ALLOW && !v->would_deny;
-}
-
 static void
 run(const struct policy *p, const struct test_case *t, int64_t now_unix_s,
     struct policy_verdict *v)
@@ -30,14 +23,18 @@ run(const struct policy *p, const struct test_case *t, int64_t now_unix_s,
 		.now_unix_s = t->has_at ? t->at_unix_s : now_unix_s };
 	struct policy_answer literal = { .addresses = &t->host.addr,
 		.n_addresses = 1 };
+	struct policy_case c = { .request = &r,
+		.has_hello = t->has_sni,
+		.hello = POLICY_HELLO_OK,
+		.sni = t->sni,
+		.stop_at_would = true };
 
-	policy_decide_name(p, &r, v);
-	if (goes_on(v) && t->host.kind == HOST_IP)
-		policy_decide_route(p, &r, &literal, NULL, v);
-	else if (goes_on(v) && t->has_resolves)
-		policy_decide_route(p, &r, &t->answer, NULL, v);
-	if (goes_on(v) && t->has_sni)
-		policy_decide_hello(p, &r, POLICY_HELLO_OK, t->sni, v);
+	if (t->host.kind == HOST_IP)
+		c.answer = &literal;
+	else if (t->has_resolves)
+		c.answer = &t->answer;
+	policy_judge(p, &c, v);
+	/* In report mode the would-be denial is what enforce would say. */
 	if (v->would_deny) {
 		v->effect = POLICY_DENY;
 		v->would_deny = false;

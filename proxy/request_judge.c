@@ -87,18 +87,16 @@ request_judge_again(const struct request *r, const struct proxy_snapshot *s,
 	struct host host;
 	struct policy_request q = request_question(r, &host);
 	struct policy_answer facts = request_facts(r);
+	const struct policy_case c = { .request = &q,
+		.answer = r->local ? NULL : &facts,
+		.self = &s->self,
+		/* A flight that nobody looked at counts as no TLS. */
+		.has_hello = r->protocol != REQUEST_FORWARD &&
+		    (r->hello_seen || r->verdict.sni_any),
+		.hello = (enum policy_hello)r->hello,
+		.sni = request_sni(r) };
 
-	policy_decide_name(s->policy, &q, v);
-	if (r->local)
-		return;
-	if (v->effect == POLICY_ALLOW)
-		policy_decide_route(s->policy, &q, &facts, &s->self, v);
-	/* A flight that nobody looked at counts as no TLS. */
-	if (v->effect == POLICY_ALLOW && !v->sni_any &&
-	    r->protocol != REQUEST_FORWARD &&
-	    (r->hello_seen || r->verdict.sni_any))
-		policy_decide_hello(s->policy, &q, (enum policy_hello)r->hello,
-		    request_sni(r), v);
+	policy_judge(s->policy, &c, v);
 }
 
 bool

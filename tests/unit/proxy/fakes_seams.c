@@ -86,6 +86,8 @@ policy_decide_hello(const struct policy *p, const struct policy_request *r,
     enum policy_hello hello, struct slice sni, struct policy_verdict *v)
 {
 	(void)p;
+	if (v->sni_any)
+		return;
 	if (hello == POLICY_HELLO_NO_SNI)
 		verdict_set(v, REASON_SNI_MISSING);
 	else if (hello == POLICY_HELLO_NOT_TLS)
