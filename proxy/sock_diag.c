@@ -103,7 +103,9 @@ take_attribute(const struct nlattr *attr, void *data)
 }
 
 /* The kernel falls back to a listener on the port when nobody is connected:
- * so the answer counts only if it is exactly the 4-tuple asked for. */
+ * so the answer counts only if it is exactly the 4-tuple asked for. Whom we
+ * accepted has our answer to its SYN: who still waits for one is another,
+ * that took the port after it. */
 static int
 take_reply(const struct nlmsghdr *nlh, void *data)
 {
@@ -112,7 +114,8 @@ take_reply(const struct nlmsghdr *nlh, void *data)
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof *msg)
 		return MNL_CB_ERROR;
-	if (msg->idiag_state == TCP_LISTEN || msg->idiag_inode == 0 ||
+	if (msg->idiag_state == TCP_LISTEN ||
+	    msg->idiag_state == TCP_SYN_SENT || msg->idiag_inode == 0 ||
 	    !end_is(r->local, msg->idiag_family, msg->id.idiag_src,
 	        msg->id.idiag_sport) ||
 	    !end_is(r->remote, msg->idiag_family, msg->id.idiag_dst,
