@@ -48,6 +48,7 @@ struct daemon {
 	struct proxy_shared *shared;
 	struct peer_source *peers;
 	struct broker_desk *desk;
+	struct credential_desk *credentials;
 	struct wiring wiring; /**< of the control loop */
 	struct wiring_identity wiring_identity;
 	struct identity *identity;

@@ -97,6 +97,7 @@ make_identity(struct daemon *d)
 		st = identity_set_configs(d->identity, d->config->identities,
 		    d->config->n_identities);
 	broker_desk_set(d->desk, d->identity);
+	credential_desk_set(d->credentials, d->identity);
 	return st;
 }
 
@@ -157,6 +158,9 @@ make_loop_parts(struct daemon *d, const struct policy *policy)
 	if (st == OK)
 		st = broker_desk_create(d->mailbox, &d->desk);
 	if (st == OK)
+		st = credential_desk_create(
+		    d->mailbox, d->clock, &d->credentials);
+	if (st == OK)
 		st = daemon_make_peers(d->config, policy, &d->peers);
 	d->shared = proxy_shared_create();
 	if (st == OK && d->shared == NULL)
@@ -165,7 +169,8 @@ make_loop_parts(struct daemon *d, const struct policy *policy)
 		.userdb = d->userdb,
 		.denials = d->denials,
 		.mailbox = d->mailbox,
-		.desk = d->desk };
+		.desk = d->desk,
+		.credentials = d->credentials };
 	wiring_open(&d->wiring, d->base);
 	return st;
 }
@@ -249,6 +254,7 @@ daemon_unmake(struct daemon *d)
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_stop(d->workers[i]);
 	broker_desk_close(d->desk);
+	credential_desk_close(d->credentials);
 	identity_destroy(d->identity);
 	if (d->started)
 		(void)daemon_record(d, RECORD_STOP, SLICE(""));
@@ -263,6 +269,7 @@ daemon_unmake(struct daemon *d)
 	mailbox_destroy(d->mailbox);
 	wiring_close(&d->wiring);
 	broker_desk_destroy(d->desk);
+	credential_desk_destroy(d->credentials);
 	denials_destroy(d->denials);
 	peer_source_destroy(d->peers);
 	if (d->shared != NULL)

@@ -58,6 +58,9 @@ wiring_fill_proxy(struct wiring *w, struct proxy_ports *out)
 		.broker = { .ask = wiring_broker_ask,
 		    .cancel = wiring_broker_cancel,
 		    .ctx = w },
+		.credentials = { .ask = wiring_credential_ask,
+		    .cancel = wiring_credential_cancel,
+		    .ctx = w },
 		.denials = { .note = denial_note, .ctx = w },
 	};
 }

@@ -13,6 +13,10 @@
 
 /** The control loop's end of the broker port. */
 struct broker_desk;
+/** The control loop's end of the credential port. */
+struct credential_desk;
+/** One loop's end of it: what it has at hand and what it waits for. */
+struct credential_home;
 
 /** What one loop's ports need; one a loop, all borrowed. */
 struct wiring {
@@ -21,6 +25,8 @@ struct wiring {
 	struct denials *denials;
 	struct mailbox *mailbox; /**< of this loop */
 	struct broker_desk *desk;
+	struct credential_desk *credentials;
+	struct credential_home *home; /**< of this loop; NULL: no tokens */
 	/* wiring_audit.c: what this loop's turn has queued for the writer. */
 	struct event kick;
 	unsigned awaited, seen, turns; /**< records since the last kick */
@@ -72,5 +78,24 @@ void broker_desk_close(struct broker_desk *desk);
 void broker_desk_destroy(struct broker_desk *desk);
 enum status wiring_broker_ask(void *ctx, struct proxy_broker_ask *ask);
 void wiring_broker_cancel(void *ctx, struct proxy_broker_ask *ask);
+
+/* wiring_credential.c */
+/** As broker_desk_create(); @clock is kept. */
+enum status credential_desk_create(struct mailbox *box,
+    const struct clock *clock, struct credential_desk **out) ATTR_MUST_USE;
+void credential_desk_set(struct credential_desk *desk, struct identity *id);
+/** As broker_desk_close(). NULL-safe. */
+void credential_desk_close(struct credential_desk *desk);
+void credential_desk_destroy(struct credential_desk *desk);
+/** Once @w has its mailbox and the desk: this loop's own table. E_NOMEM. */
+enum status wiring_credentials_open(struct wiring *w) ATTR_MUST_USE;
+/** On the loop, or when it has ended; late answers go nowhere. */
+void wiring_credentials_close(struct wiring *w);
+/** On the loop, with another snapshot: the identities may be others. */
+void wiring_credentials_forget(struct wiring *w);
+/** On the loop, now and then: ended tokens are let go. */
+void wiring_credentials_sweep(struct wiring *w);
+enum status wiring_credential_ask(void *ctx, struct proxy_credential_ask *ask);
+void wiring_credential_cancel(void *ctx, struct proxy_credential_ask *ask);
 
 #endif

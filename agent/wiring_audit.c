@@ -94,7 +94,8 @@ wiring_share(const struct wiring *from, struct wiring *to)
 		.userdb = from->userdb,
 		.denials = from->denials,
 		.mailbox = from->mailbox,
-		.desk = from->desk };
+		.desk = from->desk,
+		.credentials = from->credentials };
 }
 
 void

@@ -53,6 +53,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	if (w->proxy != NULL)
 		atomic_store(
 		    &w->connections, proxy_worker_connections(w->proxy));
+	wiring_credentials_sweep(&w->wiring);
 }
 
 static enum status
@@ -94,6 +95,9 @@ worker_create(const struct worker_settings *settings, struct worker **out)
 	st = make_loop(w, settings);
 	if (st == OK) {
 		wiring_open(&w->wiring, w->base);
+		st = wiring_credentials_open(&w->wiring);
+	}
+	if (st == OK) {
 		wiring_fill_proxy(&w->wiring, &w->ports);
 		config.base = w->base;
 		config.clock = w->clock;
@@ -178,6 +182,7 @@ worker_destroy(struct worker *w)
 	worker_stop(w);
 	if (w->own_base)
 		mailbox_destroy(w->mailbox);
+	wiring_credentials_close(&w->wiring);
 	wiring_close(&w->wiring);
 	if (w->beat != NULL)
 		event_free(w->beat);
@@ -191,6 +196,8 @@ deliver_change(struct mail *m)
 {
 	struct worker_change *c = (struct worker_change *)m;
 
+	if (c->commit)
+		wiring_credentials_forget(&c->worker->wiring);
 	if (c->commit && c->worker->proxy != NULL)
 		proxy_worker_apply(c->worker->proxy, c->change);
 	else
