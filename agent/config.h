@@ -59,6 +59,7 @@ struct config_limits {
 struct config_timeouts {
 	unsigned request_head_ms;
 	unsigned connect_ms;
+	unsigned tls_ms;
 	unsigned idle_ms;
 	unsigned hello_ms;
 	unsigned linger_ms;

@@ -70,6 +70,7 @@ static const struct config_key limit_keys[] = {
 static const struct config_key timeout_keys[] = {
 	UINT("request_head_ms", timeouts.request_head_ms, 100, 600000, 10000, "for a whole request head"),
 	UINT("connect_ms", timeouts.connect_ms, 100, 600000, 10000, "for all connection attempts of a request"),
+	UINT("tls_ms", timeouts.tls_ms, 100, 600000, 10000, "for a TLS handshake with a destination"),
 	UINT("idle_ms", timeouts.idle_ms, 1000, 86400000, 900000, "a tunnel without a byte either way"),
 	UINT("hello_ms", timeouts.hello_ms, 100, 600000, 10000, "for the ClientHello after the CONNECT answer"),
 	UINT("linger_ms", timeouts.linger_ms, 0, 60000, 2000, "silence that ends the reading on after an early answer"),

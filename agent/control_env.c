@@ -38,5 +38,6 @@ control_put_env(struct jsonw *w, const struct daemon *d, uint32_t uid,
 	explicit_bzero(header, sizeof header);
 	status_put_listeners(w, "proxy", d, LISTEN_PROXY);
 	status_put_listeners(w, "broker", d, LISTEN_BROKER);
+	status_put_gateways(w, d);
 	put_governed(w, d->snapshot->policy, no_proxy);
 }

@@ -144,7 +144,8 @@ daemon_identity_limits(const struct config *c)
 /* A new generation, made ready beside the one in force. */
 struct change {
 	struct proxy_snapshot *snapshot;
-	struct peer_source *peers; /* NULL: those there are will do */
+	struct listeners_change *listeners; /* NULL: the same as before */
+	struct peer_source *peers;          /* NULL: those there are will do */
 	struct worker_change *workers[DAEMON_WORKERS_MAX];
 };
 
@@ -165,9 +166,13 @@ prepare(struct daemon *d, struct config *c, struct policy *p,
 {
 	enum status st = daemon_judge(d, c, p, detail);
 
+	/* Bound before the snapshot, whose SELF knows them before they accept. */
 	if (st == OK)
-		st = snapshot_build(
-		    c, p, &d->listeners, d->generation + 1, &change->snapshot);
+		st = listeners_prepare(&d->listeners, c, (unsigned)d->n_workers,
+		    &change->listeners, detail);
+	if (st == OK)
+		st = snapshot_build(c, p, &change->listeners->next,
+		    d->generation + 1, &change->snapshot);
 	if (st == OK &&
 	    policy_uses_exes(p) != policy_uses_exes(d->snapshot->policy))
 		st = daemon_make_peers(c, p, &change->peers);
@@ -185,6 +190,7 @@ abandon(struct change *change)
 {
 	for (size_t i = 0; i < DAEMON_WORKERS_MAX; i++)
 		worker_abandon(change->workers[i]);
+	listeners_abandon(change->listeners);
 	peer_source_destroy(change->peers);
 	proxy_snapshot_unref(change->snapshot);
 }
@@ -195,6 +201,8 @@ commit_snapshot(struct daemon *d, struct change *change)
 {
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_commit(change->workers[i]);
+	if (change->listeners != NULL)
+		listeners_commit(&d->listeners, change->listeners);
 	proxy_snapshot_unref(d->snapshot);
 	d->snapshot = change->snapshot;
 	d->generation = change->snapshot->generation;

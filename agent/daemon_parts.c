@@ -121,7 +121,7 @@ make_worker(struct daemon *d, unsigned index)
 		struct listener *l = &d->listeners.at[i];
 		int fd;
 
-		if (l->role != LISTEN_PROXY)
+		if (l->role != LISTEN_PROXY && l->role != LISTEN_GATEWAY)
 			continue;
 		fd = listener_take(l, index);
 		st = fd < 0 ? E_IO : worker_listen(w, fd, l->at.name);

@@ -150,7 +150,8 @@ add_websocket(struct env_list *l, const struct env_input *in)
 	    "reads no proxy variable but this one; a refusal of HttpClient has " \
 	    "no code: wayleave run says why") \
 	X("mlflow", NULL, \
-	    "MLFLOW_TRACKING_URI=azureml://... and the package azureml-mlflow") \
+	    "MLFLOW_TRACKING_URI=azureml://... and the package " \
+	    "azureml-mlflow, or the address of a gateway and no package") \
 	X("node", add_node, \
 	    "fetch reads it from Node 24 on (before: undici's " \
 	    "EnvHttpProxyAgent) and tunnels http:// too, which is refused; a " \

@@ -54,6 +54,32 @@ env_list_set(struct env_list *l, const char *name, const char *fmt, ...)
 	return put(l, name, value);
 }
 
+/* A line that ended early would be evaluated. */
+static bool
+is_one_line(const char *s)
+{
+	while (*s >= ' ' && *s != 0x7f)
+		s++;
+	return *s == '\0';
+}
+
+bool
+env_list_comment(struct env_list *l, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	s = format(fmt, ap);
+	va_end(ap);
+	if (s == NULL || l->n_comments == ENV_COMMENTS_MAX || !is_one_line(s)) {
+		free(s);
+		return false;
+	}
+	l->comments[l->n_comments++] = s;
+	return true;
+}
+
 static void
 unset(struct env_list *l, const char *name)
 {
@@ -219,6 +245,8 @@ env_list_release(struct env_list *l)
 	}
 	for (size_t i = 0; i < l->n_warnings; i++)
 		free(l->warnings[i]);
+	for (size_t i = 0; i < l->n_comments; i++)
+		free(l->comments[i]);
 	*l = (struct env_list){ .n = 0 };
 }
 
@@ -296,6 +324,11 @@ env_list_print(struct buf *out, const struct env_list *l, enum env_shell shell)
 	if (l->note != NULL) {
 		buf_puts(out, "# ");
 		buf_puts(out, l->note);
+		buf_putc(out, '\n');
+	}
+	for (size_t i = 0; i < l->n_comments; i++) {
+		buf_puts(out, "# ");
+		buf_puts(out, l->comments[i]);
 		buf_putc(out, '\n');
 	}
 }

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 
-enum { ENV_VARS_MAX = 40, ENV_WARNINGS_MAX = 32 };
+enum { ENV_VARS_MAX = 40, ENV_WARNINGS_MAX = 32, ENV_COMMENTS_MAX = 32 };
 
 struct env_input {
 	const char *proxy;  /**< "127.0.0.1:3180"; "" without a listener */
@@ -33,6 +33,8 @@ struct env_list {
 	char *warnings[ENV_WARNINGS_MAX]; /**< sentences; the rest is dropped */
 	size_t n_warnings;
 	const char *note; /**< of the client that was asked for, or NULL */
+	char *comments[ENV_COMMENTS_MAX]; /**< lines behind it */
+	size_t n_comments;
 };
 
 /** E_INVALID: unknown client. E_NOMEM. On failure @out is empty. */
@@ -44,13 +46,18 @@ void env_list_release(struct env_list *l);
 bool env_list_set(struct env_list *l, const char *name, const char *fmt, ...)
     ATTR_PRINTF(3, 4);
 
+/** Appends a line for people. False: out of memory or of room, or it holds
+ * what is no plain text. */
+bool env_list_comment(struct env_list *l, const char *fmt, ...)
+    ATTR_PRINTF(2, 3);
+
 /** Borrowed; NULL when @name is not set by the list. */
 const char *env_list_get(const struct env_list *l, const char *name);
 
 enum env_shell { ENV_SH, ENV_FISH, ENV_POWERSHELL, ENV_JSON };
 
-/** Appends @l as text that the shell can evaluate, the note as a comment; JSON
- * has the variables alone. */
+/** Appends @l as text that the shell can evaluate, note and comments behind it;
+ * JSON has the variables alone. */
 void env_list_print(
     struct buf *out, const struct env_list *l, enum env_shell shell);
 

@@ -17,6 +17,7 @@ static const char *const role_names[LISTEN_ROLES] = {
 	"broker",
 	"admin",
 	"control",
+	"gateway",
 };
 
 const char *
@@ -51,8 +52,8 @@ take_lock(
 	return OK;
 }
 
-static struct listener *
-add(struct listeners *l, enum listen_role role)
+struct listener *
+listeners_add(struct listeners *l, enum listen_role role)
 {
 	struct listener *n;
 
@@ -115,8 +116,8 @@ inherit_one(const struct config *c, struct listeners *l, int fd,
 		    "which is not in this version; take that socket out",
 		    name);
 	for (int r = 0; r < LISTEN_ROLES; r++)
-		if (strcmp(role_names[r], name) == 0)
-			n = add(l, (enum listen_role)r);
+		if (r != LISTEN_GATEWAY && strcmp(role_names[r], name) == 0)
+			n = listeners_add(l, (enum listen_role)r);
 	if (n == NULL)
 		return status_set(detail, E_INVALID,
 		    "socket activation passed a descriptor named \"%s\"; set "
@@ -193,8 +194,9 @@ bind_failed(const struct listener *n, struct status_detail *detail)
 	int e = errno;
 
 	return status_set(detail, e == EADDRINUSE ? E_BUSY : E_IO,
-	    "listen.%s \"%s\": %s%s", role_names[n->role], n->at.name,
-	    strerror(e), e == EADDRINUSE ? "; another program has it" : "");
+	    "%s%s \"%s\": %s%s", n->role == LISTEN_GATEWAY ? "" : "listen.",
+	    role_names[n->role], n->at.name, strerror(e),
+	    e == EADDRINUSE ? "; another program has it" : "");
 }
 
 static enum status
@@ -278,6 +280,14 @@ open_tcp(struct listener *n, unsigned n_sockets, struct status_detail *detail)
 	return OK;
 }
 
+enum status
+listener_open(
+    struct listener *n, unsigned n_sockets, struct status_detail *detail)
+{
+	return n->at.path[0] != '\0' ? open_unix(n, detail)
+	                             : open_tcp(n, n_sockets, detail);
+}
+
 static enum status
 open_role(struct listeners *l, enum listen_role role,
     const struct config_listeners *list, unsigned n_sockets,
@@ -288,15 +298,26 @@ open_role(struct listeners *l, enum listen_role role,
 	if (has_role(l, role))
 		return OK;
 	for (size_t i = 0; i < list->n && st == OK; i++) {
-		struct listener *n = add(l, role);
+		struct listener *n = listeners_add(l, role);
 
 		if (n == NULL)
 			return status_set(
 			    detail, E_LIMIT, "too many listeners");
 		n->at = list->at[i];
-		st = n->at.path[0] != '\0' ? open_unix(n, detail)
-		                           : open_tcp(n, n_sockets, detail);
+		st = listener_open(n, n_sockets, detail);
 	}
+	return st;
+}
+
+static enum status
+open_gateways(struct listeners *l, const struct config *config,
+    unsigned n_workers, struct status_detail *detail)
+{
+	struct listeners_change *c = NULL;
+	enum status st = listeners_prepare(l, config, n_workers, &c, detail);
+
+	if (st == OK)
+		listeners_commit(l, c);
 	return st;
 }
 
@@ -323,23 +344,28 @@ listeners_open(const struct config *config, unsigned n_workers,
 	if (st == OK)
 		st =
 		    open_role(out, LISTEN_CONTROL, &config->control, 1, detail);
+	if (st == OK)
+		st = open_gateways(out, config, n_workers, detail);
 	if (st != OK)
 		listeners_close(out);
 	return st;
 }
 
 void
+listener_end(struct listener *n)
+{
+	for (size_t k = 0; k < n->n_fds; k++)
+		if (n->fds[k] >= 0)
+			close(n->fds[k]);
+	if (n->at.path[0] != '\0' && !n->inherited)
+		(void)unlink(n->at.path);
+}
+
+void
 listeners_close(struct listeners *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		struct listener *n = &l->at[i];
-
-		for (size_t k = 0; k < n->n_fds; k++)
-			if (n->fds[k] >= 0)
-				close(n->fds[k]);
-		if (n->at.path[0] != '\0' && !n->inherited)
-			(void)unlink(n->at.path);
-	}
+	for (size_t i = 0; i < l->n; i++)
+		listener_end(&l->at[i]);
 	l->n = 0;
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);

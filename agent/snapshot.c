@@ -15,6 +15,7 @@ enum { SELF_MAX = 65536 };
 struct owned {
 	struct proxy_snapshot snapshot; /* first */
 	struct proxy_dns_zone zones[CONFIG_ZONES_MAX];
+	struct proxy_gateway *gateways;
 	struct policy_listener *listeners;
 	struct addr *interfaces;
 };
@@ -25,6 +26,7 @@ owned_release(struct proxy_snapshot *s)
 	struct owned *o = (struct owned *)s;
 
 	policy_unref(s->policy);
+	free(o->gateways);
 	free(o->listeners);
 	free(o->interfaces);
 	free(o);
@@ -136,10 +138,34 @@ fill_limits(struct proxy_limits *out, const struct config *c)
 		.head_bytes = c->limits.request_head_bytes,
 		.head_ms = c->timeouts.request_head_ms,
 		.connect_ms = c->timeouts.connect_ms,
+		.tls_ms = c->timeouts.tls_ms,
 		.idle_ms = c->timeouts.idle_ms,
 		.hello_ms = c->timeouts.hello_ms,
 		.linger_ms = c->timeouts.linger_ms,
 	};
+}
+
+static enum status
+fill_gateways(struct owned *o, const struct config *c)
+{
+	if (c->n_gateways == 0)
+		return OK;
+	o->gateways = calloc(c->n_gateways, sizeof *o->gateways);
+	if (o->gateways == NULL)
+		return E_NOMEM;
+	for (size_t i = 0; i < c->n_gateways; i++) {
+		const struct config_gateway *from = &c->gateways[i];
+		struct proxy_gateway *to = &o->gateways[i];
+
+		memcpy(to->name, from->name, sizeof to->name);
+		memcpy(to->listener, from->listen.name, sizeof to->listener);
+		memcpy(to->host, from->host, sizeof to->host);
+		to->port = from->port;
+		memcpy(to->prefix, from->prefix, sizeof to->prefix);
+	}
+	o->snapshot.gateways = o->gateways;
+	o->snapshot.n_gateways = c->n_gateways;
+	return OK;
 }
 
 enum status
@@ -165,7 +191,9 @@ snapshot_build(const struct config *config, struct policy *policy,
 	fill_limits(&s->limits, config);
 	memcpy(s->name, config->name, sizeof s->name);
 	memcpy(s->cgroup_root, config->cgroup_root, sizeof s->cgroup_root);
-	st = fill_self(o, listeners);
+	st = fill_gateways(o, config);
+	if (st == OK)
+		st = fill_self(o, listeners);
 	if (st != OK) {
 		proxy_snapshot_unref(s);
 		return st;

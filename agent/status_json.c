@@ -4,6 +4,7 @@
 #include "agent/agent.h"
 #include "base/secret.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 void
@@ -27,6 +28,31 @@ status_put_listeners(struct jsonw *w, const char *key, const struct daemon *d,
 	for (size_t i = 0; i < d->listeners.n; i++)
 		if (d->listeners.at[i].role == role)
 			jsonw_str(w, NULL, d->listeners.at[i].at.name);
+	jsonw_array_end(w);
+}
+
+void
+status_put_gateways(struct jsonw *w, const struct daemon *d)
+{
+	char upstream[HOST_BYTES + 300];
+
+	jsonw_array(w, "gateways");
+	for (size_t i = 0; i < d->config->n_gateways; i++) {
+		const struct config_gateway *g = &d->config->gateways[i];
+		int n =
+		    snprintf(upstream, sizeof upstream, "https://%s", g->host);
+
+		if (g->port != 443)
+			n += snprintf(upstream + n, sizeof upstream - (size_t)n,
+			    ":%u", g->port);
+		(void)snprintf(
+		    upstream + n, sizeof upstream - (size_t)n, "%s", g->prefix);
+		jsonw_object(w, NULL);
+		jsonw_str(w, "name", g->name);
+		jsonw_str(w, "listen", g->listen.name);
+		jsonw_str(w, "upstream", upstream);
+		jsonw_object_end(w);
+	}
 	jsonw_array_end(w);
 }
 
@@ -102,6 +128,7 @@ status_put_all(struct jsonw *w, const struct daemon *d)
 		status_put_listeners(w, listen_role_name((enum listen_role)r),
 		    d, (enum listen_role)r);
 	jsonw_object_end(w);
+	status_put_gateways(w, d);
 	jsonw_array(w, "identities");
 	for (size_t i = 0; i < d->config->n_identities; i++)
 		jsonw_str(w, NULL, d->config->identities[i].name);

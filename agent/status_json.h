@@ -12,5 +12,7 @@ void status_put_all(struct jsonw *w, const struct daemon *d);
 /** A member @key with the addresses of one role. */
 void status_put_listeners(struct jsonw *w, const char *key,
     const struct daemon *d, enum listen_role role);
+/** A member "gateways": name, listen and upstream of each. */
+void status_put_gateways(struct jsonw *w, const struct daemon *d);
 
 #endif

@@ -85,6 +85,26 @@ no_client(const char *name)
 	    "env", "no client \"%s\"; wayleave env --clients lists them", name);
 }
 
+/** What no variable can name: which gateway a client is to use. */
+static enum status
+add_gateways(struct env_list *list, const json_t *reply)
+{
+	const json_t *gateways = json_object_get(reply, "gateways");
+	const json_t *g;
+	size_t i;
+
+	json_array_foreach(gateways, i, g) {
+		const char *at = cli_member(g, "listen");
+		bool is_path = strncmp(at, "unix:", 5) == 0;
+
+		if (!env_list_comment(list, "gateway %s: %s%s goes to %s",
+		        cli_member(g, "name"), is_path ? "" : "http://", at,
+		        cli_member(g, "upstream")))
+			return E_NOMEM;
+	}
+	return OK;
+}
+
 /** Asks the daemon and composes; prints the warnings unless @quiet. */
 static int
 environment(
@@ -106,6 +126,10 @@ environment(
 	                        cli_member(reply, "identity_header"), client,
 	                        get_env, NULL, is_governed, reply },
 	    out);
+	if (st == OK)
+		st = add_gateways(out, reply);
+	if (st != OK)
+		env_list_release(out);
 	json_decref(reply);
 	if (st != OK)
 		return cli_fail(EX_SOFTWARE, "%s", status_text(st));

@@ -33,11 +33,30 @@ print_listeners(const json_t *listeners)
 	json_object_foreach((json_t *)(uintptr_t)listeners, role, list) {
 		const json_t *at;
 		size_t i;
+		if (strcmp(role, "gateway") == 0)
+			continue; /* below, with where they go */
 		json_array_foreach(list, i, at) {
 			(void)printf("  %-9s ", role);
 			cli_print_safe(json_string_value(at));
 			(void)putchar('\n');
 		}
+	}
+}
+
+static void
+print_gateways(const json_t *gateways)
+{
+	const json_t *g;
+	size_t i;
+
+	json_array_foreach(gateways, i, g) {
+		(void)fputs("  gateway   ", stdout);
+		cli_print_safe(cli_member(g, "listen"));
+		(void)fputs(" ", stdout);
+		cli_print_safe(cli_member(g, "name"));
+		(void)fputs(": ", stdout);
+		cli_print_safe(cli_member(g, "upstream"));
+		(void)putchar('\n');
 	}
 }
 
@@ -72,6 +91,7 @@ print_status(const json_t *r)
 		(void)putchar('\n');
 	}
 	print_listeners(json_object_get(r, "listeners"));
+	print_gateways(json_object_get(r, "gateways"));
 	(void)printf("  open      %" JSON_INTEGER_FORMAT
 	             " connections, %" JSON_INTEGER_FORMAT " workers\n",
 	    number(r, "connections"), number(r, "workers"));

@@ -278,6 +278,40 @@ a_client_gets_what_only_it_wants(void **state)
 }
 
 static void
+comments_stand_last_and_on_one_line_each(void **state)
+{
+	static const char last[] = "# gateway g: http://127.0.0.1:3190\n"
+	                           "# gateway h: unix:/run/h.sock\n";
+	struct pair none[] = { { NULL, NULL } };
+	struct env_list l = build(none, "curl");
+	struct buf out;
+
+	(void)state;
+	assert_true(
+	    env_list_comment(&l, "gateway g: %s", "http://127.0.0.1:3190"));
+	assert_true(env_list_comment(&l, "gateway %s", "h: unix:/run/h.sock"));
+	assert_false(env_list_comment(&l, "two\nlines"));
+	assert_false(env_list_comment(&l, "an \x1b[1mescape"));
+	for (int i = 0; i < 3; i++) {
+		buf_init(&out, 65536);
+		env_list_print(&out, &l, (enum env_shell)i);
+		buf_putc(&out, '\0');
+		assert_int_equal(buf_status(&out), OK);
+		assert_string_equal(out.p + out.n - 1 - strlen(last), last);
+		buf_release(&out);
+	}
+	buf_init(&out, 65536);
+	env_list_print(&out, &l, ENV_JSON);
+	buf_putc(&out, '\0');
+	assert_null(strstr(out.p, "gateway"));
+	buf_release(&out);
+	for (int i = 2; i < ENV_COMMENTS_MAX; i++)
+		assert_true(env_list_comment(&l, "more"));
+	assert_false(env_list_comment(&l, "one too many"));
+	env_list_release(&l);
+}
+
+static void
 spark_gets_its_options_before_the_users(void **state)
 {
 	struct pair none[] = { { NULL, NULL } };
@@ -380,6 +414,7 @@ main(void)
 		cmocka_unit_test(what_gets_in_the_way_is_warned_about_or_unset),
 		cmocka_unit_test(each_shell_gets_its_own_quotes),
 		cmocka_unit_test(a_client_gets_what_only_it_wants),
+		cmocka_unit_test(comments_stand_last_and_on_one_line_each),
 		cmocka_unit_test(spark_gets_its_options_before_the_users),
 		cmocka_unit_test(
 		    a_clients_note_is_the_last_line_and_never_in_json),

@@ -241,10 +241,132 @@ an_inherited_socket_for_other_machines_is_as_unsafe_as_ours(void **state)
 	assert_int_equal(inherited(f->dir[0], INADDR_ANY, true), OK);
 }
 
+static void
+set_gateway(struct config *c, size_t i, uint16_t port)
+{
+	struct config_listen *l = &c->gateways[i].listen;
+
+	(void)snprintf(l->name, sizeof l->name, "127.0.0.1:%u", port);
+	assert_int_equal(
+	    addr_port_parse(slice_of(l->name), &l->addr, &l->port), OK);
+}
+
+static void
+set_unix_gateway(struct config *c, size_t i, const char *dir)
+{
+	struct config_listen *l = &c->gateways[i].listen;
+
+	(void)snprintf(l->path, sizeof l->path, "%s/g.sock", dir);
+	(void)snprintf(l->name, sizeof l->name, "unix:%s", l->path);
+}
+
+/* Whether somebody listens on @port now. */
+static bool
+is_open(uint16_t port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool open;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	open = connect(fd, (const struct sockaddr *)&sin, sizeof sin) == 0;
+	close(fd);
+	return open;
+}
+
+static void
+gateways_are_bound_beside_the_rest_and_let_go(void **state)
+{
+	struct fixture *f = *state;
+	struct config *c = f->config[0];
+	struct listeners_change *change = NULL;
+	struct listeners l;
+	struct status_detail detail;
+	uint16_t port;
+
+	close(bind_free(&port, false));
+	c->n_gateways = 1;
+	set_gateway(c, 0, port);
+	assert_int_equal(listeners_open(c, WORKERS, &l, &detail), OK);
+	assert_int_equal(l.n, 2);
+	assert_int_equal(l.at[1].role, LISTEN_GATEWAY);
+	assert_int_equal(l.at[1].n_fds, WORKERS);
+	/* One more: there before it is taken up, and gone when it is not. */
+	c->n_gateways = 2;
+	set_unix_gateway(c, 1, f->dir[0]);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+		    listeners_prepare(&l, c, WORKERS, &change, &detail), OK);
+		assert_int_equal(change->first_added, 2);
+		assert_int_equal(change->next.n, 3);
+		assert_int_equal(access(c->gateways[1].listen.path, F_OK), 0);
+		if (i == 0) {
+			listeners_abandon(change);
+			assert_int_equal(l.n, 2);
+			assert_int_equal(
+			    access(c->gateways[1].listen.path, F_OK), -1);
+		}
+	}
+	listeners_commit(&l, change);
+	assert_int_equal(l.n, 3);
+	/* Without the first: its port is free, the others are untouched. */
+	c->gateways[0] = c->gateways[1];
+	c->n_gateways = 1;
+	assert_true(is_open(port));
+	assert_int_equal(
+	    listeners_prepare(&l, c, WORKERS, &change, &detail), OK);
+	assert_true(is_open(port));
+	listeners_commit(&l, change);
+	assert_false(is_open(port));
+	assert_true(is_open(f->port));
+	assert_int_equal(l.n, 2);
+	assert_int_equal(access(c->gateways[0].listen.path, F_OK), 0);
+	listeners_close(&l);
+	assert_int_equal(access(c->gateways[0].listen.path, F_OK), -1);
+}
+
+static void
+a_gateway_that_cannot_be_bound_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct config *c = f->config[0];
+	struct listeners_change *change = NULL;
+	struct listeners l;
+	struct status_detail detail;
+	uint16_t port;
+	int fd = bind_free(&port, true);
+
+	assert_int_equal(listeners_open(c, WORKERS, &l, &detail), OK);
+	c->n_gateways = 2;
+	set_unix_gateway(c, 0, f->dir[0]);
+	set_gateway(c, 1, port);
+	assert_int_equal(
+	    listeners_prepare(&l, c, WORKERS, &change, &detail), E_BUSY);
+	assert_non_null(strstr(detail.text, "; another program has it"));
+	assert_int_equal(access(c->gateways[0].listen.path, F_OK), -1);
+	close(fd);
+	/* Our own proxy's, which a new `listen` does not free. */
+	set_gateway(c, 1, f->port);
+	assert_int_equal(
+	    listeners_prepare(&l, c, WORKERS, &change, &detail), E_BUSY);
+	assert_non_null(strstr(detail.text, "the proxy listener has this"));
+	assert_null(change);
+	assert_int_equal(l.n, 1);
+	assert_true(is_open(f->port));
+	listeners_close(&l);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    gateways_are_bound_beside_the_rest_and_let_go, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_gateway_that_cannot_be_bound_changes_nothing, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
 		    each_worker_gets_its_own_socket_of_one_port, setup,
 		    teardown),
