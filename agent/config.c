@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <openssl/x509_vfy.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -433,21 +432,20 @@ config_destroy(struct config *c)
 }
 
 enum status
-config_check_ca(const struct config *c, struct status_detail *detail)
+config_load_trust(const struct config *c, struct tls_trust **out,
+    struct status_detail *detail)
 {
-	X509_STORE *store = X509_STORE_new();
-	bool ok;
+	enum status st = tls_trust_load(c->ca_file, out);
 
-	if (store == NULL)
-		return E_NOMEM;
-	ok = X509_STORE_load_file(store, c->ca_file) == 1;
-	X509_STORE_free(store);
-	if (!ok)
-		return status_set(detail, E_INVALID,
-		    "/tls/ca_file: no certificate could be read from \"%s\"; "
-		    "name a PEM file of CA certificates",
-		    c->ca_file);
-	return OK;
+	if (st == OK)
+		return OK;
+	if (st != E_INVALID)
+		return status_set(
+		    detail, st, "/tls/ca_file: %s", status_text(st));
+	return status_set(detail, st,
+	    "/tls/ca_file: no certificate could be read from \"%s\"; "
+	    "name a PEM file of CA certificates",
+	    c->ca_file);
 }
 
 void

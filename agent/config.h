@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "identity/identity.h"
 #include "proxy/proxy.h"
+#include "proxy/tls_trust.h"
 
 #include <sys/un.h>
 
@@ -121,9 +122,9 @@ enum status config_load_policy(const struct config *c, struct policy **out,
 
 /** Whether @a is reached from this machine alone. */
 bool config_is_loopback(const struct addr *a);
-/** Whether the CA file can be used; E_NOTFOUND or E_INVALID with @detail. */
-enum status config_check_ca(
-    const struct config *c, struct status_detail *detail) ATTR_MUST_USE;
+/** Reads the CA file, for tens of ms. E_INVALID with @detail; E_NOMEM. */
+enum status config_load_trust(const struct config *c, struct tls_trust **out,
+    struct status_detail *detail) ATTR_MUST_USE;
 
 /** Appends "FILE:LINE:COL: [warning: ]TEXT\n" for each issue. */
 void config_put_issues(

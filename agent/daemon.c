@@ -139,12 +139,14 @@ static void
 on_ca_check(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
+	struct tls_trust *trust = NULL;
 
 	(void)fd;
 	(void)what;
 	d->ca_problem.text[0] = '\0';
-	if (config_check_ca(d->config, &d->ca_problem) != OK)
+	if (config_load_trust(d->config, &trust, &d->ca_problem) != OK)
 		log_error("%s", d->ca_problem.text);
+	tls_trust_unref(trust);
 }
 
 /* The last of the start, for which the first clients need not wait, as they

@@ -299,13 +299,15 @@ static enum status
 judge_ca(struct daemon *d, const struct config *c)
 {
 	struct status_detail detail = { "" };
+	struct tls_trust *trust = NULL;
 	enum status st;
 
 	if (d->ca_problem.text[0] == '\0' &&
 	    strcmp(c->ca_file, d->config->ca_file) == 0)
 		return OK;
-	st = config_check_ca(c, &detail);
+	st = config_load_trust(c, &trust, &detail);
 	if (st == OK) {
+		tls_trust_unref(trust);
 		d->ca_problem.text[0] = '\0';
 		return OK;
 	}

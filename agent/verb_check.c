@@ -261,9 +261,12 @@ check_ca(struct check *c, const struct config *config)
 	struct status_detail detail = { "" };
 	static const char pointer[] = "/tls/ca_file: ";
 	const char *text = detail.text;
+	struct tls_trust *trust = NULL;
 
-	if (config_check_ca(config, &detail) == OK)
+	if (config_load_trust(config, &trust, &detail) == OK) {
+		tls_trust_unref(trust);
 		return;
+	}
 	if (strncmp(text, pointer, sizeof pointer - 1) == 0)
 		text += sizeof pointer - 1;
 	note_text(c, true, &at, text);
