@@ -21,6 +21,7 @@ forward_free(struct forward *f)
 	forward_body_release(&f->x.up);
 	forward_body_release(&f->x.down);
 	buf_release(&f->x.head);
+	buf_release(&f->x.bearer_value);
 	buf_release(&f->ask.response);
 	proxy_snapshot_unref(f->snapshot);
 	free(f);
@@ -244,10 +245,24 @@ forward_on_client(evutil_socket_t fd, short what, void *arg)
 }
 
 /* RFC 9112 9.2: what an idle upstream says is no answer to anything. */
+bool
+forward_upstream_is_quiet(struct forward *f)
+{
+	size_t got = 0;
+	char byte;
+
+	return stream_read(&f->upstream.s, &byte, 1, &got) == OK && got == 0 &&
+	    !f->upstream.s.eof;
+}
+
+/* TLS has words of its own that say nothing to us: RFC 8446 4.6. */
 static void
 forward_on_idle_upstream(struct forward *f)
 {
-	forward_side_close(&f->upstream);
+	if (forward_upstream_is_quiet(f))
+		forward_pump(f);
+	else
+		forward_side_close(&f->upstream);
 }
 
 static void
@@ -303,14 +318,17 @@ forward_init(struct forward *f, const struct forward_params *params)
 	head_max = HTTP1_HEAD_PARTS * (size_t)f->snapshot->limits.head_bytes;
 	f->peer = params->peer;
 	f->listener = params->listener;
+	f->gateway = params->gateway;
 	f->draining = worker_is_draining(f->worker);
 	forward_side_init(&f->client, head_max + FORWARD_PIECE_BYTES,
 	    FORWARD_RESPONSE_HEAD_BYTES + FORWARD_HEAD_SLACK +
 	        FORWARD_PIECE_BYTES + FORWARD_BODY_OVERHEAD);
 	forward_side_init(&f->upstream, FORWARD_RESPONSE_HEAD_BYTES,
 	    head_max + FORWARD_HEAD_SLACK + FORWARD_PIECE_BYTES +
-	        FORWARD_BODY_OVERHEAD);
+	        FORWARD_BODY_OVERHEAD +
+	        (f->gateway ? FORWARD_CREDENTIAL_BYTES : 0));
 	buf_init(&f->x.head, head_max + FORWARD_HEAD_SLACK);
+	buf_init_secret(&f->x.bearer_value, head_max);
 	buf_put_slice(&f->client.in, params->first);
 	forward_side_open(&f->client, worker_base(f->worker),
 	    stream_plain(params->fd), forward_on_client, f);
@@ -374,7 +392,13 @@ forward_tick(struct forward *f, int64_t now_ms)
 void
 forward_rejudge(struct forward *f)
 {
-	if (f->state == FORWARD_EXCHANGE && f->x.request != NULL &&
+	const struct proxy_snapshot *now = worker_snapshot(f->worker);
+
+	if (f->state >= FORWARD_LAST)
+		return;
+	if (f->gateway && proxy_snapshot_gateway(now, f->listener) == NULL)
+		forward_end(f, CLOSE_POLICY);
+	else if (f->state == FORWARD_EXCHANGE && f->x.request != NULL &&
 	    !request_still_allowed(f->x.request))
 		forward_end(f, CLOSE_POLICY);
 }

@@ -17,7 +17,8 @@ struct forward_params {
 	int fd;                  /**< taken */
 	const struct peer *peer; /**< lives until done() */
 	const char *listener;    /**< likewise */
-	struct slice first;      /**< bytes read so far, copied */
+	bool gateway;       /**< @listener is a gateway's: origin-form alone */
+	struct slice first; /**< bytes read so far, copied */
 };
 
 /** done() comes from the loop when the connection was closed. */

@@ -53,6 +53,21 @@ put_trailers(const struct forward_body *b, struct buf *out)
 	}
 }
 
+/* One that was not announced: the last chunk is not written yet. */
+static bool
+names_bearer(const struct forward_body *b)
+{
+	struct slice rest = buf_slice(&b->trailers);
+
+	while (rest.n > 0) {
+		if (slice_eq_nocase(slice_head(rest, slice_find(rest, ':')),
+		        SLICE("authorization")))
+			return true;
+		rest = slice_from(rest, slice_find(rest, '\n') + 1);
+	}
+	return false;
+}
+
 static enum status
 feed_chunked(
     struct forward_body *b, struct slice in, size_t *used, struct buf *out)
@@ -70,6 +85,8 @@ feed_chunked(
 	}
 	if (st != OK)
 		return st;
+	if (b->no_bearer && names_bearer(b))
+		return E_DENIED;
 	b->done = true;
 	if (b->chunk) {
 		buf_puts(out, "0\r\n");

@@ -7,7 +7,8 @@
 /** For forward*.c alone. */
 struct forward_body {
 	enum http1_body kind;
-	bool chunk; /**< write chunks */
+	bool chunk;     /**< write chunks */
+	bool no_bearer; /**< Authorization in the trailers is E_DENIED */
 	bool done;
 	uint64_t left;
 	struct http1_chunked chunked;
@@ -25,7 +26,8 @@ void forward_body_release(struct forward_body *b);
 /**
  * Takes *@used bytes off @in and writes what they become to @out. OK when
  * the body has ended, E_PARTIAL when it goes on, E_SYNTAX or E_LIMIT when its
- * framing is broken, or what ails @out.
+ * framing is broken, E_DENIED by `no_bearer`,
+ * or what ails @out.
  */
 enum status forward_body_feed(struct forward_body *b, struct slice in,
     size_t *used, struct buf *out) ATTR_MUST_USE;

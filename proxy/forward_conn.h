@@ -33,12 +33,16 @@ enum {
 	FORWARD_PIECE_BYTES = 32768,
 	FORWARD_DENIAL_BYTES = 16384,
 	FORWARD_INTERIM_MAX = 32, /**< 1xx answers to one request */
+	FORWARD_CREDENTIAL_BYTES = 32768,
 };
 
 /** One message. */
 struct forward_exchange {
 	struct request *request; /**< NULL: none, or recorded */
-	struct buf head;         /**< as it goes to the destination */
+	struct buf head; /**< as it goes to the destination, but for what
+	                      stands for `bearer` */
+	struct forward_bearer bearer;
+	struct buf bearer_value; /**< secret: what `bearer` borrows */
 	struct forward_line line;
 	struct host host;
 	uint16_t port;
@@ -64,6 +68,7 @@ struct forward {
 	struct proxy_snapshot *snapshot; /**< of this message */
 	const struct peer *peer;
 	const char *listener;
+	bool gateway;
 	void (*done)(void *arg);
 	void *arg;
 	enum forward_state state;
@@ -80,6 +85,7 @@ struct forward {
 	uint16_t idle_port;
 	struct addr idle_address;
 	uint64_t idle_generation;
+	const char *idle_tls;
 	struct proxy_broker_ask ask;
 	bool asking_broker;
 	struct refusal *refusal;
@@ -101,6 +107,9 @@ void forward_say_last(struct forward *f, struct buf *last);
 void forward_deadline(struct forward *f, unsigned ms);
 /** Takes a connection to the destination for the message. */
 void forward_open_upstream(struct forward *f, struct stream s);
+
+/** Whether the idle upstream has said nothing to us, as it should. */
+bool forward_upstream_is_quiet(struct forward *f);
 
 /* forward_judge.c */
 

@@ -95,23 +95,51 @@ exchange_upstream_died(struct forward *f)
 
 /* A fresh one may be used again, for the same name and by the same judge. */
 static void
-exchange_open_upstream(struct forward *f, int fd)
+exchange_open_upstream(struct forward *f, struct stream s)
 {
-	forward_open_upstream(f, stream_plain(fd));
+	forward_open_upstream(f, s);
 	f->idle_host = f->x.host;
 	f->idle_port = f->x.port;
 	f->idle_address = *request_address(f->x.request);
 	f->idle_generation = request_generation(f->x.request);
+	f->idle_tls = request_tls_word(f->x.request);
+}
+
+/*
+ * A token stands in no buffer but this one, from here until it is sent: the
+ * head that a retry needs has none.
+ */
+static void
+exchange_put_head(struct forward *f)
+{
+	const struct secret *token = request_credential(f->x.request);
+	struct slice head = buf_slice(&f->x.head);
+	struct buf *out = &f->upstream.out;
+
+	out->wipe = token != NULL || f->x.bearer.kind != FORWARD_BEARER_NONE;
+	if (!out->wipe) {
+		buf_put_slice(out, head);
+		return;
+	}
+	buf_put_slice(out, slice_head(head, head.n - 2));
+	buf_puts(out, "Authorization: ");
+	if (token != NULL) {
+		buf_puts(out, "Bearer ");
+		buf_put_slice(out, secret_bytes(token));
+	} else {
+		buf_put_slice(out, f->x.bearer.value);
+	}
+	buf_puts(out, "\r\n\r\n");
 }
 
 void
 forward_exchange_start(struct forward *f)
 {
-	int fd = request_take_fd(f->x.request);
+	struct stream s = request_take_stream(f->x.request);
 
-	f->x.reused = fd < 0;
-	if (fd >= 0)
-		exchange_open_upstream(f, fd);
+	f->x.reused = !stream_is_open(&s);
+	if (!f->x.reused)
+		exchange_open_upstream(f, s);
 	if (!forward_side_is_open(&f->upstream)) {
 		/* The idle one went away while we asked. */
 		if (exchange_may_retry(f, true))
@@ -124,8 +152,13 @@ forward_exchange_start(struct forward *f)
 	f->upstream_scanned = 0;
 	forward_body_init(
 	    &f->x.up, &f->x.framing, f->x.framing.body == HTTP1_BODY_CHUNKED);
-	buf_put_slice(&f->upstream.out, buf_slice(&f->x.head));
+	f->x.up.no_bearer = request_credential(f->x.request) != NULL;
 	f->state = FORWARD_EXCHANGE;
+	exchange_put_head(f);
+	if (buf_status(&f->upstream.out) != OK) {
+		forward_exchange_fail(f, REASON_LIMIT_REACHED, CLOSE_LIMIT);
+		return;
+	}
 	exchange_touch(f);
 	forward_pump(f);
 }
@@ -150,6 +183,9 @@ step_flush_up(struct forward *f)
 		exchange_touch(f);
 	if (st == E_IO)
 		exchange_abandon_body(f);
+	/* Bodies are no secret, and to wipe them all costs. */
+	if (st == OK)
+		f->upstream.out.wipe = false;
 }
 
 /* The next piece of the request body, once the last one is gone. */
@@ -173,6 +209,9 @@ step_body_up(struct forward *f)
 	if (st == E_PARTIAL)
 		/* The client went away in the middle of its body. */
 		forward_end(f, CLOSE_CLIENT);
+	else if (st == E_DENIED)
+		forward_exchange_fail(
+		    f, REASON_AUTHORIZATION_PRESENT, CLOSE_DENIED);
 	else
 		forward_exchange_fail(f, REASON_BAD_REQUEST, CLOSE_CLIENT);
 }
@@ -311,7 +350,8 @@ exchange_settle_upstream(struct forward *f)
 	if (!f->x.keep_upstream || !f->x.up.done || f->x.abandoned ||
 	    f->upstream.s.eof || f->upstream.in.n > 0 ||
 	    !forward_side_is_flushed(&f->upstream) ||
-	    f->x.down.kind == HTTP1_BODY_UNTIL_CLOSE)
+	    f->x.down.kind == HTTP1_BODY_UNTIL_CLOSE ||
+	    (f->upstream.s.more && !forward_upstream_is_quiet(f)))
 		forward_side_close(&f->upstream);
 }
 

@@ -96,27 +96,21 @@ forward_method_is_idempotent(struct slice method)
 	    slice_is(method, "DELETE");
 }
 
-static enum status
-fail(struct forward_fault *fault, enum reason code, int status,
-    const char *detail)
-{
-	*fault = (struct forward_fault){ code, status, detail };
-	return E_SYNTAX;
-}
-
 static bool
 has_connection(const struct http1_fields *f)
 {
 	return http1_field_find(f, "connection", 0) < f->n;
 }
 
+/* @spared: a name that somebody else judges, or empty. */
 static bool
-connection_names(const struct http1_fields *f)
+connection_names(const struct http1_fields *f, struct slice spared)
 {
 	if (!has_connection(f))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(not_hop_by_hop); i++)
-		if (http1_field_has_token(f, "connection", not_hop_by_hop[i]))
+		if (!slice_eq(not_hop_by_hop[i], spared) &&
+		    http1_field_has_token(f, "connection", not_hop_by_hop[i]))
 			return true;
 	return false;
 }
@@ -154,11 +148,14 @@ check_host(const struct http1_request *r, struct forward_fault *fault)
 	if (st == E_NOTFOUND && r->version == HTTP1_0)
 		return OK;
 	if (st == E_NOTFOUND)
-		return fail(fault, REASON_BAD_REQUEST, 0, "Host is missing");
+		return forward_fault_set(
+		    fault, REASON_BAD_REQUEST, 0, "Host is missing");
 	if (st != OK)
-		return fail(fault, REASON_BAD_REQUEST, 0, "Host stands twice");
+		return forward_fault_set(
+		    fault, REASON_BAD_REQUEST, 0, "Host stands twice");
 	if (!forward_host_is_valid(v))
-		return fail(fault, REASON_BAD_REQUEST, 0, "Host is malformed");
+		return forward_fault_set(
+		    fault, REASON_BAD_REQUEST, 0, "Host is malformed");
 	return OK;
 }
 
@@ -181,23 +178,38 @@ via_names(const struct http1_fields *f, const char *name)
 }
 
 static enum status
-check_target(struct forward_request *r, struct forward_fault *fault)
+check_absolute(struct forward_request *r, struct forward_fault *fault)
 {
 	enum status st = uri_parse(r->http.target, &r->uri);
 
-	if (slice_is(r->http.method, "CONNECT"))
-		return fail(fault, REASON_BAD_REQUEST, 0,
-		    "CONNECT comes first on its connection");
 	if (st == E_INVALID)
-		return fail(fault, REASON_BAD_HOST, 0, NULL);
+		return forward_fault_set(fault, REASON_BAD_HOST, 0, NULL);
 	if (st != OK)
-		return fail(fault, REASON_BAD_REQUEST, 0,
+		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
 		    "this is a proxy: use CONNECT or an absolute URI");
 	if (r->uri.scheme != URI_HTTP)
-		return fail(fault, REASON_BAD_REQUEST, 0,
+		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
 		    "https is reached by CONNECT");
+	return OK;
+}
+
+static enum status
+check_target(const struct forward_route *route, struct forward_request *r,
+    struct forward_fault *fault)
+{
+	enum status st;
+
+	if (slice_is(r->http.method, "CONNECT"))
+		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
+		    r->gateway ? "a gateway opens no tunnels"
+		               : "CONNECT comes first on its connection");
+	st = r->gateway
+	    ? forward_route_target(route, r->http.target, &r->uri, fault)
+	    : check_absolute(r, fault);
+	if (st != OK)
+		return st;
 	if (!forward_path_ok(r->uri.path))
-		return fail(fault, REASON_BAD_REQUEST, 0,
+		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
 		    "the path can be read in two ways");
 	return OK;
 }
@@ -211,42 +223,54 @@ check_max_forwards(struct forward_request *r, struct forward_fault *fault)
 	enum status st;
 
 	if (slice_is(r->http.method, "TRACE"))
-		return fail(fault, REASON_METHOD_NOT_ALLOWED, 0,
+		return forward_fault_set(fault, REASON_METHOD_NOT_ALLOWED, 0,
 		    "TRACE is refused by this proxy");
 	st = http1_field_only(&r->http.fields, "max-forwards", &v);
 	if (st == E_NOTFOUND || !slice_is(r->http.method, "OPTIONS"))
 		return OK;
 	if (st != OK || !slice_to_u64(v, UINT32_MAX, &n))
-		return fail(
+		return forward_fault_set(
 		    fault, REASON_BAD_REQUEST, 0, "Max-Forwards is malformed");
 	r->answer_here = n == 0;
 	return OK;
 }
 
 enum status
-forward_head_read(struct slice head, const char *name,
-    struct forward_request *out, struct forward_fault *fault)
+forward_head_read(struct slice head, const struct forward_route *route,
+    const char *name, struct forward_request *out, struct forward_fault *fault)
 {
 	struct http1_error error = { .status = 400 };
+	struct slice spared = SLICE("");
 
 	out->answer_here = false;
+	out->gateway = route->kind == FORWARD_ROUTE_GATEWAY;
+	out->prefix = out->gateway ? slice_of(route->prefix) : SLICE("");
+	out->bearer = (struct forward_bearer){ .kind = FORWARD_BEARER_NONE };
 	out->uri = (struct uri){ .scheme = URI_HTTP };
 	if (http1_parse_request(head, &out->http, &error) != OK) {
 		out->http.method = (struct slice){ .n = 0 };
-		return fail(
+		return forward_fault_set(
 		    fault, REASON_BAD_REQUEST, error.status, error.detail);
 	}
 	if (http1_request_framing(&out->http, &out->framing, &error) != OK)
-		return fail(
+		return forward_fault_set(
 		    fault, REASON_BAD_REQUEST, error.status, error.detail);
-	if (check_target(out, fault) != OK ||
+	if (check_target(route, out, fault) != OK ||
 	    check_host(&out->http, fault) != OK)
 		return E_SYNTAX;
-	if (connection_names(&out->http.fields))
-		return fail(fault, REASON_BAD_REQUEST, 0,
+	if (out->gateway) {
+		if (forward_route_check_client(
+		        route, &out->http.fields, fault) != OK)
+			return E_SYNTAX;
+		/* What that means the rule that injects will say. */
+		out->bearer = forward_bearer_read(&out->http.fields);
+		spared = SLICE("authorization");
+	}
+	if (connection_names(&out->http.fields, spared))
+		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
 		    "Connection names a field that is not hop-by-hop");
 	if (via_names(&out->http.fields, name))
-		return fail(fault, REASON_LOOP, 0, NULL);
+		return forward_fault_set(fault, REASON_LOOP, 0, NULL);
 	return check_max_forwards(out, fault);
 }
 
@@ -293,7 +317,8 @@ put_request_line(
 	buf_putc(out, ' ');
 	line->method_bytes = r->http.method.n;
 	line->path_at = out->n;
-	line->path_bytes = u->path.n > 0 ? u->path.n : 1;
+	line->path_bytes = r->prefix.n + (u->path.n > 0 ? u->path.n : 1);
+	buf_put_slice(out, r->prefix);
 	if (u->path_query.n == 0 && slice_is(r->http.method, "OPTIONS"))
 		buf_putc(out, '*');
 	else if (u->path.n == 0)
@@ -338,7 +363,8 @@ forward_head_put_request(const struct forward_request *r, const char *name,
 	for (size_t i = 0; i < all->n; i++) {
 		struct slice n = all->at[i].name;
 		if (!slice_is_nocase(n, "host") && !is_dropped(all, n) &&
-		    !is_claim(n))
+		    !is_claim(n) &&
+		    !(r->gateway && slice_is_nocase(n, "authorization")))
 			put_request_field(r, &all->at[i], out);
 	}
 	put_via(out, r->http.version, name);
@@ -397,7 +423,8 @@ forward_head_put_response(const struct http1_response *r,
 	bool no_length = length_is_dropped(r, framing);
 
 	/* 407 is this hop's own word (RFC 9110 15.5.8); nobody asked for 101. */
-	if (connection_names(all) || r->status == 407 || r->status == 101)
+	if (connection_names(all, SLICE("")) || r->status == 407 ||
+	    r->status == 101)
 		return E_SYNTAX;
 	buf_puts(out, "HTTP/1.1 ");
 	buf_put_u64(out, (uint64_t)r->status); /* 100 to 999 */

@@ -3,31 +3,29 @@
 #define PROXY_FORWARD_HEAD_H
 
 #include "base/http1.h"
-#include "base/reason.h"
 #include "base/uri.h"
+#include "proxy/forward_fault.h"
+#include "proxy/forward_route.h"
 
-/** Why a request cannot be forwarded. */
-struct forward_fault {
-	enum reason code;
-	int status;         /**< 0: the table's */
-	const char *detail; /**< static clause, or NULL */
-};
-
-/** One absolute-form request, read; slices point into its head. */
+/** One request, read; slices point into its head, and into its route. */
 struct forward_request {
 	struct http1_request http;
 	struct uri uri;
 	struct http1_framing framing;
 	bool answer_here; /**< OPTIONS with Max-Forwards: 0 */
+	bool gateway;
+	struct slice prefix;          /**< of the path; a gateway's */
+	struct forward_bearer bearer; /**< of a gateway's request */
 };
 
 /**
- * Parses and checks @head: absolute-form http only, a sound Host, framing
- * with one reading, no hop-by-hop abuse, not through @name before. E_SYNTAX
+ * Parses and checks @head: absolute-form http only, or on the @route of a
+ * gateway origin-form only; a sound Host, framing with one reading, no hop-by-hop abuse, not through @name before. E_SYNTAX
  * with @fault; then the method and the authority in @out are set as far as
  * they could be read, and empty else. Source: RFC 9112 3.2, 6.3; RFC 9110 7.6.
  */
-enum status forward_head_read(struct slice head, const char *name,
+enum status forward_head_read(struct slice head,
+    const struct forward_route *route, const char *name,
     struct forward_request *out, struct forward_fault *fault) ATTR_MUST_USE;
 
 /** What forward_head_put_request() wrote where, within the head. */
@@ -36,7 +34,10 @@ struct forward_line {
 	size_t path_at, path_bytes;
 };
 
-/** Writes the origin-form head that goes to the destination. */
+/**
+ * Writes the origin-form head that goes to the destination; of a gateway's
+ * without Authorization, which is not the client's to decide.
+ */
 void forward_head_put_request(const struct forward_request *r, const char *name,
     struct buf *out, struct forward_line *line);
 /** The same for the broker: no Via is added, and none removed. */

@@ -17,7 +17,7 @@ forward_refuse(struct forward *f, const struct forward_fault *fault,
     const struct forward_request *r)
 {
 	struct request_refusal what = { .worker = f->worker,
-		.protocol = REQUEST_FORWARD,
+		.protocol = f->gateway ? REQUEST_GATEWAY : REQUEST_FORWARD,
 		.peer = f->peer,
 		.listener = f->listener,
 		.code = fault->code,
@@ -96,12 +96,14 @@ forward_ask(struct forward *f, bool reuse)
 {
 	struct slice head = buf_slice(&f->x.head);
 	struct request_params params = { .worker = f->worker,
-		.protocol = REQUEST_FORWARD,
+		.protocol = f->gateway ? REQUEST_GATEWAY : REQUEST_FORWARD,
 		.peer = f->peer,
 		.listener = f->listener,
 		.host = f->x.host,
 		.port = f->x.port,
-		.plaintext = true,
+		.plaintext = !f->gateway,
+		.tls = f->gateway,
+		.bearer = f->gateway ? &f->x.bearer : NULL,
 		.local = f->x.local,
 		.method = slice_head(head, f->x.line.method_bytes),
 		.path = slice_head(slice_from(head, f->x.line.path_at),
@@ -110,6 +112,7 @@ forward_ask(struct forward *f, bool reuse)
 	if (reuse && idle_fits(f)) {
 		params.reuse_address = &f->idle_address;
 		params.reuse_generation = f->idle_generation;
+		params.reuse_tls = f->idle_tls;
 	} else {
 		forward_side_close(&f->upstream);
 	}
@@ -124,13 +127,15 @@ forward_ask(struct forward *f, bool reuse)
 static void
 exchange_reset(struct forward *f)
 {
-	struct buf head = f->x.head;
+	struct buf head = f->x.head, bearer = f->x.bearer_value;
 
 	forward_body_release(&f->x.up);
 	forward_body_release(&f->x.down);
 	buf_clear(&head);
+	buf_release(&bearer);
 	memset(&f->x, 0, sizeof f->x);
 	f->x.head = head;
+	f->x.bearer_value = bearer;
 	if (f->snapshot == worker_snapshot(f->worker))
 		return;
 	proxy_snapshot_unref(f->snapshot);
@@ -149,6 +154,10 @@ forward_accept(struct forward *f, const struct forward_request *r)
 	f->x.is_head = slice_is(r->http.method, "HEAD");
 	f->x.client_1_0 = r->http.version == HTTP1_0;
 	f->x.keep_client = r->framing.keep_alive && !f->draining;
+	/* The head that it is in goes before it is asked about. */
+	buf_put_slice(&f->x.bearer_value, r->bearer.value);
+	f->x.bearer.kind = r->bearer.kind;
+	f->x.bearer.value = buf_slice(&f->x.bearer_value);
 	forward_head_put_request(r, f->snapshot->name, &f->x.head, &f->x.line);
 }
 
@@ -166,25 +175,54 @@ forward_metadata(struct forward *f, const struct forward_request *r)
 		forward_refuse(f, &refused, r);
 }
 
+/* False: the gateway is no more. */
+static bool
+forward_find_route(const struct forward *f, struct forward_route *route)
+{
+	const struct proxy_gateway *g;
+
+	*route = (struct forward_route){ .kind = FORWARD_ROUTE_PROXY };
+	if (!f->gateway)
+		return true;
+	g = proxy_snapshot_gateway(f->snapshot, f->listener);
+	if (g == NULL)
+		return false;
+	*route = (struct forward_route){ .kind = FORWARD_ROUTE_GATEWAY,
+		.host = g->host,
+		.port = g->port,
+		.prefix = g->prefix,
+		.own_host = f->listener,
+		.any_host =
+		    slice_starts(slice_of(f->listener), SLICE("unix:")) };
+	return true;
+}
+
 static void
 forward_take_head(struct forward *f, struct slice head)
 {
 	const struct forward_fault limit = { REASON_LIMIT_REACHED, 0, NULL };
 	struct forward_fault fault = { REASON_BAD_REQUEST, 0, NULL };
+	struct forward_route route;
 	struct forward_request r;
 	const struct host *to;
 
-	if (forward_head_read(head, f->snapshot->name, &r, &fault) != OK) {
+	if (!forward_find_route(f, &route)) {
+		forward_end(f, CLOSE_POLICY);
+		return;
+	}
+	if (forward_head_read(head, &route, f->snapshot->name, &r, &fault) !=
+	    OK) {
 		forward_refuse(f, &fault, &r);
 		return;
 	}
 	to = &r.uri.authority.host;
-	if (to->kind == HOST_IP && addr_is_metadata(&to->addr)) {
+	if (!f->gateway && to->kind == HOST_IP && addr_is_metadata(&to->addr)) {
 		forward_metadata(f, &r);
 		return;
 	}
 	forward_accept(f, &r);
-	if (buf_status(&f->x.head) != OK) {
+	if (buf_status(&f->x.head) != OK ||
+	    buf_status(&f->x.bearer_value) != OK) {
 		forward_refuse(f, &limit, &r);
 		return;
 	}

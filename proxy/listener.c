@@ -12,6 +12,7 @@
 struct listener {
 	struct proxy_worker *worker;
 	struct acceptor *acceptor;
+	bool gateway, closed;
 };
 
 static bool
@@ -30,7 +31,7 @@ listener_on_accepted(void *arg, int fd)
 {
 	struct listener *l = arg;
 
-	session_start(l->worker, fd, acceptor_name(l->acceptor));
+	session_start(l->worker, fd, l);
 }
 
 enum status
@@ -54,6 +55,7 @@ listener_create(
 	 * harm in asking. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	l->worker = w;
+	l->gateway = proxy_snapshot_gateway(worker_snapshot(w), name) != NULL;
 	st = acceptor_create(&settings, fd, &l->acceptor);
 	if (st != OK) {
 		free(l);
@@ -67,6 +69,25 @@ void
 listener_close(struct listener *l)
 {
 	acceptor_close(l->acceptor);
+	l->closed = true;
+}
+
+bool
+listener_is_closed(const struct listener *l)
+{
+	return l->closed;
+}
+
+bool
+listener_is_gateway(const struct listener *l)
+{
+	return l->gateway;
+}
+
+const char *
+listener_name(const struct listener *l)
+{
+	return acceptor_name(l->acceptor);
 }
 
 void

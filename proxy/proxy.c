@@ -1,4 +1,5 @@
 /* What all workers share: snapshots, counts, ids of recent refusals. */
+#include "proxy/tls_trust.h"
 #include "proxy/worker.h"
 
 #include "base/log.h"
@@ -32,6 +33,7 @@ struct proxy_shared {
 	atomic_flag warned;
 	pthread_mutex_t lock; /* over all below */
 	struct uid_counts uids;
+	struct tls_trust *trust;
 	struct shared_refusal refusals[SHARED_REFUSALS];
 };
 
@@ -49,6 +51,15 @@ proxy_snapshot_unref(struct proxy_snapshot *s)
 	    atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	s->release(s);
+}
+
+const struct proxy_gateway *
+proxy_snapshot_gateway(const struct proxy_snapshot *s, const char *listener)
+{
+	for (size_t i = 0; i < s->n_gateways; i++)
+		if (strcmp(s->gateways[i].listener, listener) == 0)
+			return &s->gateways[i];
+	return NULL;
 }
 
 /* Each may need a second one for its destination; the rest of the process
@@ -95,7 +106,33 @@ proxy_shared_destroy(struct proxy_shared *s)
 		return;
 	(void)pthread_mutex_destroy(&s->lock);
 	uid_counts_release(&s->uids);
+	tls_trust_unref(s->trust);
 	free(s);
+}
+
+void
+proxy_shared_set_trust(struct proxy_shared *s, struct tls_trust *trust)
+{
+	struct tls_trust *old;
+
+	if (trust != NULL)
+		trust = tls_trust_ref(trust);
+	(void)pthread_mutex_lock(&s->lock);
+	old = s->trust;
+	s->trust = trust;
+	(void)pthread_mutex_unlock(&s->lock);
+	tls_trust_unref(old);
+}
+
+struct tls_trust *
+shared_trust(struct proxy_shared *s)
+{
+	struct tls_trust *trust;
+
+	(void)pthread_mutex_lock(&s->lock);
+	trust = s->trust == NULL ? NULL : tls_trust_ref(s->trust);
+	(void)pthread_mutex_unlock(&s->lock);
+	return trust;
 }
 
 unsigned

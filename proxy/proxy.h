@@ -26,6 +26,7 @@
 #include "policy/policy.h"
 
 struct event_base;
+struct tls_trust;
 
 /** Name servers for one suffix ("" is all other names). */
 struct proxy_dns_zone {
@@ -84,6 +85,9 @@ struct proxy_snapshot {
 
 struct proxy_snapshot *proxy_snapshot_ref(struct proxy_snapshot *s);
 void proxy_snapshot_unref(struct proxy_snapshot *s);
+/** The gateway that serves @listener, borrowed from @s, or NULL. */
+const struct proxy_gateway *proxy_snapshot_gateway(
+    const struct proxy_snapshot *s, const char *listener);
 
 /** Somebody who waits for a port's answer; owned by the asker. */
 struct proxy_wait {
@@ -202,12 +206,20 @@ struct proxy_worker_config {
 struct proxy_shared;
 struct proxy_shared *proxy_shared_create(void);
 void proxy_shared_destroy(struct proxy_shared *s);
+/**
+ * Whom the workers believe from now on, on any thread; referenced. Before it
+ * is first set what needs TLS waits, connect_ms at most, and is NOT_READY.
+ */
+void proxy_shared_set_trust(struct proxy_shared *s, struct tls_trust *trust);
 
 enum status proxy_worker_create(const struct proxy_worker_config *config,
     struct proxy_worker **out) ATTR_MUST_USE;
 /** Closes everything at once. Only on the worker's own thread. */
 void proxy_worker_destroy(struct proxy_worker *w);
-/** Takes over a listening socket (non-blocking). @name is copied. */
+/**
+ * Takes over a listening socket (non-blocking). @name is copied; where it is
+ * a gateway's of the worker's snapshot, what it accepts speaks to that alone.
+ */
 enum status proxy_worker_listen(
     struct proxy_worker *w, int fd, const char *name) ATTR_MUST_USE;
 /** All that a worker needs to live by another snapshot. */
@@ -220,11 +232,18 @@ struct proxy_change;
 enum status proxy_change_create(struct proxy_worker *w,
     const struct proxy_snapshot *from, struct proxy_snapshot *to,
     struct proxy_change **out) ATTR_MUST_USE;
+/**
+ * Before it is applied, on any thread: takes @fd, also on failure, which is
+ * to listen as @name, a gateway of the new snapshot. E_NOMEM, E_LIMIT.
+ */
+enum status proxy_change_listen(
+    struct proxy_change *change, int fd, const char *name) ATTR_MUST_USE;
 /** Of one that was not applied; on the worker's thread. NULL-safe. */
 void proxy_change_destroy(struct proxy_change *change);
 /**
  * Takes @change: new decisions use its snapshot; open tunnels are judged
- * again within a second.
+ * again within a second. Gateways that it has no more stop listening, and
+ * what they serve ends.
  */
 void proxy_worker_apply(struct proxy_worker *w, struct proxy_change *change);
 /** Both at once. */

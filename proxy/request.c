@@ -30,6 +30,7 @@ request_set_denied(struct request *r, enum reason code)
 	if (r->fd >= 0)
 		(void)close(r->fd);
 	r->fd = -1;
+	request_secure_rest(r);
 	request_name_refusal(r);
 }
 
@@ -87,7 +88,7 @@ request_close(struct request *r, const struct request_end *end)
 	request_tell_denied(r);
 }
 
-static void
+void
 request_fail(struct request *r, enum reason code)
 {
 	struct request_end end = { .close = close_word(CLOSE_DENIED) };
@@ -160,11 +161,16 @@ request_on_recorded(struct proxy_wait *w, enum status st)
 }
 
 /* Contract 6: no bytes before write(2) of the `open` record returned. */
-static void
+void
 request_open(struct request *r)
 {
 	struct proxy_wait *wait = &r->asking->audit_wait;
 
+	/* Dial and handshake took their time. */
+	if (!r->local && !request_credential_is_fresh(r)) {
+		request_fail(r, REASON_CREDENTIAL_UNAVAILABLE);
+		return;
+	}
 	wait->done = request_on_recorded;
 	if (request_record(r, RECORD_OPEN, NULL, wait) != OK) {
 		request_fail(r, REASON_AUDIT_UNAVAILABLE);
@@ -210,13 +216,15 @@ request_on_dialled(void *arg, const struct dial_result *result)
 	}
 	r->address = result->address;
 	/* The peer that answered must be one that was judged. */
-	if (address_is_judged(r, &r->address))
-		request_open(r);
-	else
+	if (!address_is_judged(r, &r->address))
 		request_fail(r, REASON_CONNECT_UNREACHABLE);
+	else if (r->secure != NULL)
+		request_handshake(r);
+	else
+		request_open(r);
 }
 
-static void
+void
 request_dial(struct request *r)
 {
 	struct request_asking *a = r->asking;
@@ -248,11 +256,20 @@ request_judge_route(struct request *r)
 	struct host host;
 	struct policy_request q = request_question(r, &host);
 	struct policy_answer facts = request_facts(r);
+	enum reason fault = REASON_NONE;
 
 	policy_decide_route(
 	    r->snapshot->policy, &q, &facts, &r->snapshot->self, &r->verdict);
-	r->judged = r->verdict.effect == POLICY_ALLOW;
-	if (request_passes(r))
+	if (r->verdict.effect == POLICY_ALLOW)
+		fault = request_injection_fault(r, r->verdict.inject);
+	r->judged = r->verdict.effect == POLICY_ALLOW && fault == REASON_NONE;
+	if (!request_passes(r))
+		return;
+	if (fault != REASON_NONE)
+		request_fail(r, fault);
+	else if (r->secure != NULL)
+		request_secure_start(r);
+	else
 		request_dial(r);
 }
 
@@ -326,6 +343,8 @@ request_tick(struct request *r, int64_t now_ms)
 	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
 	struct request_asking *a = r->asking;
 
+	if (r->secure != NULL)
+		request_secure_tick(r, now_ms);
 	if (!a->audit_waits || now_ms < a->audit_until_ms)
 		return;
 	audit->cancel(audit->ctx, &a->audit_wait);

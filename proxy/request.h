@@ -1,15 +1,23 @@
 /* One destination asked for, from the question to its one record.
  *
  * Whatever protocol it came by, a request runs the same steps in request.c:
- * name verdict, resolver, route verdict, dialer, `open` record. Then its
+ * name verdict, resolver, route verdict, dialer, `open` record; through TLS also
+ * the credential that its rule injects, before the dialer, and a handshake. Then its
  * owner (tunnel.c or forward.c) moves the bytes, and request_finish() writes
  * the `request` record. There is no other way out. */
 #ifndef PROXY_REQUEST_H
 #define PROXY_REQUEST_H
 
+#include "proxy/forward_route.h"
 #include "proxy/proxy.h"
+#include "proxy/stream.h"
 
-enum request_protocol { REQUEST_CONNECT, REQUEST_FORWARD, REQUEST_SOCKS5 };
+enum request_protocol {
+	REQUEST_CONNECT,
+	REQUEST_FORWARD,
+	REQUEST_SOCKS5,
+	REQUEST_GATEWAY,
+};
 
 struct request;
 
@@ -22,12 +30,16 @@ struct request_params {
 	struct host host;
 	uint16_t port;
 	bool plaintext;
+	bool tls; /**< by a handshake of our own, as @host */
+	/** The client's own credential; lives until done(). NULL: not seen. */
+	const struct forward_bearer *bearer;
 	struct slice method;
 	struct slice path;
 	bool local; /**< we answer ourselves: no address is asked for */
 	/** An idle upstream to use instead of dialling if it is judged fit. */
 	const struct addr *reuse_address;
 	uint64_t reuse_generation;
+	const char *reuse_tls; /**< request_tls_word() of it; static */
 };
 
 enum request_outcome {
@@ -48,6 +60,12 @@ void request_tick(struct request *r, int64_t now_ms);
 
 /** A dialled socket (taken by the caller), or -1 when the idle one fits. */
 int request_take_fd(struct request *r);
+/** The same, with what is on it. */
+struct stream request_take_stream(struct request *r);
+/** What goes with the request in place of the client's own, or NULL. */
+const struct secret *request_credential(const struct request *r);
+/** The version of TLS, static; NULL: none. */
+const char *request_tls_word(const struct request *r);
 enum reason request_code(const struct request *r);
 const char *request_id(const struct request *r);
 const struct policy_verdict *request_verdict(const struct request *r);

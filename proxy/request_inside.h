@@ -26,6 +26,9 @@ struct request_asking {
 	void *arg;
 };
 
+/** Of a request through TLS; for request_secure.c alone. */
+struct request_secure;
+
 /** What lasts as long as the tunnel: there are thousands, mostly idle. */
 struct request {
 	struct proxy_worker *worker;
@@ -33,6 +36,7 @@ struct request {
 	const struct peer *peer;
 	const char *listener;
 	struct request_asking *asking; /**< NULL: all is asked */
+	struct request_secure *secure; /**< NULL: no TLS of ours */
 	struct resolver_answer *answer;
 	struct policy_verdict verdict;
 	int64_t start_ms, first_ms;  /**< first_ms < 0: no byte yet */
@@ -90,6 +94,13 @@ request_literal(const struct request *r)
 	return r->is_literal ? at : NULL;
 }
 
+/** Whether method and path are those of the request itself. */
+static inline bool
+request_is_seen(const struct request *r)
+{
+	return r->protocol == REQUEST_FORWARD || r->protocol == REQUEST_GATEWAY;
+}
+
 /** With its asking, whose `turn` the caller assigns. NULL: no memory. */
 struct request *request_create(const struct request_params *params);
 /** Stops what runs; closes and records nothing. */
@@ -113,6 +124,33 @@ void request_name_refusal(struct request *r);
 void request_count_refusal(const struct request *r);
 /** Shows the denial to the port, once. */
 void request_note_denial(struct request *r);
+
+/* request.c, for request_secure.c */
+
+void request_fail(struct request *r, enum reason code);
+/** To one of the judged addresses, or nowhere if the idle upstream fits. */
+void request_dial(struct request *r);
+/** Connected: hands over the `open` record. */
+void request_open(struct request *r);
+
+/* request_secure.c */
+
+enum status request_secure_init(
+    struct request *r, const struct request_params *params) ATTR_MUST_USE;
+/** Stops what runs, and closes what nobody took. */
+void request_secure_rest(struct request *r);
+void request_secure_free(struct request *r);
+/** Allowed: asks for the credential; request_dial() or a failure follows. */
+void request_secure_start(struct request *r);
+void request_secure_tick(struct request *r, int64_t now_ms);
+/** Dialled: request_open() or a failure follows. */
+void request_handshake(struct request *r);
+/** Whether what is injected, if anything is, may still be. */
+bool request_credential_is_fresh(const struct request *r);
+/** What is wrong with going on if the rule now injects @inject; or NONE. */
+enum reason request_injection_fault(
+    const struct request *r, const struct policy_inject *inject);
+void request_secure_record(struct record *rec, const struct request *r);
 
 /* request_record.c, for refusal.c too. */
 

@@ -19,7 +19,7 @@ request_question(const struct request *r, struct host *host)
 	host->kind = literal != NULL ? HOST_IP : HOST_NAME;
 	host->addr = literal != NULL ? *literal : (struct addr){ 0 };
 	/* A tunnel's own method and path are not to be seen. */
-	if (r->protocol == REQUEST_FORWARD) {
+	if (request_is_seen(r)) {
 		q.method = slice_of(request_method(r));
 		q.path = slice_of(request_path(r));
 	}
@@ -91,7 +91,7 @@ request_judge_again(const struct request *r, const struct proxy_snapshot *s,
 		.answer = r->local ? NULL : &facts,
 		.self = &s->self,
 		/* A flight that nobody looked at counts as no TLS. */
-		.has_hello = r->protocol != REQUEST_FORWARD &&
+		.has_hello = !request_is_seen(r) &&
 		    (r->hello_seen || r->verdict.sni_any),
 		.hello = (enum policy_hello)r->hello,
 		.sni = request_sni(r) };
@@ -104,19 +104,22 @@ request_still_allowed(struct request *r)
 {
 	struct proxy_snapshot *s = worker_snapshot(r->worker);
 	struct policy_verdict v = { .effect = POLICY_DENY };
+	enum reason fault;
 
 	/* What is still being judged hears of it at its end. */
 	if (!r->ready || r->outcome == REQUEST_DENIED)
 		return r->outcome != REQUEST_DENIED;
 	request_judge_again(r, s, &v);
+	fault = request_injection_fault(r, v.inject);
 	/* The verdict borrows from its policy: both change together. */
 	r->verdict = v;
 	if (s != r->snapshot) {
 		proxy_snapshot_unref(r->snapshot);
 		r->snapshot = proxy_snapshot_ref(s);
 	}
-	if (v.effect == POLICY_ALLOW)
-		return true;
-	r->code = v.code;
-	return false;
+	if (v.effect != POLICY_ALLOW)
+		r->code = v.code;
+	else if (fault != REASON_NONE)
+		r->code = fault;
+	return v.effect == POLICY_ALLOW && fault == REASON_NONE;
 }

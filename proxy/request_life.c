@@ -11,6 +11,7 @@ request_rest(struct request *r)
 	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
 	struct request_asking *a = r->asking;
 
+	request_secure_rest(r);
 	if (a == NULL)
 		return;
 	if (a->query != NULL)
@@ -28,6 +29,7 @@ void
 request_free(struct request *r)
 {
 	request_rest(r);
+	request_secure_free(r);
 	resolver_answer_unref(r->answer);
 	proxy_snapshot_unref(r->snapshot);
 	free(r->sni);
@@ -113,7 +115,9 @@ request_create(const struct request_params *params)
 	if (r == NULL)
 		return NULL;
 	request_init(r, params);
-	if (request_init_asking(r, params) == OK)
+	/* request_rest() takes it that what is asked with is all there. */
+	if ((!params->tls || request_secure_init(r, params) == OK) &&
+	    request_init_asking(r, params) == OK)
 		return r;
 	request_free(r);
 	return NULL;

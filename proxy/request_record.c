@@ -13,6 +13,7 @@ const char *const request_protocols[] = {
 	[REQUEST_CONNECT] = "connect",
 	[REQUEST_FORWARD] = "forward",
 	[REQUEST_SOCKS5] = "socks5",
+	[REQUEST_GATEWAY] = "gateway",
 };
 
 bool
@@ -62,6 +63,7 @@ record_put_facts(struct record *rec, const struct request *r)
 	rec->rule = r->verdict.rule;
 	rec->zone = r->verdict.zone;
 	rec->sni = request_sni(r);
+	request_secure_record(rec, r);
 	if (r->address.family != ADDR_NONE)
 		rec->address = &r->address;
 	if (r->answer == NULL)

@@ -278,7 +278,8 @@ static void
 session_refuse_first(struct session *s)
 {
 	const struct request_refusal what = { .code = REASON_BAD_REQUEST,
-		.detail = "this port speaks HTTP/1.1 and SOCKS5" };
+		.detail = s->gateway ? "this is a gateway: it speaks HTTP/1.1"
+		                     : "this port speaks HTTP/1.1 and SOCKS5" };
 
 	session_refuse(s, &what);
 }
@@ -289,7 +290,7 @@ session_advance(struct session *s)
 	char first = s->opening->in.p[0];
 
 	if (s->state == SESSION_FIRST) {
-		if (first == 5) {
+		if (first == 5 && !s->gateway) {
 			s->protocol = REQUEST_SOCKS5;
 			session_move(s, SESSION_GREETING);
 		} else if (may_begin_request(first)) {
@@ -351,7 +352,7 @@ session_create(struct proxy_worker *w)
 }
 
 void
-session_start(struct proxy_worker *w, int fd, const char *listener)
+session_start(struct proxy_worker *w, int fd, const struct listener *from)
 {
 	const struct proxy_limits *limits = &worker_snapshot(w)->limits;
 	struct session *s = session_create(w);
@@ -364,8 +365,9 @@ session_start(struct proxy_worker *w, int fd, const char *listener)
 	}
 	o = s->opening;
 	s->fd = fd;
-	s->listener = listener;
-	s->protocol = REQUEST_CONNECT;
+	s->listener = listener_name(from);
+	s->gateway = listener_is_gateway(from);
+	s->protocol = s->gateway ? REQUEST_GATEWAY : REQUEST_CONNECT;
 	o->deadline_ms = clock_boot_ms(worker_clock(w)) + limits->head_ms;
 	buf_init(&o->in,
 	    HTTP1_HEAD_PARTS * (size_t)limits->head_bytes + EARLY_BYTES_MAX);
@@ -429,6 +431,10 @@ session_rejudge(struct session *s)
 		tunnel_rejudge(s->tunnel);
 	else if (s->state == SESSION_FORWARD)
 		forward_rejudge(s->forward);
+	else if (s->gateway && s->state < SESSION_LAST &&
+	    proxy_snapshot_gateway(worker_snapshot(s->worker), s->listener) ==
+	        NULL)
+		session_end(s, CLOSE_POLICY);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "base/http1.h"
 #include "proxy/close.h"
 #include "proxy/linger.h"
+#include "proxy/listener.h"
 #include "proxy/refusal.h"
 #include "proxy/tunnel.h"
 #include "proxy/worker.h"
@@ -60,10 +61,12 @@ struct session {
 	uint8_t state;    /**< enum session_state */
 	uint8_t protocol; /**< enum request_protocol */
 	bool counted_uid;
+	bool gateway; /**< all its requests are a gateway's */
 };
 
-/** Takes @fd. What cannot be served is answered or closed. */
-void session_start(struct proxy_worker *w, int fd, const char *listener);
+/** Takes @fd, which came by @from. What cannot be served is answered or
+ * closed. */
+void session_start(struct proxy_worker *w, int fd, const struct listener *from);
 /** Closes at once, with a record where one is due. */
 void session_end(struct session *s, enum close_reason why);
 /** Deadlines: called a few times a second. @now_ms of the boot clock. */

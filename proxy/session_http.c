@@ -91,6 +91,7 @@ http_forward(struct session *s)
 		.fd = s->fd,
 		.peer = s->peer,
 		.listener = s->listener,
+		.gateway = s->gateway,
 		.first = buf_slice(&s->opening->in) };
 
 	if (s->opening->over_limit) {
@@ -121,7 +122,12 @@ is_absolute_form(struct slice target)
 static void
 http_dispatch(struct session *s, const struct http1_request *r, size_t head)
 {
-	if (slice_is(r->method, "CONNECT"))
+	if (s->gateway && slice_starts(r->target, SLICE("/")))
+		http_forward(s);
+	else if (s->gateway)
+		http_refuse_detail(s, REASON_BAD_REQUEST, 0, r->method,
+		    "this is a gateway: send a path, as to an origin");
+	else if (slice_is(r->method, "CONNECT"))
 		http_connect(s, r, head);
 	else if (is_absolute_form(r->target))
 		http_forward(s);

@@ -6,6 +6,7 @@
 #include "proxy/peer_pool.h"
 #include "proxy/relay.h"
 #include "proxy/session.h"
+#include "proxy/tls_client.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -15,7 +16,8 @@
 #include <unistd.h>
 
 enum {
-	WORKER_LISTENERS_MAX = 64,
+	WORKER_LISTENERS_MAX = 128,
+	CHANGE_LISTENERS_MAX = 32,
 	WORKER_TICK_MS = 250, /* how late a deadline may be noticed */
 };
 
@@ -23,6 +25,13 @@ struct proxy_change {
 	struct proxy_snapshot *snapshot;
 	struct zone_set *zones;
 	struct peer_source *peers; /* NULL: those there are will do */
+
+	struct {
+		int fd;
+		char *name;
+	} listen[CHANGE_LISTENERS_MAX];
+
+	size_t n_listen;
 };
 
 struct proxy_worker {
@@ -32,6 +41,7 @@ struct proxy_worker {
 	struct peer_source *peers;
 	struct peer_pool peer_pool;
 	struct relay_pool pool;
+	struct tls_client_ctx *tls; /* of the trust there was */
 	struct listener *listeners[WORKER_LISTENERS_MAX];
 	size_t n_listeners;
 	LIST_HEAD(, session) sessions;
@@ -89,6 +99,22 @@ struct relay_pool *
 worker_relay_pool(struct proxy_worker *w)
 {
 	return &w->pool;
+}
+
+/* It is made where it is used: the agent starts before it has read whom to
+ * believe. */
+struct tls_client_ctx *
+worker_tls(struct proxy_worker *w)
+{
+	struct tls_trust *trust = shared_trust(w->config.shared);
+
+	if (trust != NULL &&
+	    (w->tls == NULL || !tls_client_ctx_is_of(w->tls, trust))) {
+		tls_client_ctx_destroy(w->tls);
+		w->tls = tls_client_ctx_new(trust);
+	}
+	tls_trust_unref(trust);
+	return w->tls;
 }
 
 struct proxy_snapshot *
@@ -238,6 +264,7 @@ proxy_worker_destroy(struct proxy_worker *w)
 	for (size_t i = 0; i < w->n_listeners; i++)
 		listener_destroy(w->listeners[i]);
 	relay_pool_release(&w->pool);
+	tls_client_ctx_destroy(w->tls);
 	resolver_destroy(w->resolver);
 	peer_source_destroy(w->peers);
 	proxy_snapshot_unref(w->snapshot);
@@ -288,10 +315,76 @@ proxy_change_destroy(struct proxy_change *change)
 {
 	if (change == NULL)
 		return;
+	for (size_t i = 0; i < change->n_listen; i++) {
+		(void)close(change->listen[i].fd);
+		free(change->listen[i].name);
+	}
 	resolver_abandon(change->zones);
 	peer_source_destroy(change->peers);
 	proxy_snapshot_unref(change->snapshot);
 	free(change);
+}
+
+enum status
+proxy_change_listen(struct proxy_change *change, int fd, const char *name)
+{
+	bool full = change->n_listen == CHANGE_LISTENERS_MAX;
+	char *copy = full ? NULL : strdup(name);
+
+	if (copy == NULL) {
+		(void)close(fd);
+		return full ? E_LIMIT : E_NOMEM;
+	}
+	change->listen[change->n_listen].fd = fd;
+	change->listen[change->n_listen++].name = copy;
+	return OK;
+}
+
+static bool
+listener_is_borrowed(const struct proxy_worker *w, const struct listener *l)
+{
+	const struct session *s;
+
+	LIST_FOREACH(s, &w->sessions, link)
+		if (s->listener == listener_name(l))
+			return true;
+	return false;
+}
+
+/* Gateways that are no more; whose last session has gone, too, is freed. */
+static void
+worker_close_listeners(struct proxy_worker *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n_listeners; i++) {
+		struct listener *l = w->listeners[i];
+		if (listener_is_gateway(l) && !listener_is_closed(l) &&
+		    proxy_snapshot_gateway(w->snapshot, listener_name(l)) ==
+		        NULL)
+			listener_close(l);
+		if (listener_is_closed(l) && !w->draining &&
+		    !listener_is_borrowed(w, l))
+			listener_destroy(l);
+		else
+			w->listeners[n++] = l;
+	}
+	w->n_listeners = n;
+}
+
+static void
+worker_open_listeners(struct proxy_worker *w, struct proxy_change *change)
+{
+	for (size_t i = 0; i < change->n_listen; i++) {
+		const char *name = change->listen[i].name;
+		int fd = change->listen[i].fd;
+
+		if (w->draining)
+			(void)close(fd);
+		else if (proxy_worker_listen(w, fd, name) != OK)
+			log_error("no memory: no listener on %s", name);
+		free(change->listen[i].name);
+	}
 }
 
 void
@@ -306,11 +399,13 @@ proxy_worker_apply(struct proxy_worker *w, struct proxy_change *change)
 		w->peers = change->peers;
 	}
 	w->snapshot = change->snapshot;
-	free(change);
 	for (at = LIST_FIRST(&w->sessions); at != NULL; at = next) {
 		next = LIST_NEXT(at, link);
 		session_rejudge(at);
 	}
+	worker_close_listeners(w);
+	worker_open_listeners(w, change);
+	free(change);
 	proxy_snapshot_unref(old);
 }
 

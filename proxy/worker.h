@@ -22,6 +22,9 @@ struct relay_pool *worker_relay_pool(struct proxy_worker *w);
 struct proxy_snapshot *worker_snapshot(struct proxy_worker *w);
 bool worker_is_draining(const struct proxy_worker *w);
 
+/** What handshakes of this worker have in common; NULL: nothing yet. */
+struct tls_client_ctx *worker_tls(struct proxy_worker *w);
+
 /** Within what is freed at the end of a turn; needed from then on only. */
 struct reapable {
 	struct reapable *next;
@@ -53,6 +56,9 @@ unsigned shared_total(const struct proxy_shared *s);
 enum status shared_enter_uid(
     struct proxy_shared *s, uint32_t uid, unsigned *count) ATTR_MUST_USE;
 void shared_leave_uid(struct proxy_shared *s, uint32_t uid);
+
+/** Whom to believe; a reference for the caller, or NULL. */
+struct tls_trust *shared_trust(struct proxy_shared *s);
 
 enum { SHARED_KEY_BYTES = 32 };
 

@@ -5,6 +5,16 @@
 
 #include <stdlib.h>
 
+static const struct forward_route proxy_route = { .kind = FORWARD_ROUTE_PROXY };
+
+static const struct forward_route gateway_route = {
+	.kind = FORWARD_ROUTE_GATEWAY,
+	.host = "up.example",
+	.port = 8443,
+	.prefix = "/base",
+	.own_host = "127.0.0.1:3190",
+};
+
 enum { FIELDS_ADDED = 5 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -120,6 +130,51 @@ try_response(struct slice head, struct slice body)
 	buf_release(&out);
 }
 
+/* A gateway's goes to its own upstream, under its own prefix, without what the
+ * client would be known by. */
+static void
+check_gateway(const struct forward_request *r)
+{
+	struct http1_request again;
+	struct http1_error error;
+	struct forward_line line;
+	struct slice host;
+	struct buf out;
+
+	if (r->http.fields.n > HTTP1_FIELDS_MAX - FIELDS_ADDED)
+		return;
+	check_request(r);
+	buf_init(&out, 65536);
+	forward_head_put_request(r, "wayleave", &out, &line);
+	check(http1_parse_request(buf_slice(&out), &again, &error) == OK);
+	check(slice_starts(again.target, SLICE("/base/")));
+	check(slice_eq(slice_from(again.target, 5), r->http.target));
+	check(http1_field_only(&again.fields, "host", &host) == OK &&
+	    slice_is(host, "up.example:8443"));
+	check(count(&again.fields, "authorization") == 0);
+	check((r->bearer.kind == FORWARD_BEARER_NONE) <=
+	    (count(&r->http.fields, "authorization") == 0));
+	buf_release(&out);
+}
+
+static void
+try_gateway(struct slice head)
+{
+	struct forward_fault fault = { .code = REASON_NONE };
+	struct forward_request r;
+	struct slice host;
+
+	if (forward_head_read(head, &gateway_route, "wayleave", &r, &fault) !=
+	    OK) {
+		check(fault.code != REASON_NONE);
+		return;
+	}
+	check(http1_field_only(&r.http.fields, "host", &host) == OK &&
+	    (slice_is(host, "127.0.0.1:3190") ||
+	        slice_is_nocase(slice_head(host, 9), "localhost")));
+	check_gateway(&r);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -132,8 +187,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (http1_head_end(in, 16384, &scanned, &end, &error) != OK)
 		return 0;
 	try_response(slice_head(in, end), slice_from(in, end));
-	if (forward_head_read(slice_head(in, end), "wayleave", &r, &fault) !=
-	    OK) {
+	try_gateway(slice_head(in, end));
+	if (forward_head_read(slice_head(in, end), &proxy_route, "wayleave", &r,
+	        &fault) != OK) {
 		check(fault.code != REASON_NONE);
 		return 0;
 	}

@@ -92,6 +92,11 @@ audit_submit(void *ctx, const struct record *rec, struct proxy_wait *wait)
 	keep_text(r->protocol, slice_of(rec->protocol));
 	keep_text(r->close, slice_of(rec->close));
 	keep_text(r->sni, rec->sni);
+	keep_text(r->tls, slice_of(rec->tls));
+	keep_text(r->identity, slice_of(rec->identity));
+	keep_text(r->audience, slice_of(rec->audience));
+	keep_text(r->token_id, slice_of(rec->token_id));
+	r->tls_ms = rec->ms.tls;
 	if (wait == NULL)
 		return OK;
 	wait->priv = NULL;
@@ -192,6 +197,7 @@ fake_snapshot(uint64_t generation)
 		.head_bytes = 16384,
 		.head_ms = 10000,
 		.connect_ms = 5000,
+		.tls_ms = 300,
 		.idle_ms = 300000,
 		.hello_ms = 10000,
 		.linger_ms = 100 };

@@ -20,6 +20,10 @@ struct fake_record {
 	uint16_t port;
 	int status;
 	uint64_t up, down, generation;
+	/* of a request through TLS; "" is null */
+	char tls[FAKE_TEXT_BYTES], identity[FAKE_TEXT_BYTES];
+	char audience[FAKE_TEXT_BYTES], token_id[FAKE_TEXT_BYTES];
+	int64_t tls_ms;
 };
 
 /** What the stand-ins do; tests set it before they act. */
@@ -32,6 +36,7 @@ struct fakes {
 	enum reason would_code; /**< report mode: passes, but would not */
 	bool sni_any;
 	int64_t expires_unix_s;
+	const struct policy_inject *inject;
 	/* the others */
 	bool peer_unknown, audit_sick, audit_stuck, userdb_later;
 	bool half_closed; /**< a FIN of the client is no farewell */

@@ -61,6 +61,7 @@ policy_decide_name(const struct policy *p, const struct policy_request *r,
 	(void)p;
 	*out = (struct policy_verdict){ .sni_any = fake.sni_any,
 		.expires_unix_s = fake.expires_unix_s,
+		.inject = fake.inject,
 		.rule = "r1" };
 	verdict_set(
 	    out, r->peer->known ? fake.name_code : REASON_WORKLOAD_NOT_ALLOWED);

@@ -17,6 +17,7 @@
 
 struct fake fake;
 unsigned fake_head_ms = 200;
+struct fake_next fake_next;
 
 static struct proxy_worker *const the_worker = (void *)&fake;
 
@@ -86,7 +87,13 @@ request_start(const struct request_params *params,
 	assert_true(
 	    slice_copy(params->method, r->log.method, sizeof r->log.method));
 	assert_true(slice_copy(params->path, r->log.path, sizeof r->log.path));
-	assert_true(params->plaintext);
+	assert_true(params->plaintext != params->tls);
+	r->log.tls = params->tls;
+	if (params->bearer != NULL) {
+		r->log.bearer = (int)params->bearer->kind;
+		assert_true(slice_copy(params->bearer->value,
+		    r->log.bearer_value, sizeof r->log.bearer_value));
+	}
 	fake.started++;
 	if (fake.code == REASON_NONE && !r->log.reused && !params->local)
 		request_dial(r);
@@ -115,13 +122,28 @@ request_tick(struct request *r, int64_t now_ms)
 	(void)now_ms;
 }
 
-int
-request_take_fd(struct request *r)
+struct stream
+request_take_stream(struct request *r)
 {
-	int fd = r->fd;
+	struct stream s = stream_plain(r->fd);
 
+	if (fake.ops != NULL && r->fd >= 0)
+		s.ops = fake.ops;
 	r->fd = -1;
-	return fd;
+	return s;
+}
+
+const struct secret *
+request_credential(const struct request *r)
+{
+	(void)r;
+	return fake.token;
+}
+
+const char *
+request_tls_word(const struct request *r)
+{
+	return r->log.tls ? "TLSv1.3" : NULL;
 }
 
 enum reason
@@ -287,13 +309,14 @@ on_done(void *arg)
 	fake.forward = NULL;
 }
 
-void
-fake_start(const char *first)
+static void
+start(const char *first, const char *listener, bool gateway)
 {
 	static const struct peer peer = { .known = true, .uid = 1 };
 	struct forward_params params = { .worker = the_worker,
 		.peer = &peer,
-		.listener = "127.0.0.1:3180",
+		.listener = listener,
+		.gateway = gateway,
 		.first = slice_of(first) };
 	int fds[2];
 
@@ -301,12 +324,23 @@ fake_start(const char *first)
 	fake.base = event_base_new();
 	fake.upstream_fd = -1;
 	fake.allowed = true;
+	fake.code = fake_next.code;
+	fake.token = fake_next.token;
+	fake.ops = fake_next.ops;
 	fake.snapshot.refs = 1;
 	(void)snprintf(fake.snapshot.name, sizeof fake.snapshot.name, "w");
 	fake.snapshot.limits = (struct proxy_limits){ .head_bytes = 4096,
 		.head_ms = fake_head_ms,
 		.idle_ms = 400,
 		.linger_ms = 200 };
+	fake.gateway = (struct proxy_gateway){ .name = "g",
+		.listener = "127.0.0.1:3190",
+		.host = "up.example",
+		.port =
+		    fake_next.gateway_port != 0 ? fake_next.gateway_port : 443,
+		.prefix = "/base" };
+	fake.snapshot.gateways = &fake.gateway;
+	fake.snapshot.n_gateways = 1;
 	fake.ports.broker.ask = broker_ask;
 	fake.ports.broker.cancel = broker_cancel;
 	assert_int_equal(
@@ -315,7 +349,20 @@ fake_start(const char *first)
 	params.fd = fds[0];
 	fake.forward = forward_start(&params, on_done, NULL);
 	assert_non_null(fake.forward);
+	memset(&fake_next, 0, sizeof fake_next);
 	fake_turn();
+}
+
+void
+fake_start(const char *first)
+{
+	start(first, "127.0.0.1:3180", false);
+}
+
+void
+fake_start_gateway(const char *first)
+{
+	start(first, "127.0.0.1:3190", true);
 }
 
 static void

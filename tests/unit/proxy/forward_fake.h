@@ -12,7 +12,9 @@ struct fake_end {
 	enum reason code;
 	int status;
 	uint64_t bytes_up, bytes_down;
-	bool reused;
+	bool reused, tls;
+	int bearer; /**< what the client brought, of enum in forward_route.h */
+	char bearer_value[64];
 };
 
 /** One client, the destinations it reaches, and what was recorded. */
@@ -31,6 +33,10 @@ struct fake {
 	unsigned started, dialled;
 	struct fake_end ended[FAKE_LOG_MAX];
 	size_t n_ended;
+	/* What the rule injects, and what the upstream is spoken to by. */
+	struct secret *token;
+	const struct stream_ops *ops;
+	struct proxy_gateway gateway;
 	bool hold; /**< answers wait for fake_release() */
 	struct request *held;
 	/* The broker. */
@@ -44,8 +50,20 @@ extern struct fake fake;
 /** The limit that fake_start() gives to a head. */
 extern unsigned fake_head_ms;
 
+/** What the next start answers the first question with. */
+struct fake_next {
+	enum reason code;
+	struct secret *token; /**< borrowed */
+	const struct stream_ops *ops;
+	uint16_t gateway_port; /**< 0: 443 */
+};
+
+extern struct fake_next fake_next;
+
 /** A forward with @first already read; limits in milliseconds. */
 void fake_start(const char *first);
+/** The same on a gateway's listener, 127.0.0.1:3190, to https://up.example/base. */
+void fake_start_gateway(const char *first);
 void fake_stop(void);
 /** Lets the held answer come. */
 void fake_release(void);

@@ -6,6 +6,7 @@
 #include "proxy/relay.h"
 
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 
 struct event_base *
@@ -64,6 +65,15 @@ proxy_snapshot_unref(struct proxy_snapshot *s)
 {
 	if (s != NULL)
 		s->refs--;
+}
+
+const struct proxy_gateway *
+proxy_snapshot_gateway(const struct proxy_snapshot *s, const char *listener)
+{
+	return s->n_gateways > 0 &&
+	        strcmp(s->gateways[0].listener, listener) == 0
+	    ? &s->gateways[0]
+	    : NULL;
 }
 
 bool

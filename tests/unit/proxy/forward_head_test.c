@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+static const struct forward_route proxy_route = { .kind = FORWARD_ROUTE_PROXY };
+
 #define GET(fields) \
 	"GET http://a.example/p?q HTTP/1.1\r\nHost: a.example\r\n" fields "\r\n"
 
@@ -17,7 +19,8 @@ check_request(const char *head, const char *expected)
 	struct forward_line line;
 	struct buf out;
 
-	if (forward_head_read(slice_of(head), "wayleave", &r, &fault) != OK)
+	if (forward_head_read(
+	        slice_of(head), &proxy_route, "wayleave", &r, &fault) != OK)
 		fail_msg("%s: %s", head, fault.detail);
 	buf_init(&out, 4096);
 	forward_head_put_request(&r, "wayleave", &out, &line);
@@ -136,8 +139,8 @@ what_cannot_be_forwarded_has_its_code(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
 		struct forward_fault fault = { REASON_NONE, 0, NULL };
 		struct forward_request r;
-		enum status st = forward_head_read(
-		    slice_of(faults[i].head), "wayleave", &r, &fault);
+		enum status st = forward_head_read(slice_of(faults[i].head),
+		    &proxy_route, "wayleave", &r, &fault);
 		if (st == OK || fault.code != faults[i].code ||
 		    fault.status != faults[i].status)
 			fail_msg("%s: %s", faults[i].head,
@@ -156,12 +159,12 @@ max_forwards_zero_is_answered_here(void **state)
 	    forward_head_read(
 	        SLICE("OPTIONS http://a.example/ HTTP/1.1\r\nHost: a\r\n"
 	              "Max-Forwards: 0\r\n\r\n"),
-	        "wayleave", &r, &fault),
+	        &proxy_route, "wayleave", &r, &fault),
 	    OK);
 	assert_true(r.answer_here);
 	/* Of other methods it is only a field. */
 	assert_int_equal(forward_head_read(SLICE(GET("Max-Forwards: 0\r\n")),
-	                     "wayleave", &r, &fault),
+	                     &proxy_route, "wayleave", &r, &fault),
 	    OK);
 	assert_false(r.answer_here);
 }
@@ -284,7 +287,7 @@ the_broker_sees_what_it_must_refuse(void **state)
 	              "Host: 169.254.169.254\r\nMetadata: true\r\n"
 	              "X-Forwarded-For: 1\r\nVia: 1.1 a\r\n"
 	              "Proxy-Connection: keep-alive\r\n\r\n"),
-	        "wayleave", &r, &fault),
+	        &proxy_route, "wayleave", &r, &fault),
 	    OK);
 	buf_init(&out, 4096);
 	forward_head_put_broker(&r, &out);

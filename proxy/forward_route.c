@@ -1,0 +1,113 @@
+/* The requests of a gateway: their target, their sender, their credential. */
+#include "proxy/forward_route.h"
+
+#include <string.h>
+
+enum status
+forward_route_target(const struct forward_route *route, struct slice target,
+    struct uri *uri, struct forward_fault *fault)
+{
+	size_t mark = slice_find(target, '?');
+
+	/* RFC 9112 3.2.1; a fragment and control bytes have no place in it. */
+	if (!slice_starts(target, SLICE("/")))
+		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
+		    "this is a gateway: send a path, as to an origin");
+	for (size_t i = 0; i < target.n; i++)
+		if (target.p[i] <= ' ' || target.p[i] >= 0x7f ||
+		    target.p[i] == '#')
+			return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
+			    "the path has a byte that no path may have");
+	if (host_parse(slice_of(route->host), &uri->authority.host) != OK)
+		return forward_fault_set(fault, REASON_BAD_HOST, 0, NULL);
+	uri->scheme = URI_HTTPS;
+	uri->authority.port = route->port;
+	uri->authority.has_port = route->port != 443;
+	uri->authority_text = slice_of(uri->authority.host.name);
+	uri->path_query = target;
+	uri->path = slice_head(target, mark);
+	uri->query = (struct slice){ 0 };
+	if (mark < target.n)
+		uri->query = slice_from(target, mark + 1);
+	return OK;
+}
+
+/* DNS rebinding: a page's own name may have come to mean this address. */
+static bool
+host_is_own(const struct forward_route *route, struct slice value)
+{
+	struct authority host, own;
+
+	if (authority_parse(value, &host) != OK ||
+	    authority_parse(slice_of(route->own_host), &own) != OK)
+		return false;
+	/* A client leaves the port out where it is http's own. */
+	if (!host.has_port)
+		host.port = 80;
+	if (host.port != own.port)
+		return false;
+	return strcmp(host.host.name, own.host.name) == 0 ||
+	    strcmp(host.host.name, "localhost") == 0;
+}
+
+/* W3C Fetch Metadata: what a browser says of the page that asks. */
+static bool
+is_other_site(const struct http1_fields *f)
+{
+	size_t at = http1_field_find(f, "sec-fetch-site", 0);
+
+	for (; at < f->n; at = http1_field_find(f, "sec-fetch-site", at + 1))
+		if (!slice_is(f->at[at].value, "same-origin") &&
+		    !slice_is(f->at[at].value, "none"))
+			return true;
+	return false;
+}
+
+/* RFC 6454 7: browsers that know no Fetch Metadata send this with all that
+ * may change something. */
+static bool
+is_other_origin(const struct http1_fields *f, struct slice host)
+{
+	struct slice origin, scheme = SLICE("http://");
+	enum status st = http1_field_only(f, "origin", &origin);
+
+	if (st == E_NOTFOUND)
+		return false;
+	return st != OK || !slice_starts(origin, scheme) ||
+	    !slice_eq_nocase(slice_from(origin, scheme.n), host);
+}
+
+enum status
+forward_route_check_client(const struct forward_route *route,
+    const struct http1_fields *f, struct forward_fault *fault)
+{
+	struct slice host;
+
+	if (http1_field_only(f, "host", &host) != OK ||
+	    (!route->any_host && !host_is_own(route, host)))
+		return forward_fault_set(fault, REASON_BAD_HOST, 0,
+		    "the Host field does not name this gateway");
+	if (is_other_site(f) || is_other_origin(f, host))
+		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
+		    "pages of other sites may not use a gateway");
+	return OK;
+}
+
+struct forward_bearer
+forward_bearer_read(const struct http1_fields *f)
+{
+	struct slice name = SLICE("authorization");
+	struct forward_bearer b = { .kind = FORWARD_BEARER_NONE };
+	size_t at = http1_field_find(f, "authorization", 0);
+
+	if (at < f->n) {
+		b.kind = FORWARD_BEARER_ONE;
+		b.value = f->at[at].value;
+	}
+	if ((at < f->n &&
+	        http1_field_find(f, "authorization", at + 1) < f->n) ||
+	    http1_field_has_token(f, "connection", name) ||
+	    http1_field_has_token(f, "trailer", name))
+		b.kind = FORWARD_BEARER_ODD;
+	return b;
+}

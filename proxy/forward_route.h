@@ -1,0 +1,52 @@
+/* Where a forwarded request goes, when its listener says so. Pure. */
+#ifndef PROXY_FORWARD_ROUTE_H
+#define PROXY_FORWARD_ROUTE_H
+
+#include "base/http1.h"
+#include "base/uri.h"
+
+#include "proxy/forward_fault.h"
+
+enum forward_route_kind {
+	FORWARD_ROUTE_PROXY,   /**< as the request's absolute URI says */
+	FORWARD_ROUTE_GATEWAY, /**< to one https destination */
+};
+
+/** All borrowed; of a PROXY route nothing but the kind. */
+struct forward_route {
+	enum forward_route_kind kind;
+	const char *host; /**< canonical */
+	uint16_t port;
+	const char *prefix;   /**< put before each path, or "" */
+	const char *own_host; /**< what Host must say: ADDRESS:PORT */
+	bool any_host;        /**< a Unix socket has no such name */
+};
+
+/** What stands for the client's own credential in a request. */
+struct forward_bearer {
+	enum {
+		FORWARD_BEARER_NONE,
+		FORWARD_BEARER_ONE,
+		FORWARD_BEARER_ODD, /**< twice, hop-by-hop, or in the trailers */
+	} kind;
+	struct slice value; /**< of the one; borrowed from the head */
+};
+
+/**
+ * Fills @uri for the origin-form @target of a gateway's request. E_SYNTAX
+ * with @fault.
+ */
+enum status forward_route_target(const struct forward_route *route,
+    struct slice target, struct uri *uri,
+    struct forward_fault *fault) ATTR_MUST_USE;
+/**
+ * Whether a request speaks to this gateway by its own name, and is not sent
+ * by a page of another site: either would have a browser spend what only its
+ * user's programs may. E_SYNTAX with @fault.
+ */
+enum status forward_route_check_client(const struct forward_route *route,
+    const struct http1_fields *f, struct forward_fault *fault) ATTR_MUST_USE;
+
+struct forward_bearer forward_bearer_read(const struct http1_fields *f);
+
+#endif
