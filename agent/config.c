@@ -432,10 +432,10 @@ config_destroy(struct config *c)
 }
 
 enum status
-config_load_trust(const struct config *c, struct tls_trust **out,
-    struct status_detail *detail)
+config_load_trust(
+    const char *ca_file, struct tls_trust **out, struct status_detail *detail)
 {
-	enum status st = tls_trust_load(c->ca_file, out);
+	enum status st = tls_trust_load(ca_file, out);
 
 	if (st == OK)
 		return OK;
@@ -445,7 +445,7 @@ config_load_trust(const struct config *c, struct tls_trust **out,
 	return status_set(detail, st,
 	    "/tls/ca_file: no certificate could be read from \"%s\"; "
 	    "name a PEM file of CA certificates",
-	    c->ca_file);
+	    ca_file);
 }
 
 void

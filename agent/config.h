@@ -122,8 +122,8 @@ enum status config_load_policy(const struct config *c, struct policy **out,
 
 /** Whether @a is reached from this machine alone. */
 bool config_is_loopback(const struct addr *a);
-/** Reads the CA file, for tens of ms. E_INVALID with @detail; E_NOMEM. */
-enum status config_load_trust(const struct config *c, struct tls_trust **out,
+/** Takes tens of ms; any thread. E_INVALID, E_NOMEM with @detail. */
+enum status config_load_trust(const char *ca_file, struct tls_trust **out,
     struct status_detail *detail) ATTR_MUST_USE;
 
 /** Appends "FILE:LINE:COL: [warning: ]TEXT\n" for each issue. */

@@ -134,28 +134,12 @@ on_watchdog(evutil_socket_t fd, short what, void *arg)
 	manager_notify("WATCHDOG=1");
 }
 
-/* TLS trust is read once the listeners serve: it costs tens of ms. */
-static void
-on_ca_check(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *d = arg;
-	struct tls_trust *trust = NULL;
-
-	(void)fd;
-	(void)what;
-	d->ca_problem.text[0] = '\0';
-	if (config_load_trust(d->config, &trust, &d->ca_problem) != OK)
-		log_error("%s", d->ca_problem.text);
-	tls_trust_unref(trust);
-}
-
 /* The last of the start, for which the first clients need not wait, as they
  * would on a machine with one core. The filter lets libraries be mapped. */
 static void
 on_settle(evutil_socket_t fd, short what, void *arg)
 {
 	const char *reasons[DAEMON_REASONS_MAX];
-	struct timeval soon = { 0 };
 	struct daemon *d = arg;
 	size_t n;
 
@@ -164,12 +148,11 @@ on_settle(evutil_socket_t fd, short what, void *arg)
 	if (d->draining)
 		return;
 	d->settled = identity_open_library(d->identity, &d->fault);
-	if (d->settled == OK && event_add(d->ca_check, &soon) != 0)
-		d->settled = E_NOMEM;
 	if (d->settled != OK) {
 		stop_now(d);
 		return;
 	}
+	daemon_load_trust(d);
 	d->settling = false;
 	n = daemon_reasons(d, reasons);
 	manager_notify("READY=1\nSTATUS=%s%s",
@@ -193,11 +176,10 @@ make_events(struct daemon *d)
 		ok = ok && d->signals[i] != NULL &&
 		    event_add(d->signals[i], NULL) == 0;
 	d->drain_timer = evtimer_new(d->base, on_drain_timeout, d);
-	d->ca_check = evtimer_new(d->base, on_ca_check, d);
 	d->settle = evtimer_new(d->base, on_settle, d);
 	d->settling = true;
-	ok = ok && d->drain_timer != NULL && d->ca_check != NULL &&
-	    d->settle != NULL && event_add(d->settle, &soon) == 0;
+	ok = ok && d->drain_timer != NULL && d->settle != NULL &&
+	    event_add(d->settle, &soon) == 0;
 	if (usec > 0) {
 		often.tv_sec = (time_t)(usec / 3 / 1000000);
 		often.tv_usec = (suseconds_t)(usec / 3 % 1000000);
@@ -213,7 +195,7 @@ static void
 free_events(struct daemon *d)
 {
 	struct event *all[] = { d->signals[0], d->signals[1], d->signals[2],
-		d->watchdog, d->drain_timer, d->settle, d->ca_check };
+		d->watchdog, d->drain_timer, d->settle };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] != NULL)

@@ -8,6 +8,8 @@
 #include "agent/wiring.h"
 #include "agent/worker.h"
 
+#include <pthread.h>
+
 enum { DAEMON_WORKERS_MAX = 64, DAEMON_REASONS_MAX = 8 };
 
 struct control;
@@ -31,6 +33,21 @@ struct name_check {
 	/* the helper's meanwhile */
 	bool ran, is_group, missing;
 	char name[256];
+};
+
+/** Reads the CA file; the control loop's, but for what is the thread's. */
+struct trust_load {
+	struct mail mail; /**< first */
+	struct daemon *daemon;
+	pthread_t thread;
+	bool busy, joined;
+	bool again; /**< it may have changed since this reading began */
+	bool over;  /**< the daemon ends */
+	/* the thread's meanwhile */
+	char ca_file[CONFIG_PATH_BYTES];
+	enum status st;
+	struct tls_trust *trust;
+	struct status_detail problem;
 };
 
 struct daemon {
@@ -58,7 +75,7 @@ struct daemon {
 	struct admin *admin;
 	struct interfaces *interfaces;
 	struct event *signals[3];
-	struct event *watchdog, *drain_timer, *settle, *ca_check;
+	struct event *watchdog, *drain_timer, *settle;
 	bool settling;              /**< the last of the start is to come */
 	enum status settled;        /**< what the last of the start gave */
 	struct status_detail fault; /**< where it failed */
@@ -70,6 +87,7 @@ struct daemon {
 	size_t undrained;
 	struct daemon_reload reload;
 	struct name_check names;
+	struct trust_load trust;
 	struct status_detail ca_problem; /**< "" when the CA file is good */
 	int exit_code;
 };
@@ -114,6 +132,13 @@ enum status daemon_make_peers(const struct config *c, const struct policy *p,
 
 /** Warns, later, of names in the policy in force that nobody has here. */
 void daemon_check_names(struct daemon *d);
+
+/* daemon_trust.c */
+
+/** Reads the CA file again, later; what it has is believed from then on. */
+void daemon_load_trust(struct daemon *d);
+/** Before the mailbox goes: nothing is read any more. */
+void daemon_end_trust(struct daemon *d);
 
 /* daemon_parts.c: what is made at start, in order, and unmade. */
 enum status daemon_make(

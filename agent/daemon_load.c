@@ -281,36 +281,35 @@ keep_fixed(struct daemon *d, struct config *c)
 	log_warning("%s: %s", d->config_path, d->reload.message);
 }
 
+/* What was read of the CA file to judge it is not read again. */
 static void
-take_config(struct daemon *d, struct config *c)
+take_config(struct daemon *d, struct config *c, struct tls_trust *trust)
 {
-	struct timeval soon = { 0 };
-
 	config_destroy(d->config);
 	d->config = c;
 	log_set_level(c->log_level);
-	if (event_add(d->ca_check, &soon) != 0)
-		log_error("the CA file could not be read again");
+	if (trust == NULL) {
+		daemon_load_trust(d);
+		return;
+	}
+	d->ca_problem.text[0] = '\0';
+	proxy_shared_set_trust(d->shared, trust);
 }
 
 /* Reading it takes tens of ms on this loop: only where it may have changed
- * what the last reading said. */
+ * what the last reading said. *@out stays NULL where it was not read. */
 static enum status
-judge_ca(struct daemon *d, const struct config *c)
+judge_ca(struct daemon *d, const struct config *c, struct tls_trust **out)
 {
 	struct status_detail detail = { "" };
-	struct tls_trust *trust = NULL;
 	enum status st;
 
 	if (d->ca_problem.text[0] == '\0' &&
 	    strcmp(c->ca_file, d->config->ca_file) == 0)
 		return OK;
-	st = config_load_trust(c, &trust, &detail);
-	if (st == OK) {
-		tls_trust_unref(trust);
-		d->ca_problem.text[0] = '\0';
+	st = config_load_trust(c->ca_file, out, &detail);
+	if (st == OK)
 		return OK;
-	}
 	log_error("%s: %s", d->config_path, detail.text);
 	(void)snprintf(d->reload.message, sizeof d->reload.message,
 	    "%s: %.400s", d->config_path, detail.text);
@@ -322,6 +321,7 @@ daemon_reload(struct daemon *d)
 {
 	struct config *c = NULL;
 	struct policy *p = NULL;
+	struct tls_trust *trust = NULL;
 	enum status st;
 
 	notify_reloading();
@@ -329,16 +329,17 @@ daemon_reload(struct daemon *d)
 	st = daemon_load(d, &c, &p);
 	if (st == OK) {
 		keep_fixed(d, c);
-		st = judge_ca(d, c);
+		st = judge_ca(d, c, &trust);
 		if (st == OK)
 			st = apply(d, c, p);
 		policy_unref(p);
 		if (st == OK) {
-			take_config(d, c);
+			take_config(d, c, trust);
 			daemon_check_names(d);
 		} else {
 			config_destroy(c);
 		}
+		tls_trust_unref(trust);
 	}
 	d->reload.ok = st == OK;
 	d->reload.unix_s = clock_unix_s(d->clock);

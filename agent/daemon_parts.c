@@ -259,6 +259,7 @@ daemon_unmake(struct daemon *d)
 	if (d->started)
 		(void)daemon_record(d, RECORD_STOP, SLICE(""));
 	audit_log_close(d->audit);
+	daemon_end_trust(d);
 	/* Questions under way are answered before their asker's mailbox goes,
 	 * then nobody posts any more and late answers are freed. */
 	mailbox_flush(d->mailbox);

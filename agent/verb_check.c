@@ -263,7 +263,7 @@ check_ca(struct check *c, const struct config *config)
 	const char *text = detail.text;
 	struct tls_trust *trust = NULL;
 
-	if (config_load_trust(config, &trust, &detail) == OK) {
+	if (config_load_trust(config->ca_file, &trust, &detail) == OK) {
 		tls_trust_unref(trust);
 		return;
 	}
