@@ -99,7 +99,7 @@ const struct config_key config_keys[] = {
 	SECTION("dns", dns_keys, "the name servers; no other source of names is used"),
 	SECTION("tls", tls_keys, "trust"),
 	CUSTOM("identities", config_read_identities, "whose tokens are handed out"),
-	CUSTOM("gateways", config_read_later, "not in this version"),
+	CUSTOM("gateways", config_read_gateways, "plain HTTP that goes to one https origin each"),
 	SECTION("audit", audit_keys, "the record of what passed"),
 	SECTION("limits", limit_keys, "ceilings"),
 	SECTION("timeouts", timeout_keys, "deadlines"),

@@ -160,6 +160,24 @@ prepare_workers(struct daemon *d, struct change *change)
 	return st;
 }
 
+/* Each worker gets its socket of each new gateway. */
+static enum status
+prepare_gateways(struct daemon *d, struct change *change)
+{
+	struct listeners *l = &change->listeners->next;
+	enum status st = OK;
+
+	for (size_t i = change->listeners->first_added; i < l->n; i++)
+		for (unsigned k = 0; k < d->n_workers && st == OK; k++) {
+			int fd = listener_take(&l->at[i], k);
+
+			st = fd < 0 ? E_IO
+			            : worker_change_listen(change->workers[k],
+			                  fd, l->at[i].at.name);
+		}
+	return st;
+}
+
 static enum status
 prepare(struct daemon *d, struct config *c, struct policy *p,
     struct change *change, struct status_detail *detail)
@@ -178,6 +196,8 @@ prepare(struct daemon *d, struct config *c, struct policy *p,
 		st = daemon_make_peers(c, p, &change->peers);
 	if (st == OK)
 		st = prepare_workers(d, change);
+	if (st == OK)
+		st = prepare_gateways(d, change);
 	/* The last that can fail, and it takes effect whole or not at all. */
 	if (st == OK)
 		st = identity_set_configs(

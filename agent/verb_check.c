@@ -253,6 +253,28 @@ check_names(
 	note_text(c, false, &at, text);
 }
 
+/* A gateway to a host of no rule refuses all that it is asked. */
+static void
+check_gateways(
+    struct check *c, const struct config *config, const struct policy *p)
+{
+	for (size_t i = 0; i < config->n_gateways; i++) {
+		const struct config_gateway *g = &config->gateways[i];
+		struct spot at = { c->file, "" };
+		char text[HOST_BYTES + 128];
+
+		if (policy_governs(p, g->host))
+			continue;
+		(void)snprintf(
+		    at.pointer, sizeof at.pointer, "/gateways/%zu/upstream", i);
+		(void)snprintf(text, sizeof text,
+		    "no rule of the policy names \"%s\": this gateway refuses "
+		    "every request",
+		    g->host);
+		note_text(c, false, &at, text);
+	}
+}
+
 /* The daemon reads it once it serves; here it is read at once. */
 static void
 check_ca(struct check *c, const struct config *config)
@@ -295,6 +317,7 @@ check_all(struct check *c, struct policy_issues *issues)
 	if (st == OK) {
 		check_identities(c, config, p);
 		check_names(c, config, p);
+		check_gateways(c, config, p);
 	}
 	if (st == OK && c->n_errors == 0 && !c->json)
 		(void)printf("%s: ok\n%s: ok, %zu rules, mode %s\n", c->file,

@@ -225,6 +225,12 @@ worker_prepare(struct worker *w, const struct proxy_snapshot *from,
 	return OK;
 }
 
+enum status
+worker_change_listen(struct worker_change *c, int fd, const char *name)
+{
+	return proxy_change_listen(c->change, fd, name);
+}
+
 void
 worker_commit(struct worker_change *c)
 {

@@ -36,6 +36,9 @@ struct worker_change;
 /** What can fail: see proxy_change_create(). */
 enum status worker_prepare(struct worker *w, const struct proxy_snapshot *from,
     struct proxy_snapshot *to, struct worker_change **out) ATTR_MUST_USE;
+/** As proxy_change_listen(): takes @fd, a socket of the gateway @name. */
+enum status worker_change_listen(
+    struct worker_change *c, int fd, const char *name) ATTR_MUST_USE;
 /** Takes @c; cannot fail. */
 void worker_commit(struct worker_change *c);
 /** Takes @c; all stays as it is. NULL-safe. */

@@ -46,8 +46,8 @@ WRONG = {
     ),
     "gateways": (
         {"gateways": [{"name": "g"}]},
-        "/gateways",
-        "not in this version",
+        "/gateways/0",
+        '"upstream" is missing',
     ),
     "server name": ({"dns": {"servers": ["a.b"]}}, "/dns/servers/0"),
     "server port": ({"dns": {"servers": ["1.1.1.1:0"]}}, "/dns/servers/0"),

@@ -48,8 +48,17 @@ static const struct {
 	{ "{\"version\": 1, \"listen\": {\"dns\": [\"127.0.0.1:53\"]}}",
 	    "w:1:34: /listen/dns: not in this version: leave the list "
 	    "empty\n" },
-	{ "{\"version\": 1, \"gateways\": [{\"name\": \"x\"}]}",
-	    "w:1:28: /gateways: not in this version: leave the list empty\n" },
+	{ "{\"version\": 1,\n\"gateways\": [{\"name\": \"x\"}]}",
+	    "w:2:14: /gateways/0: \"listen\" is missing\n"
+	    "w:2:14: /gateways/0: \"upstream\" is missing\n" },
+	{ "{\"version\": 1, \"gateways\": [{\"name\": \"x\", \"listen\": "
+	  "\"127.0.0.1:80\",\n \"upstream\": \"http://a.example\"}],\n"
+	  " \"listen\": {\"broker\": [\"127.0.0.1:80\"]}}",
+	    "w:1:53: /gateways/0/listen: \"127.0.0.1:80\" stands under "
+	    "listen.broker already\n"
+	    "w:2:14: /gateways/0/upstream: must be "
+	    "https://HOST[:PORT][/PATH], as in "
+	    "\"https://ws.example/mlflow\"\n" },
 	{ "{\"version\": 1, \"workers\": 65}",
 	    "w:1:27: /workers: must be \"auto\" or a whole number from 0 to "
 	    "64\n" },

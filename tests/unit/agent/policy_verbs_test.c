@@ -280,6 +280,33 @@ check_gives_every_finding_its_place(void **state)
 	assert_int_equal(RUN(verb_check, "extra"), EX_USAGE);
 }
 
+/* A word of help: it can be meant, as a rule may follow. */
+static void
+check_warns_of_a_gateway_that_no_rule_names(void **state)
+{
+	char config[1024], policy[128];
+	const char *path;
+
+	(void)state;
+	(void)snprintf(policy, sizeof policy, "%s",
+	    temporary("p.json",
+	        "{\"version\": 1, \"rules\": [{\"id\": \"r\", \"effect\": "
+	        "\"allow\", \"hosts\": [\"*.ws.example\"]}]}"));
+	(void)snprintf(config, sizeof config,
+	    "{\"version\": 1, \"policy_file\": \"%s\", \"gateways\": [\n"
+	    "{\"name\": \"a\", \"listen\": \"127.0.0.1:1\", \"upstream\": "
+	    "\"https://a.ws.example\"},\n"
+	    "{\"name\": \"b\", \"listen\": \"127.0.0.1:2\", \"upstream\": "
+	    "\"https://other.example\"}]}",
+	    policy);
+	path = temporary("wayleave.json", config);
+	assert_int_equal(RUN(verb_check, "-c", path), EX_OK);
+	assert_non_null(strstr(said, ":3:52: warning: /gateways/1/upstream: "));
+	assert_non_null(
+	    strstr(said, "no rule of the policy names \"other.example\""));
+	assert_null(strstr(said, "a.ws.example"));
+}
+
 static int
 make_dir(void **state)
 {
@@ -318,6 +345,7 @@ main(void)
 		cmocka_unit_test(why_says_the_mode),
 		cmocka_unit_test(a_batch_answers_line_by_line),
 		cmocka_unit_test(check_gives_every_finding_its_place),
+		cmocka_unit_test(check_warns_of_a_gateway_that_no_rule_names),
 	};
 	return cmocka_run_group_tests_name(
 	    "policy verbs", tests, make_dir, remove_dir);
