@@ -91,7 +91,8 @@ stream_wants(
 	if (write)
 		want |= s->write_waits_read ? EV_READ : EV_WRITE;
 	*events = want;
-	*again = read && s->more;
+	/* One that waits for room would be asked in vain, over and over. */
+	*again = read && s->more && !s->read_waits_write;
 }
 
 bool
