@@ -14,7 +14,8 @@ struct why {
 	struct policy_request request;
 	struct host host;
 	struct who who;
-	char method[32], path[1024], sni[256];
+	struct why_plain plain;
+	char sni[256];
 	struct policy_verdict verdict;
 	struct worker_resolve *resolve;
 	bool is_operator;
@@ -69,6 +70,8 @@ answer_json(struct why *w, const struct policy_answer *a)
 	    "zone", v->zone, "host", w->host.name, "port", (int)w->request.port,
 	    "rule_near", e.rule_near, "unmet", e.unmet, "fix", e.fix,
 	    "fix_rule", e.fix_rule);
+	if (j != NULL)
+		why_put_inject(j, v);
 	if (j != NULL && !w->who.has_place)
 		why_note_unit(j, w->snapshot->policy, &w->request);
 	if (j != NULL && a != NULL && w->is_operator)
@@ -113,9 +116,8 @@ read_target(struct why *w, const char *target, struct status_detail *detail)
 		w->host = u.authority.host;
 		w->request.port = u.authority.port;
 		w->request.plaintext = u.scheme == URI_HTTP;
-		if (slice_copy(u.path, w->path, sizeof w->path) &&
-		    w->request.plaintext)
-			w->request.path = slice_of(w->path);
+		if (why_plain_url(&w->plain, &u, detail) != OK)
+			return E_INVALID;
 	} else if (authority_parse(slice_of(target), &a) == OK) {
 		w->host = a.host;
 		w->request.port = a.has_port ? a.port : 443;
@@ -154,18 +156,16 @@ read_time(struct why *w, json_t *request, struct status_detail *detail)
 	return OK;
 }
 
-/* What of the request shows only in plain text. */
 static enum status
 read_rest(struct why *w, json_t *request, struct status_detail *detail)
 {
 	if (!copy_text(request, "sni", w->sni, sizeof w->sni) ||
-	    !copy_text(request, "method", w->method, sizeof w->method))
+	    !copy_text(
+	        request, "method", w->plain.method, sizeof w->plain.method))
 		return status_set(
 		    detail, E_INVALID, "sni and method must be short texts");
 	w->request.peer = &w->who.peer;
-	if (w->request.plaintext)
-		w->request.method =
-		    slice_of(w->method[0] != '\0' ? w->method : "GET");
+	why_plain_settle(&w->plain, &w->request);
 	return read_time(w, request, detail);
 }
 
@@ -183,9 +183,13 @@ decide(struct why *w, struct status_detail *detail)
 		.arg = w,
 	};
 
-	judge(w, w->host.kind == HOST_IP ? &literal : NULL);
-	if (w->host.kind == HOST_IP || w->verdict.effect != POLICY_ALLOW ||
-	    w->verdict.would_deny)
+	if (w->host.kind == HOST_IP) {
+		judge(w, &literal);
+		return OK;
+	}
+	/* In report mode too the enforce verdict is what is asked for. */
+	policy_decide_name(w->snapshot->policy, &w->request, &w->verdict);
+	if (w->verdict.effect != POLICY_ALLOW || w->verdict.would_deny)
 		return OK;
 	if (worker_resolve_start(d->workers[0], &question, &w->resolve) != OK)
 		return status_set(

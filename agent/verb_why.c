@@ -418,6 +418,7 @@ run(struct why_options *o)
 		say(detail.text);
 		return EX_USAGE;
 	}
+	why_plain_settle(&o->request->plain, &o->request->request);
 	(void)snprintf(uid, sizeof uid, "%u", (unsigned)getuid());
 	if (!o->has_user && why_request_user(o->request, uid, &detail) != OK) {
 		say(detail.text);

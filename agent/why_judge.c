@@ -62,6 +62,15 @@ why_resolved_json(const struct policy_answer *a)
 }
 
 void
+why_put_inject(json_t *reply, const struct policy_verdict *v)
+{
+	if (v->inject != NULL && v->effect == POLICY_ALLOW && !v->would_deny)
+		(void)json_object_set_new(reply, "inject",
+		    json_pack("{s:s, s:s}", "identity", v->inject->identity,
+		        "audience", v->inject->audience));
+}
+
+void
 why_note_unit(
     json_t *reply, const struct policy *p, const struct policy_request *r)
 {
@@ -94,6 +103,7 @@ why_json(const struct policy *p, const struct why_request *w,
 
 	if (out == NULL)
 		return NULL;
+	why_put_inject(out, v);
 	(void)json_object_set_new(
 	    out, "phase", json_string(j->whole ? "whole" : "name"));
 	if (w->unit[0] == '\0' && w->cgroup[0] == '\0')
@@ -121,6 +131,18 @@ print_member(const json_t *o, const char *key, const char *label)
 		return;
 	(void)printf("  %-10s ", label);
 	policy_file_put_safe(stdout, text);
+	(void)fputc('\n', stdout);
+}
+
+static void
+print_inject(const json_t *inject)
+{
+	if (inject == NULL)
+		return;
+	(void)fputs("  inject     ", stdout);
+	policy_file_put_safe(stdout, text_of(inject, "identity"));
+	(void)fputs(" for ", stdout);
+	policy_file_put_safe(stdout, text_of(inject, "audience"));
 	(void)fputc('\n', stdout);
 }
 
@@ -154,6 +176,7 @@ why_print(const json_t *reply)
 	print_member(reply, "rule", "rule");
 	print_member(reply, "route", "route");
 	print_member(reply, "zone", "zone");
+	print_inject(json_object_get(reply, "inject"));
 	if (strcmp(text_of(reply, "rule"), text_of(reply, "rule_near")) != 0)
 		print_member(reply, "rule_near", "near rule");
 	print_member(reply, "unmet", "unmet");

@@ -29,6 +29,36 @@ why_request_init(struct why_request *w, int64_t now_unix_s)
 }
 
 enum status
+why_plain_url(
+    struct why_plain *w, const struct uri *u, struct status_detail *detail)
+{
+	w->is_url = true;
+	if (slice_copy(u->path, w->path, sizeof w->path) &&
+	    slice_copy(u->query, w->query, sizeof w->query))
+		return OK;
+	return status_set(detail, E_INVALID, "the URL is too long");
+}
+
+void
+why_plain_settle(struct why_plain *w, struct policy_request *r)
+{
+	const struct policy_plain plain = { .method = r->plaintext &&
+		        w->method[0] == '\0'
+		    ? SLICE("GET")
+		    : slice_of(w->method),
+		.path = slice_of(w->path),
+		.query = slice_of(w->query),
+		.no_coded_slash = true };
+
+	if (!w->is_url || plain.method.n == 0)
+		return;
+	policy_target_read(&plain, w->text, &w->target);
+	r->method = w->target.method;
+	r->path = plain.path;
+	r->target = &w->target;
+}
+
+enum status
 why_request_target(
     struct why_request *w, const char *text, struct status_detail *detail)
 {
@@ -39,11 +69,7 @@ why_request_target(
 		w->host = u.authority.host;
 		w->request.port = u.authority.port;
 		w->request.plaintext = u.scheme == URI_HTTP;
-		/* Over https a CONNECT shows host and port alone. */
-		if (w->request.plaintext &&
-		    slice_copy(u.path, w->path, sizeof w->path))
-			w->request.path = slice_of(w->path);
-		return OK;
+		return why_plain_url(&w->plain, &u, detail);
 	}
 	if (authority_parse(slice_of(text), &a) != OK)
 		return status_set(detail, E_INVALID,
@@ -175,7 +201,7 @@ why_request_text(struct why_request *w, const char *key, const char *text,
 		{ "unit", w->unit, sizeof w->unit },
 		{ "cgroup", w->cgroup, sizeof w->cgroup },
 		{ "exe", w->exe, sizeof w->exe },
-		{ "method", w->method, sizeof w->method },
+		{ "method", w->plain.method, sizeof w->plain.method },
 		{ "sni", w->sni, sizeof w->sni },
 	};
 
@@ -185,7 +211,6 @@ why_request_text(struct why_request *w, const char *key, const char *text,
 		if (!slice_copy(slice_of(text), places[i].out, places[i].bytes))
 			return status_set(
 			    detail, E_INVALID, "%s is too long", key);
-		w->request.method = slice_of(w->method);
 		w->has_sni |= places[i].out == w->sni;
 		return OK;
 	}
@@ -279,6 +304,8 @@ why_request_json(
 	if (st == OK && w->request.port == 0)
 		st = status_set(detail, E_INVALID,
 		    "a request needs \"url\" or \"connect\"");
+	if (st == OK)
+		why_plain_settle(&w->plain, &w->request);
 	json_decref(members);
 	return st;
 }

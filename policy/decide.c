@@ -69,6 +69,10 @@ stage_code(enum match_stage stage)
 		return REASON_WORKLOAD_NOT_ALLOWED;
 	case STAGE_WORKLOAD:
 		return REASON_EXCEPTION_EXPIRED;
+	case STAGE_LIVE:
+		return REASON_METHOD_NOT_ALLOWED;
+	case STAGE_METHOD:
+		return REASON_PATH_NOT_ALLOWED;
 	case STAGE_MATCH:
 		break;
 	}
@@ -80,12 +84,34 @@ take_match(
     const struct policy *p, const struct match *m, struct policy_verdict *v)
 {
 	const struct rule *rule = &p->rules[m->rule];
+	const struct rule_request *q = rule_request(p, rule);
 
 	v->rule = rule->id;
 	v->rule_index = m->rule;
 	v->route = m->route;
 	v->sni_any = rule->sni_any;
 	v->expires_unix_s = rule->expires_unix_s;
+	v->deny_sas = m->deny_sas;
+	v->inject = q == NULL ? NULL : q->inject;
+}
+
+/* Of what is hidden no rule can say that it is allowed. */
+static void
+judge_sight(const struct policy *p, const struct policy_request *r,
+    const struct match *m, struct policy_verdict *v)
+{
+	bool hidden = r->target == NULL || r->target->batch;
+
+	/* Never in clear, and in report mode neither goes a bare request. */
+	if (v->inject != NULL && (hidden || r->plaintext)) {
+		deny_hard(v, REASON_METHOD_NOT_ALLOWED);
+	} else if (hidden && m->inside != RULE_NONE) {
+		v->candidate = m->inside;
+		if (m->inside_hard)
+			deny_hard(v, REASON_METHOD_NOT_ALLOWED);
+		else
+			deny(p, v, REASON_METHOD_NOT_ALLOWED);
+	}
 }
 
 void
@@ -97,6 +123,10 @@ policy_decide_name(const struct policy *p, const struct policy_request *r,
 	*out = (struct policy_verdict){ .effect = POLICY_ALLOW,
 		.rule_index = RULE_NONE,
 		.candidate = RULE_NONE };
+	if (r->target != NULL && r->target->broken) {
+		deny_hard(out, REASON_BAD_REQUEST);
+		return;
+	}
 	/* In both modes: nobody is served who cannot be named. */
 	if (!peer_is_known(r->peer)) {
 		deny_hard(out, REASON_WORKLOAD_NOT_ALLOWED);
@@ -130,6 +160,8 @@ policy_decide_name(const struct policy *p, const struct policy_request *r,
 	} else if (m.stage != STAGE_MATCH) {
 		deny(p, out, stage_code(m.stage));
 	}
+	if (m.stage == STAGE_MATCH && out->effect == POLICY_ALLOW)
+		judge_sight(p, r, &m, out);
 }
 
 static bool

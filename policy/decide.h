@@ -11,7 +11,9 @@ enum match_stage {
 	STAGE_PLAIN, /**< port named, but not for plain HTTP */
 	STAGE_PORT,
 	STAGE_WORKLOAD,
-	STAGE_MATCH, /**< and it has not expired */
+	STAGE_LIVE,   /**< it has not expired, but names other methods */
+	STAGE_METHOD, /**< the method is named, but only for other paths */
+	STAGE_MATCH,
 };
 
 struct match {
@@ -19,6 +21,9 @@ struct match {
 	uint32_t rule;  /**< best at that stage; RULE_NONE */
 	uint32_t fixed; /**< labels that are fixed, UINT32_MAX if exact */
 	uint32_t denied_by;
+	uint32_t inside;  /**< a rule that looks into requests; RULE_NONE */
+	bool inside_hard; /**< and report mode does not do without that */
+	bool deny_sas;    /**< some rule that matches says so */
 	enum policy_route route; /**< strictest of host, port and workload */
 };
 

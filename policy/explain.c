@@ -40,12 +40,14 @@ public_reason(const struct policy_request *r)
 /* A rule beside the others; it takes its route from the one next to it,
  * since the strictest of matching routes applies anyhow. */
 static void
-suggest_addition(const struct policy *p, const struct policy_request *r,
+suggest_beside(const struct policy *p, struct suggestion s,
     const struct policy_answer *a, const struct rule *near,
     struct policy_explanation *out)
 {
-	struct suggestion s = { .request = r, .reason = public_reason(r) };
+	const struct policy_request *r = s.request;
 	const char *own = NULL;
+
+	s.reason = public_reason(r);
 
 	s.route = near != NULL ? (enum policy_route)near->route
 	                       : suggest_route(p, r, a);
@@ -55,6 +57,22 @@ suggest_addition(const struct policy *p, const struct policy_request *r,
 		s.expires_unix_s = r->now_unix_s + DAY_S;
 	suggest_rule(&s, out->fix_rule, sizeof out->fix_rule);
 	SAY(out->fix, "if this is wanted, add to \"rules\": %s", out->fix_rule);
+}
+
+static void
+suggest_addition(const struct policy *p, const struct policy_request *r,
+    const struct policy_answer *a, const struct rule *near,
+    struct policy_explanation *out)
+{
+	suggest_beside(p, (struct suggestion){ .request = r }, a, near, out);
+}
+
+void
+explain_addition(const struct policy *p, const struct policy_request *r,
+    const struct rule *near, struct policy_explanation *out)
+{
+	suggest_beside(p, (struct suggestion){ .request = r, .inside = true },
+	    NULL, near, out);
 }
 
 static void
@@ -317,6 +335,14 @@ explain_name(const struct policy *p, const struct policy_request *r,
 		break;
 	case REASON_RULE_DENIES:
 		explain_deny(p, r, near, out);
+		break;
+	case REASON_METHOD_NOT_ALLOWED:
+	case REASON_PATH_NOT_ALLOWED:
+	case REASON_SAS_REFUSED:
+	case REASON_COPY_SOURCE_REFUSED:
+	case REASON_AUTHORIZATION_PRESENT:
+	case REASON_BAD_REQUEST:
+		explain_request(p, r, v, near, out);
 		break;
 	default:
 		explain_fixed(v->code, r, out);

@@ -11,6 +11,7 @@ struct suggestion {
 	enum policy_route route;
 	const char *reason;     /**< for route public */
 	int64_t expires_unix_s; /**< 0: never */
+	bool inside;            /**< for its method and path alone */
 };
 
 /** The smallest rule for exactly this request, as JSON; "" without memory. */
@@ -22,6 +23,13 @@ enum policy_route suggest_route(const struct policy *p,
 void explain_route(const struct policy_request *r,
     const struct policy_answer *a, const struct policy_verdict *v,
     struct policy_explanation *out);
+/** What of a request that is seen was refused; @rule is the nearest or NULL. */
+void explain_request(const struct policy *p, const struct policy_request *r,
+    const struct policy_verdict *v, const struct rule *rule,
+    struct policy_explanation *out);
+/** A rule beside @near for exactly this request, method and path too. */
+void explain_addition(const struct policy *p, const struct policy_request *r,
+    const struct rule *near, struct policy_explanation *out);
 /** As snprintf(), cut off where it does not fit. */
 void explain_say(char *out, size_t out_bytes, const char *fmt, ...)
     ATTR_PRINTF(3, 4);

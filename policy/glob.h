@@ -1,4 +1,4 @@
-/* Globs over units, cgroup paths and programs. */
+/* Globs over units, cgroup paths, programs and the paths of requests. */
 #ifndef POLICY_GLOB_H
 #define POLICY_GLOB_H
 
@@ -9,5 +9,7 @@
  * stands for itself. Time is at most product of the lengths.
  */
 bool glob_match(const char *glob, const char *text);
+/** The same, where upper and lower case of ASCII letters are one. */
+bool glob_match_nocase(const char *glob, const char *text);
 
 #endif

@@ -18,4 +18,6 @@ policy_judge(const struct policy *p, const struct policy_case *c,
 		policy_decide_route(p, c->request, c->answer, c->self, out);
 	if (c->has_hello && goes_on(c, out))
 		policy_decide_hello(p, c->request, c->hello, c->sni, out);
+	if (goes_on(c, out))
+		policy_decide_request(p, c->request, out);
 }

@@ -90,6 +90,9 @@ void load_workload_refs(struct loader *l, const struct jsonr_value *object,
 const char *load_copy(struct loader *l, const char *s);
 
 void load_workloads(struct loader *l, const struct jsonr_value *root);
+/** Methods, paths, deny_sas and inject; ports and sni are loaded. */
+void load_rule_request(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, struct rule *rule);
 void load_rules(struct loader *l, const struct jsonr_value *root);
 void load_endpoints(struct loader *l, const struct jsonr_value *root);
 void load_tokens(struct loader *l, const struct jsonr_value *root);

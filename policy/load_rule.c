@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const char *const keys[] = { "id", "effect", "hosts", "addresses",
-	"ports", "route", "workloads", "expires", "reason", "sni" };
-static const char *const later[] = { "methods", "paths", "inject", "inspect",
-	"deny_sas", "upload_budget_bytes" };
+	"ports", "route", "workloads", "expires", "reason", "sni", "methods",
+	"paths", "deny_sas", "inject" };
+static const char *const later[] = { "inspect", "upload_budget_bytes" };
 static const struct key_set key_set = { .known = keys,
 	.n_known = ARRAY_LEN(keys),
 	.later = later,
@@ -308,6 +308,7 @@ load_rule(struct loader *l, const struct jsonr_value *v, const struct where *w,
 	rule->n_workloads = (uint32_t)n;
 	load_hosts(l, v, w, at);
 	load_addresses(l, v, w, at);
+	load_rule_request(l, v, w, rule);
 	if (jsonr_member(v, "hosts") == NULL &&
 	    jsonr_member(v, "addresses") == NULL)
 		load_error(l, w, "a rule needs \"hosts\" (or \"addresses\")");

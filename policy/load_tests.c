@@ -32,9 +32,9 @@ take_url(struct loader *l, const char *text, const struct where *w,
 	out->host = u.authority.host;
 	out->port = u.authority.port;
 	out->plaintext = u.scheme == URI_HTTP;
-	/* Over https only host and port can be seen (CONNECT). */
-	if (out->plaintext)
-		out->path = u.path;
+	out->is_url = true;
+	out->path = u.path;
+	out->query = u.query;
 }
 
 static void
@@ -73,6 +73,33 @@ load_target(struct loader *l, const struct jsonr_value *v,
 	else
 		take_authority(l, connect, &connect_at, out);
 	out->name = load_copy(l, url != NULL ? url : connect);
+}
+
+/* Over https only host and port can be seen (CONNECT), unless a method says
+ * that it is meant as a gateway sees it. */
+static void
+load_plain(struct loader *l, struct test_case *out)
+{
+	struct policy_plain plain = { .method = out->method,
+		.path = out->path,
+		.query = out->query,
+		.no_coded_slash = true };
+	struct policy_target *target;
+	char *text;
+
+	if (out->plaintext && plain.method.n == 0)
+		plain.method = SLICE("GET");
+	if (!out->is_url || plain.method.n == 0)
+		return;
+	target = pool_alloc(&l->p->pool, 1, sizeof *target);
+	text = pool_alloc(&l->p->pool, policy_target_bytes(&plain), 1);
+	if (target == NULL || text == NULL) {
+		load_no_memory(l);
+		return;
+	}
+	policy_target_read(&plain, text, target);
+	out->method = target->method;
+	out->target = target;
 }
 
 /* A name, or digits that are a number. */
@@ -199,6 +226,7 @@ load_request(struct loader *l, const struct jsonr_value *v,
 	load_target(l, v, w, out);
 	load_peer(l, v, w, &out->peer);
 	out->method = slice_of(text_or_empty(l, v, "method", w));
+	load_plain(l, out);
 	out->has_at = jsonr_member(v, "at") != NULL;
 	load_time(l, v, "at", w, &out->at_unix_s);
 	sni = load_text(l, v, "sni", w);

@@ -100,12 +100,24 @@ check_ids(struct loader *l, const struct where *w)
 	}
 }
 
+static void
+note_identity(struct policy *p, const char *name)
+{
+	size_t at = 0;
+
+	while (at < p->n_identity_names &&
+	    strcmp(p->identity_names[at], name) != 0)
+		at++;
+	p->identity_names[at] = name;
+	p->n_identity_names += at == p->n_identity_names;
+}
+
 /* What the configuration must define, each name once. */
 static void
 gather_identities(struct loader *l)
 {
 	struct policy *p = l->p;
-	size_t n = 0;
+	size_t n = p->n_requests;
 
 	for (size_t i = 0; i < p->n_grants; i++)
 		n += p->grants[i].identities.n;
@@ -116,20 +128,15 @@ gather_identities(struct loader *l)
 		return;
 	}
 	for (size_t i = 0; i < p->n_grants; i++)
-		for (size_t k = 0; k < p->grants[i].identities.n; k++) {
-			const char *name = p->grants[i].identities.at[k];
-			size_t at = 0;
-
-			while (at < p->n_identity_names &&
-			    strcmp(p->identity_names[at], name) != 0)
-				at++;
-			p->identity_names[at] = name;
-			p->n_identity_names += at == p->n_identity_names;
-		}
+		for (size_t k = 0; k < p->grants[i].identities.n; k++)
+			note_identity(p, p->grants[i].identities.at[k]);
+	for (size_t i = 0; i < p->n_requests; i++)
+		if (p->requests[i].inject != NULL)
+			note_identity(p, p->requests[i].inject->identity);
 }
 
-void
-load_tokens(struct loader *l, const struct jsonr_value *root)
+static void
+load_grants(struct loader *l, const struct jsonr_value *root)
 {
 	struct where top = { .up = NULL }, w = where_key(&top, "tokens");
 	const struct jsonr_value *list = jsonr_member(root, "tokens");
@@ -159,5 +166,12 @@ load_tokens(struct loader *l, const struct jsonr_value *root)
 		v = jsonr_next(v);
 	}
 	check_ids(l, &w);
-	gather_identities(l);
+}
+
+void
+load_tokens(struct loader *l, const struct jsonr_value *root)
+{
+	load_grants(l, root);
+	if (l->st != E_NOMEM)
+		gather_identities(l);
 }

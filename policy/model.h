@@ -5,6 +5,7 @@
 #include "policy/index.h"
 #include "policy/policy.h"
 #include "policy/pool.h"
+#include "policy/target.h"
 
 #include <stdatomic.h>
 
@@ -30,6 +31,15 @@ struct workload {
 	struct text_list units, cgroups, exes; /**< globs */
 };
 
+/** What a rule asks of a request that is in plain sight, and adds to it. */
+struct rule_request {
+	struct text_list methods; /**< none: any */
+	struct text_list paths;   /**< globs on the normal form; none: any */
+	const struct policy_inject *inject; /**< or NULL */
+	const char *rule;                   /**< the id of whose it is */
+	bool deny_sas;
+};
+
 struct rule {
 	const char *id;
 	int64_t expires_unix_s; /**< 0: never */
@@ -37,6 +47,8 @@ struct rule {
 	const uint32_t *workloads; /**< indices; none: every known workload */
 	uint32_t n_ports;
 	uint32_t n_workloads;
+	uint32_t
+	    request;   /**< place in the policy's `requests`, from 1; 0: none */
 	uint8_t route; /**< enum policy_route */
 	bool deny;
 	bool sni_any;
@@ -57,7 +69,9 @@ struct test_case {
 	struct host host;
 	uint16_t port;
 	bool plaintext;
-	struct slice method, path;
+	bool is_url;
+	struct slice method, path, query;
+	const struct policy_target *target; /**< NULL: a tunnel */
 	struct peer peer;
 	bool has_at, has_sni, has_resolves;
 	int64_t at_unix_s;
@@ -78,11 +92,13 @@ struct policy {
 	struct cidr *endpoints;
 	struct workload *workloads;
 	struct rule *rules;
+	struct rule_request *requests;
 	struct grant *grants;
 	struct test_case *tests;
 	const char **user_names, **group_names, **identity_names;
 	size_t n_endpoints, n_workloads, n_rules, n_grants, n_tests;
 	size_t n_user_names, n_group_names, n_identity_names;
+	size_t n_requests;
 };
 
 /** Whether the kernel's facts about @peer can be trusted at all. */
@@ -96,5 +112,24 @@ bool workloads_match(const struct policy *p, const uint32_t *at, size_t n,
     const struct peer *peer);
 bool rule_has_port(const struct rule *r, uint16_t port);
 bool rule_has_expired(const struct rule *r, int64_t now_unix_s);
+
+/** What it asks of plain requests, or NULL. */
+static inline const struct rule_request *
+rule_request(const struct policy *p, const struct rule *r)
+{
+	return r->request == 0 ? NULL : &p->requests[r->request - 1];
+}
+
+/** Whether some request that the rule's host, port and workload fit would be
+ * judged otherwise than another: then it has to be seen. */
+bool rule_looks_inside(const struct rule_request *q);
+/** Allow rules: all that @t may be taken for is named. */
+bool rule_names_method(
+    const struct rule_request *q, const struct policy_target *t);
+bool rule_covers_path(
+    const struct rule_request *q, const struct policy_target *t);
+/** Deny rules: something that @t may be taken for is meant. */
+bool rule_means_target(
+    const struct rule_request *q, const struct policy_target *t);
 
 #endif

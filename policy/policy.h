@@ -71,6 +71,9 @@ const char *policy_rule_id(const struct policy *p, size_t index);
  */
 bool policy_governs(const struct policy *p, const char *suffix);
 
+/* policy/target.h: what of a request is in plain sight */
+struct policy_target;
+
 /** One destination as asked for; everything is borrowed. */
 struct policy_request {
 	const struct host *host; /**< canonical */
@@ -78,6 +81,8 @@ struct policy_request {
 	bool plaintext;      /**< http://, forwarded without TLS */
 	struct slice method; /**< empty where it cannot be seen (CONNECT) */
 	struct slice path;   /**< empty likewise */
+	/** What the rules judge of a request; NULL where it cannot be seen. */
+	const struct policy_target *target;
 	const struct peer *peer;
 	int64_t now_unix_s;
 };
@@ -132,7 +137,7 @@ enum policy_effect { POLICY_DENY, POLICY_ALLOW };
 struct policy_inject {
 	const char *identity; /**< a configured one's name */
 	const char *audience; /**< as the rule spells it */
-	/** Values of Authorization that a client may send in its place. */
+	/** What a client may send after "Bearer " in its place. */
 	const char *const *placeholders;
 	size_t n_placeholders;
 };
@@ -144,6 +149,7 @@ struct policy_verdict {
 	enum policy_route route;
 	bool would_deny;  /**< report mode: passes, but `code` would deny */
 	bool sni_any;     /**< the rule lets every protocol through */
+	bool deny_sas;    /**< a rule that matches wants no signatures */
 	const char *rule; /**< the rule that allows or denies, NULL if none */
 	const char *zone; /**< the privatelink zone that proved the route;
 			       borrowed from the answer's chain */
@@ -161,6 +167,13 @@ void policy_decide_name(const struct policy *p, const struct policy_request *r,
 void policy_decide_route(const struct policy *p, const struct policy_request *r,
     const struct policy_answer *a, const struct policy_self *self,
     struct policy_verdict *v);
+
+/**
+ * Signatures, sources and credentials of a request that can be seen. Call
+ * only after an allowing route phase; nothing where `target` is NULL.
+ */
+void policy_decide_request(const struct policy *p,
+    const struct policy_request *r, struct policy_verdict *v);
 
 enum policy_hello {
 	POLICY_HELLO_OK, /**< an SNI, possibly the right one */

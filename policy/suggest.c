@@ -32,6 +32,23 @@ write_list(struct jsonw *w, const char *key, const char *value)
 	jsonw_array_end(w);
 }
 
+/* Both methods and both readings, or it would not be enough. */
+static void
+write_inside(struct jsonw *w, const struct policy_target *t)
+{
+	jsonw_array(w, "methods");
+	jsonw_slice(w, NULL, t->method);
+	if (t->method_too.n > 0 && !slice_eq(t->method, t->method_too))
+		jsonw_slice(w, NULL, t->method_too);
+	jsonw_array_end(w);
+	/* A star of the path would be one of the rule. */
+	if (slice_find(t->path, '*') < t->path.n)
+		return;
+	jsonw_array(w, "paths");
+	jsonw_slice(w, NULL, t->path);
+	jsonw_array_end(w);
+}
+
 static void
 write_rule(struct jsonw *w, const struct suggestion *s)
 {
@@ -56,6 +73,8 @@ write_rule(struct jsonw *w, const struct suggestion *s)
 		jsonw_u64(w, NULL, 443);
 		jsonw_array_end(w);
 	}
+	if (s->inside)
+		write_inside(w, r->target);
 	if (s->workload != NULL)
 		write_list(w, "workloads", s->workload);
 	if (!literal && s->route == ROUTE_PRIVATE_ADDRESS)

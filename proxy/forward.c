@@ -22,6 +22,7 @@ forward_free(struct forward *f)
 	forward_body_release(&f->x.down);
 	buf_release(&f->x.head);
 	buf_release(&f->x.bearer_value);
+	free(f->x.target);
 	buf_release(&f->ask.response);
 	proxy_snapshot_unref(f->snapshot);
 	free(f);

@@ -47,6 +47,7 @@ struct forward_exchange {
 	struct host host;
 	uint16_t port;
 	struct http1_framing framing;
+	struct policy_target *target; /**< owned; the request borrows it */
 	struct forward_body up, down;
 	bool is_head, client_1_0, keep_client;
 	bool local;        /**< it goes no further: we answer */
@@ -120,6 +121,12 @@ void forward_ask(struct forward *f, bool reuse);
 /** Refuses what request.c never saw, with its record; @r may be NULL. */
 void forward_refuse(struct forward *f, const struct forward_fault *fault,
     const struct forward_request *r);
+
+/* forward_target.c */
+
+/** Keeps what the rules judge of the message. E_NOMEM. */
+enum status forward_see(
+    struct forward *f, const struct forward_request *r) ATTR_MUST_USE;
 
 /* forward_exchange.c */
 

@@ -1,6 +1,7 @@
 /* One request head: read, refused or asked about. */
 #include "proxy/forward_conn.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -105,6 +106,7 @@ forward_ask(struct forward *f, bool reuse)
 		.tls = f->gateway,
 		.bearer = f->gateway ? &f->x.bearer : NULL,
 		.local = f->x.local,
+		.target = f->x.target,
 		.method = slice_head(head, f->x.line.method_bytes),
 		.path = slice_head(slice_from(head, f->x.line.path_at),
 		    f->x.line.path_bytes) };
@@ -131,6 +133,7 @@ exchange_reset(struct forward *f)
 
 	forward_body_release(&f->x.up);
 	forward_body_release(&f->x.down);
+	free(f->x.target);
 	buf_clear(&head);
 	buf_release(&bearer);
 	memset(&f->x, 0, sizeof f->x);
@@ -224,6 +227,10 @@ forward_take_head(struct forward *f, struct slice head)
 	if (buf_status(&f->x.head) != OK ||
 	    buf_status(&f->x.bearer_value) != OK) {
 		forward_refuse(f, &limit, &r);
+		return;
+	}
+	if (forward_see(f, &r) != OK) {
+		forward_end(f, CLOSE_ERROR);
 		return;
 	}
 	buf_consume(&f->client.in, head.n);

@@ -5,9 +5,9 @@
 #include "base/slice.h"
 
 /**
- * False for dot segments (also encoded), encoded slashes, backslashes and
- * NUL, double encoding and broken escapes: such a path may mean one thing to the policy
- * and another to the destination. The bytes are never changed.
+ * False for dot segments (also encoded, or before a parameter), encoded
+ * slashes, backslashes and controls, double encoding and broken escapes: such
+ * a path may mean one thing to the policy and another to the destination.
  */
 bool forward_path_ok(struct slice path);
 

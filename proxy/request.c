@@ -260,6 +260,7 @@ request_judge_route(struct request *r)
 
 	policy_decide_route(
 	    r->snapshot->policy, &q, &facts, &r->snapshot->self, &r->verdict);
+	policy_decide_request(r->snapshot->policy, &q, &r->verdict);
 	if (r->verdict.effect == POLICY_ALLOW)
 		fault = request_injection_fault(r, r->verdict.inject);
 	r->judged = r->verdict.effect == POLICY_ALLOW && fault == REASON_NONE;

@@ -35,6 +35,8 @@ struct request_params {
 	const struct forward_bearer *bearer;
 	struct slice method;
 	struct slice path;
+	/** What is in plain sight of it; lives as long as the request. */
+	const struct policy_target *target;
 	bool local; /**< we answer ourselves: no address is asked for */
 	/** An idle upstream to use instead of dialling if it is judged fit. */
 	const struct addr *reuse_address;

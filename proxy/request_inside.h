@@ -38,6 +38,7 @@ struct request {
 	struct request_asking *asking; /**< NULL: all is asked */
 	struct request_secure *secure; /**< NULL: no TLS of ours */
 	struct resolver_answer *answer;
+	const struct policy_target *target; /**< NULL: it cannot be seen */
 	struct policy_verdict verdict;
 	int64_t start_ms, first_ms;  /**< first_ms < 0: no byte yet */
 	int32_t dns_ms, connect_ms;  /**< < 0: did not happen */

@@ -22,6 +22,7 @@ request_question(const struct request *r, struct host *host)
 	if (request_is_seen(r)) {
 		q.method = slice_of(request_method(r));
 		q.path = slice_of(request_path(r));
+		q.target = r->target;
 	}
 	return q;
 }

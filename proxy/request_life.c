@@ -54,6 +54,7 @@ request_init(struct request *r, const struct request_params *params)
 	r->listener = params->listener;
 	r->port = params->port;
 	r->plaintext = params->plaintext;
+	r->target = params->target;
 	r->local = params->local;
 	r->verdict.effect = POLICY_DENY;
 	r->fd = -1;

@@ -26,6 +26,10 @@ CODES = [
     "DNS_NODATA",
 ]
 
+# Of what only a request in plain sight can be refused for.
+INSIDE = ["METHOD_NOT_ALLOWED", "PATH_NOT_ALLOWED", "SAS_REFUSED"]
+INSIDE += ["BAD_REQUEST"]
+
 
 def test_all_ways_of_asking_agree(azure):
     """Set WAYLEAVE_SEED to run a printed seed again."""
@@ -47,6 +51,11 @@ def test_all_ways_of_asking_agree(azure):
             assert (way, "deny", code) in met, (way, code)
         assert (way, "allow") in met
         assert (way, "allow", "PUBLIC_ADDRESS") in met  # in report mode
+    for code in INSIDE:
+        assert ("forward", "deny", code) in met, code
+    assert ("forward", "allow", "METHOD_NOT_ALLOWED") in met
+    assert ("forward", "allow", "PATH_NOT_ALLOWED") in met
     assert ("forward", "deny", "PLAINTEXT") in met
     for way in ("connect", "socks5"):
         assert (way, "deny", "SNI_MISMATCH") in met
+        assert (way, "deny", "METHOD_NOT_ALLOWED") in met

@@ -78,10 +78,13 @@ def connect(proxy, case):
 
 def absolute(proxy, case):
     target = http_target(case)
+    method = case.get("method", "GET").encode()
+    place = case.get("place", "/").encode()
     with socket.create_connection(proxy, LIMIT_S) as sock:
         sock.sendall(
-            b"GET http://%s/ HTTP/1.1\r\nHost: %s\r\n"
-            b"Connection: close\r\n\r\n" % (target, target)
+            b"%s http://%s%s HTTP/1.1\r\nHost: %s\r\n"
+            b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+            % (method, target, place, target)
         )
         status, code = refusal(head_of(sock))
         return {"status": status, "code": code}

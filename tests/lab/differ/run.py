@@ -24,6 +24,7 @@ SOFT = {
     *("RULE_DENIES", "EXCEPTION_EXPIRED", "PUBLIC_ADDRESS"),
     *("MIXED_ADDRESSES", "UNEXPECTED_PRIVATE", "NO_PRIVATE_ZONE"),
     *("WRONG_ZONE", "SNI_MISSING", "SNI_MISMATCH"),
+    *("METHOD_NOT_ALLOWED", "PATH_NOT_ALLOWED"),
 }
 AFTER = ("CONNECT_", "UPSTREAM_", "TLS_")
 SOCKS_REPLY = {"DNS": 4, "AUDIT_UNAVAILABLE": 1, "NOT_READY": 1}
@@ -113,7 +114,10 @@ class Round:
         found = {
             **{k: who[k] for k in ("user", "groups", "unit", "cgroup")},
             **(
-                {"url": f"http://{target}/"}
+                {
+                    "url": f"http://{target}{case['place']}",
+                    "method": case["method"],
+                }
                 if way == "forward"
                 else {"connect": target}
             ),
@@ -161,9 +165,10 @@ class Round:
             mine = ("deny", *mine[1:])
         theirs = (reply["verdict"], reply["code"], reply["rule"])
         self.tally[way, record["verdict"], code] += 1
-        if code.startswith("DNS_") and reply["verdict"] == "allow":
-            mine = ("allow", "", record["rule"])
-        hard = record["verdict"] == "deny" and record["code"] not in SOFT
+        # What is judged last is all that is known without an answer.
+        if code.startswith("DNS_") and reply["code"] in ("", "SAS_REFUSED"):
+            mine = (reply["verdict"], reply["code"], record["rule"])
+        hard = record["verdict"] == "deny" and mine != theirs
         if self.report and hard and theirs[1] in SOFT:
             # Enforce would have ended earlier than report mode did.
             return None if theirs[0] == "deny" else "why allows"
@@ -194,15 +199,20 @@ class Round:
         tunnel = case["records"].get("connect")
         if not plain or not tunnel or self.report:
             return None
-        late = (tunnel["code"] or "").startswith("SNI_")
+        # A tunnel hides what a rule looks for, or is refused behind its 200.
+        late = (tunnel["code"] or "").startswith(
+            ("SNI_", "METHOD_NOT_ALLOWED")
+        )
         if plain["verdict"] == "allow" and tunnel["verdict"] == "deny":
             return late or self.fault(
                 case, "plain HTTP passes, the tunnel does not"
             )
         codes = (plain["code"], tunnel["code"])
-        # On port 80 only the word for a rule without it is another.
+        # On port 80 only the word for a rule without it is another, and a
+        # deny rule may be about what a tunnel hides.
         if (
             case["port"] == 80
+            and codes[0] != "RULE_DENIES"
             and set(codes) <= SOFT - {"PORT_NOT_ALLOWED"}
             and codes[0] != codes[1]
             and not late
@@ -217,6 +227,8 @@ class Round:
             return
         code = record["code"]
         opened = seen["status"] == (0 if way == "socks5" else 200)
+        # The destination itself may not know a method.
+        opened |= way == "forward" and seen["status"] == 501
         if opened:
             if record["verdict"] == "deny" and not code.startswith(
                 ("SNI_", "NOT_TLS", "ECH_")

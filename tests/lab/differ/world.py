@@ -40,6 +40,17 @@ PORTS = [[443], [443], [80], [80, 443], [8443], [443, 8443], [80, 8443]]
 PAST, FUTURE = "2020-01-01T00:00:00Z", "2090-01-01T00:00:00Z"
 UNITS = [["job-*.service"], ["job-1.service"], ["*.scope"], ["x.service"]]
 UNITS += [["user@*.service"], ["*"], ["job-?.service"]]
+METHODS = [["GET"], ["GET", "HEAD"], ["PUT", "POST"], ["DELETE"]]
+PATHS = [["/a/*"], ["/a", "/b/**"], ["/*/k/*"], ["/**"], ["/a/b"]]
+# What is asked for in plain HTTP: mostly plain, in part with tricks.
+PLACES = ["/", "/a", "/a/b", "/a/b/c", "/b/", "/x/k/y", "/A/b", "/c"]
+TRICKS = [
+    *("/%61/b", "//a/b", "/a//b", "/a;v/b", "/a/;x", "/%2561", "/a%2fb"),
+    *("/a/../b", "/a/%2e%2e/b", "/a/..;/b", "/a\\b", "/a%00", "/b/%c3%a9"),
+    *("/x/%6b/y", "/a%", "/%24batch", "/a/$batch", "/a/b%0a", "/a/.b"),
+]
+QUERIES = ["sv=1", "sig=x", "%73ig=x", "a=1;s%69g=x", "comp=list"]
+QUERIES += ["comp=batch", "s%=1", "%2573IG=x", "sigma=1"]
 # What no parser takes for a host.
 BAD = [
     *(
@@ -205,6 +216,8 @@ class World:
                 rule["sni"] = "any"
         elif rng.random() < 0.2:
             rule["addresses"] = rng.sample([*INNER, *GLOBAL], 2)
+        if "sni" not in rule and rng.random() < 0.4:
+            self._look_inside(rule)
         if "addresses" not in rule or rng.random() < 0.3:
             if "addresses" in rule:
                 route = "private-address"
@@ -220,6 +233,23 @@ class World:
         if rng.random() < 0.2:
             rule["expires"] = rng.choice([PAST, FUTURE])
         return rule
+
+    def _look_inside(self, rule):
+        """Conditions on requests that can be seen."""
+        rng = self.rng
+        if rng.random() < 0.5:
+            rule["methods"] = rng.choice(METHODS)
+        if rng.random() < 0.5:
+            rule["paths"] = rng.choice(PATHS)
+        if rule["effect"] == "allow" and rng.random() < 0.6:
+            rule["deny_sas"] = True
+
+    def _place(self):
+        rng = self.rng
+        place = rng.choice(pick(rng, (3, PLACES), (1, TRICKS)))
+        if rng.random() < 0.4:
+            place += "?" + rng.choice(QUERIES)
+        return place
 
     def _policy(self):
         rng = self.rng
@@ -296,6 +326,12 @@ class World:
                     "resolves": resolves,
                     "literal": host[0] in "0123456789:" or ":" in host,
                     "sni": sni,
+                    "method": pick(
+                        rng,
+                        *((5, "GET"), (1, "HEAD"), (1, "PUT")),
+                        *((1, "DELETE"), (1, "get")),
+                    ),
+                    "place": self._place(),
                 }
             )
         return cases

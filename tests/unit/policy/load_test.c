@@ -16,6 +16,9 @@ struct row {
 #define RULE(members)                                                   \
 	"{'version':1,'endpoints':['10.20.0.0/16'],'rules':[{'id':'a'," \
 	"'effect':'allow'," members "}]}"
+#define DENY(members)                                                   \
+	"{'version':1,'endpoints':['10.20.0.0/16'],'rules':[{'id':'a'," \
+	"'effect':'deny'," members "}]}"
 #define HOST(host)     RULE("'hosts':['" host "']")
 #define ENDPOINT(text) "{'version':1,'endpoints':['" text "']}"
 

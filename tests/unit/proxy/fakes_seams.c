@@ -83,6 +83,15 @@ policy_decide_route(const struct policy *p, const struct policy_request *r,
 }
 
 void
+policy_decide_request(const struct policy *p, const struct policy_request *r,
+    struct policy_verdict *v)
+{
+	(void)p;
+	(void)r;
+	(void)v;
+}
+
+void
 policy_decide_hello(const struct policy *p, const struct policy_request *r,
     enum policy_hello hello, struct slice sni, struct policy_verdict *v)
 {

@@ -1,0 +1,298 @@
+/* Rules that look into requests: what is seen, and what is hidden. */
+#include "tests/unit/policy/fixture.h"
+
+#include "policy/target.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+#define RULES \
+	"{\"id\":\"lake\",\"effect\":\"allow\",\"hosts\":[\"lake.example.net\"]}," \
+	"{\"id\":\"no-delete\",\"effect\":\"deny\",\"hosts\":[\"lake.example.net\"],\"methods\":[\"DELETE\"]}," \
+	"{\"id\":\"no-keys\",\"effect\":\"deny\",\"hosts\":[\"lake.example.net\"],\"paths\":[\"/keys\",\"/keys/*\"]}," \
+	"{\"id\":\"read\",\"effect\":\"allow\",\"hosts\":[\"blob.example.net\"],\"methods\":[\"GET\",\"HEAD\"],\"paths\":[\"/pub\",\"/pub/*\",\"/x/*/y\"]}," \
+	"{\"id\":\"put\",\"effect\":\"allow\",\"hosts\":[\"blob.example.net\"],\"methods\":[\"PUT\"],\"paths\":[\"/in/*\"]}," \
+	"{\"id\":\"nosas\",\"effect\":\"allow\",\"hosts\":[\"sas.example.net\"],\"deny_sas\":true}," \
+	"{\"id\":\"ml\",\"effect\":\"allow\",\"hosts\":[\"*.ml.example.net\"],\"inject\":{\"identity\":\"host\",\"audience\":\"https://ml.example.net/\",\"placeholders\":[\"none\"]}}," \
+	"{\"id\":\"exact\",\"effect\":\"allow\",\"hosts\":[\"b.ml.example.net\"]}," \
+	"{\"id\":\"plain\",\"effect\":\"allow\",\"hosts\":[\"a.ml.example.net\"],\"ports\":[80]}," \
+	"{\"id\":\"free\",\"effect\":\"allow\",\"hosts\":[\"free.example.net\"]}"
+#define POLICY(mode) "{\"version\":1,\"mode\":\"" mode "\",\"rules\":[" RULES "]}"
+
+#define ALLOW REASON_NONE
+
+static const struct {
+	const char *host, *method, *path; /**< method NULL: a tunnel */
+	const char *fields;               /**< "name: value", or NULL */
+	enum reason code;
+	const char *rule;
+	bool soft;         /**< passes in report mode */
+	const char *unmet; /**< of the explanation */
+} rows[] = {
+	/* deny rules by method and path */
+	{ "lake.example.net", "GET", "/c/b", NULL, ALLOW, "lake", false, NULL },
+	{ "lake.example.net", "DELETE", "/c/b", NULL, REASON_RULE_DENIES, "no-delete", true, "deny:" },
+	{ "lake.example.net", "delete", "/c/b", NULL, REASON_RULE_DENIES, "no-delete", true, NULL },
+	{ "lake.example.net", "POST", "/c/b", "X-HTTP-Method-Override: DELETE", REASON_RULE_DENIES, "no-delete", true, NULL },
+	{ "lake.example.net", "POST", "/c/b", "X-HTTP-Method: a b", REASON_BAD_REQUEST, NULL, false, "path: it is malformed" },
+	{ "lake.example.net", "GET", "/keys/1", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
+	{ "lake.example.net", "GET", "/KEYS", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
+	{ "lake.example.net", "GET", "/%6beys", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
+	{ "lake.example.net", "GET", "//keys", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
+	{ "lake.example.net", "GET", "/keys;v/1", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
+	{ "lake.example.net", "GET", "/keys%2f1", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
+	{ "lake.example.net", "GET", "/a%2fkeys", NULL, ALLOW, "lake", false, NULL },
+	{ "lake.example.net", "GET", "/c/../keys", NULL, REASON_BAD_REQUEST, NULL, false, NULL },
+	{ "lake.example.net", NULL, NULL, NULL, REASON_METHOD_NOT_ALLOWED, "lake", true, "method: rule \"no-delete\" looks into requests, which a tunnel hides" },
+	{ "lake.example.net", "POST", "/?comp=batch", NULL, REASON_METHOD_NOT_ALLOWED, "lake", true, "method: a batch hides" },
+	{ "lake.example.net", "POST", "/$batch", NULL, REASON_METHOD_NOT_ALLOWED, "lake", true, "method: a batch hides" },
+	/* allow rules by method and path */
+	{ "blob.example.net", "GET", "/pub/a/b", NULL, ALLOW, "read", false, NULL },
+	{ "blob.example.net", "GET", "/pub", NULL, ALLOW, "read", false, NULL },
+	{ "blob.example.net", "GET", "/pub/", NULL, ALLOW, "read", false, NULL },
+	{ "blob.example.net", "GET", "/x/1/y", NULL, ALLOW, "read", false, NULL },
+	{ "blob.example.net", "PUT", "/in/a", NULL, ALLOW, "put", false, NULL },
+	{ "blob.example.net", "GET", "/x/1/2/y", NULL, REASON_PATH_NOT_ALLOWED, NULL, true, "path: rule \"read\" does not cover \"/x/1/2/y\"" },
+	{ "blob.example.net", "GET", "/public", NULL, REASON_PATH_NOT_ALLOWED, NULL, true, NULL },
+	{ "blob.example.net", "GET", "/PUB/a", NULL, REASON_PATH_NOT_ALLOWED, NULL, true, NULL },
+	{ "blob.example.net", "GET", "/pub%2fa", NULL, REASON_PATH_NOT_ALLOWED, NULL, true, "path: it can be read in two ways, \"/pub/a\" and \"/pub%2Fa\"" },
+	{ "blob.example.net", "GET", "/pub/a%2fb", NULL, ALLOW, "read", false, NULL },
+	{ "blob.example.net", "GET", "/x/1%2f2/y", NULL, REASON_PATH_NOT_ALLOWED, NULL, true, "two ways" },
+	{ "blob.example.net", "PUT", "/pub/a", NULL, REASON_PATH_NOT_ALLOWED, NULL, true, "path: rule \"put\"" },
+	{ "blob.example.net", "DELETE", "/pub/a", NULL, REASON_METHOD_NOT_ALLOWED, NULL, true, "method: rule \"put\" does not name DELETE" },
+	{ "blob.example.net", "get", "/pub/a", NULL, REASON_METHOD_NOT_ALLOWED, NULL, true, NULL },
+	{ "blob.example.net", "GET", "/pub/a", "X-HTTP-Method-Override: PUT", REASON_METHOD_NOT_ALLOWED, NULL, true, "does not name GET and PUT" },
+	{ "blob.example.net", NULL, NULL, NULL, REASON_METHOD_NOT_ALLOWED, "put", true, "a tunnel hides" },
+	{ "blob.example.net", "GET", "/pub/a?sig=x", NULL, ALLOW, "read", false, NULL },
+	/* signatures */
+	{ "sas.example.net", "GET", "/c?sv=1", NULL, ALLOW, "nosas", false, NULL },
+	{ "sas.example.net", "GET", "/c?sv=1&%73ig=x", NULL, REASON_SAS_REFUSED, "nosas", false, "sas:" },
+	{ "sas.example.net", "GET", "/c", "Authorization: SharedAccessSignature sig=x", REASON_SAS_REFUSED, "nosas", false, NULL },
+	{ "sas.example.net", "PUT", "/c", "x-ms-copy-source: https://free.example.net/c?sig=x", REASON_SAS_REFUSED, "nosas", false, NULL },
+	{ "sas.example.net", NULL, NULL, NULL, REASON_METHOD_NOT_ALLOWED, "nosas", false, "a tunnel hides" },
+	/* sources */
+	{ "free.example.net", "PUT", "/c", "x-ms-copy-source: https://free.example.net/d?sig=x", ALLOW, "free", false, NULL },
+	{ "free.example.net", "PUT", "/c", "x-ms-copy-source: https://evil.example.com/d", REASON_COPY_SOURCE_REFUSED, "free", false, "source:" },
+	{ "free.example.net", "PUT", "/c", "x-ms-copy-source: http://free.example.net/d", REASON_COPY_SOURCE_REFUSED, "free", false, NULL },
+	{ "free.example.net", "PUT", "/c", "x-ms-copy-source: https://lake.example.net/keys/1", REASON_COPY_SOURCE_REFUSED, "free", false, NULL },
+	{ "free.example.net", "PUT", "/c", "x-ms-copy-source: https://lake.example.net/c", ALLOW, "free", false, NULL },
+	{ "free.example.net", "PUT", "/c", "x-ms-copy-source: https://blob.example.net/pub/c", ALLOW, "free", false, NULL },
+	{ "free.example.net", "PUT", "/c", "x-ms-copy-source: https://blob.example.net/c", REASON_COPY_SOURCE_REFUSED, "free", false, NULL },
+	{ "free.example.net", "PUT", "/c", "x-ms-copy-source: https://sas.example.net/c?sig=x", REASON_SAS_REFUSED, "free", false, NULL },
+	{ "free.example.net", "PUT", "/c", "x-ms-rename-source: /d/e", ALLOW, "free", false, NULL },
+	{ "lake.example.net", "PUT", "/c", "x-ms-rename-source: /d/e", REASON_COPY_SOURCE_REFUSED, "lake", false, NULL },
+	{ "free.example.net", NULL, NULL, NULL, ALLOW, "free", false, NULL },
+	/* credentials */
+	{ "a.ml.example.net", "POST", "/api", NULL, ALLOW, "ml", false, NULL },
+	{ "a.ml.example.net", "POST", "/api", "api-key: x", REASON_AUTHORIZATION_PRESENT, "ml", false, "inject:" },
+	{ "a.ml.example.net", "POST", "/api?sig=x", NULL, REASON_SAS_REFUSED, "ml", false, NULL },
+	{ "a.ml.example.net", "POST", "/?comp=batch", NULL, REASON_METHOD_NOT_ALLOWED, "ml", false, "a batch hides" },
+	{ "a.ml.example.net", NULL, NULL, NULL, REASON_METHOD_NOT_ALLOWED, "ml", false, "inject: rule \"ml\" puts a credential into requests, which a tunnel hides" },
+	{ "b.ml.example.net", NULL, NULL, NULL, ALLOW, "exact", false, NULL },
+	{ "b.ml.example.net", "POST", "/api", NULL, ALLOW, "exact", false, NULL },
+	{ "x.example.net", "GET", "/", NULL, REASON_HOST_NOT_ALLOWED, NULL, true, "host:" },
+};
+
+/* clang-format on */
+
+struct sight {
+	struct http1_fields fields;
+	struct policy_target target;
+	char text[2048];
+};
+
+static void
+see(struct fixture *f, struct sight *s, const char *method, const char *path,
+    const char *field)
+{
+	struct slice whole = slice_of(path);
+	size_t end = slice_find(whole, '?');
+	struct policy_plain plain = { .method = slice_of(method),
+		.path = slice_head(whole, end),
+		.query = slice_from(whole, end + 1) };
+
+	s->fields.n = 0;
+	if (field != NULL) {
+		struct slice text = slice_of(field);
+		size_t colon = slice_find(text, ':');
+
+		s->fields.at[0].name = slice_head(text, colon);
+		s->fields.at[0].value =
+		    slice_trim_ows(slice_from(text, colon + 1));
+		s->fields.n = 1;
+		plain.fields = &s->fields;
+	}
+	assert_true(policy_target_bytes(&plain) <= sizeof s->text);
+	policy_target_read(&plain, s->text, &s->target);
+	f->request.target = &s->target;
+	f->request.method = plain.method;
+	f->request.path = plain.path;
+}
+
+static void
+ask(const struct policy *p, size_t row, struct fixture *f, struct sight *s,
+    struct policy_verdict *v)
+{
+	const struct policy_case c = { .request = &f->request };
+
+	fixture_request(f, rows[row].host, 443);
+	if (rows[row].method != NULL)
+		see(f, s, rows[row].method, rows[row].path, rows[row].fields);
+	policy_judge(p, &c, v);
+}
+
+static void
+each_request_is_judged_by_what_is_seen_of_it(void **state)
+{
+	struct policy *p = fixture_load(POLICY("enforce"));
+	static struct sight s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct policy_explanation e;
+		struct policy_verdict v;
+		struct fixture f;
+		const char *rule = rows[i].rule;
+
+		ask(p, i, &f, &s, &v);
+		policy_explain(p, &f.request, NULL, &v, &e);
+		if (v.code != rows[i].code ||
+		    (v.effect == POLICY_ALLOW) != (v.code == REASON_NONE) ||
+		    (rule == NULL) != (v.rule == NULL) ||
+		    (rule != NULL && strcmp(rule, v.rule) != 0) ||
+		    (rows[i].unmet != NULL &&
+		        strstr(e.unmet, rows[i].unmet) == NULL) ||
+		    (v.effect == POLICY_DENY && e.fix[0] == '\0'))
+			fail_msg("row %zu %s %s: %s by %s\n%s\n%s", i,
+			    rows[i].host, rows[i].path, reason_code(v.code),
+			    v.rule, e.unmet, e.fix);
+	}
+	policy_unref(p);
+}
+
+static void
+report_mode_lets_pass_what_its_list_has_and_no_more(void **state)
+{
+	struct policy *p = fixture_load(POLICY("report"));
+	static struct sight s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct policy_verdict v;
+		struct fixture f;
+
+		ask(p, i, &f, &s, &v);
+		if (v.code != rows[i].code ||
+		    (v.effect == POLICY_ALLOW) !=
+		        (v.code == REASON_NONE || rows[i].soft) ||
+		    v.would_deny != rows[i].soft)
+			fail_msg("row %zu %s: %s, effect %d, would %d", i,
+			    rows[i].path, reason_code(v.code), (int)v.effect,
+			    v.would_deny);
+	}
+	policy_unref(p);
+}
+
+static void
+the_deciding_rule_gives_the_credential(void **state)
+{
+	struct policy *p = fixture_load(POLICY("enforce"));
+	static struct sight s;
+	struct policy_verdict v;
+	struct fixture f;
+	const char *const *names;
+
+	(void)state;
+	fixture_request(&f, "a.ml.example.net", 443);
+	see(&f, &s, "GET", "/", NULL);
+	policy_decide_name(p, &f.request, &v);
+	assert_non_null(v.inject);
+	assert_string_equal(v.inject->identity, "host");
+	assert_string_equal(v.inject->audience, "https://ml.example.net/");
+	assert_int_equal(v.inject->n_placeholders, 1);
+	assert_string_equal(v.inject->placeholders[0], "none");
+	fixture_request(&f, "b.ml.example.net", 443);
+	see(&f, &s, "GET", "/", NULL);
+	policy_decide_name(p, &f.request, &v);
+	assert_null(v.inject);
+	/* Plain HTTP is another rule's, and that has none. */
+	fixture_request(&f, "a.ml.example.net", 80);
+	see(&f, &s, "GET", "/", NULL);
+	f.request.plaintext = true;
+	policy_decide_name(p, &f.request, &v);
+	assert_int_equal(v.effect, POLICY_ALLOW);
+	assert_string_equal(v.rule, "plain");
+	assert_null(v.inject);
+	assert_int_equal(policy_identity_names(p, &names), 1);
+	assert_string_equal(names[0], "host");
+	policy_unref(p);
+}
+
+/* What is suggested is enough, and no more than this one request. */
+static void
+the_suggested_rule_allows_this_request_alone(void **state)
+{
+	struct policy *p = fixture_load(POLICY("enforce"));
+	static struct sight s;
+	struct policy_explanation e;
+	struct policy_verdict v;
+	struct fixture f;
+	char text[8192];
+
+	(void)state;
+	fixture_request(&f, "blob.example.net", 443);
+	see(&f, &s, "DELETE", "/pub/%61", NULL);
+	policy_decide_name(p, &f.request, &v);
+	policy_explain(p, &f.request, NULL, &v, &e);
+	assert_non_null(strstr(
+	    e.fix_rule, "\"methods\":[\"DELETE\"],\"paths\":[\"/pub/a\"]"));
+	(void)snprintf(text, sizeof text, "{\"version\":1,\"rules\":[%s,%s]}",
+	    RULES, e.fix_rule);
+	policy_unref(p);
+	p = fixture_load(text);
+	policy_decide_name(p, &f.request, &v);
+	assert_int_equal(v.effect, POLICY_ALLOW);
+	see(&f, &s, "DELETE", "/pub/b", NULL);
+	policy_decide_name(p, &f.request, &v);
+	assert_int_equal(v.code, REASON_PATH_NOT_ALLOWED);
+	policy_unref(p);
+}
+
+/* One reading in each of two rules is in neither. */
+static void
+both_readings_are_for_one_rule(void **state)
+{
+	struct policy *p = fixture_load(
+	    "{\"version\":1,\"rules\":[{\"id\":\"a\",\"effect\":\"allow\","
+	    "\"hosts\":[\"h.example.net\"],\"paths\":[\"/a/b\"]},{\"id\":\"b\","
+	    "\"effect\":\"allow\",\"hosts\":[\"h.example.net\"],\"paths\":"
+	    "[\"/*\"],\"methods\":[\"PUT\"]}]}");
+	static struct sight s;
+	struct policy_verdict v;
+	struct fixture f;
+
+	(void)state;
+	fixture_request(&f, "h.example.net", 443);
+	see(&f, &s, "GET", "/a;x/b", NULL);
+	policy_decide_name(p, &f.request, &v);
+	assert_int_equal(v.code, REASON_PATH_NOT_ALLOWED);
+	see(&f, &s, "PUT", "/a;x/b", NULL);
+	policy_decide_name(p, &f.request, &v);
+	assert_int_equal(v.effect, POLICY_ALLOW);
+	policy_unref(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_request_is_judged_by_what_is_seen_of_it),
+		cmocka_unit_test(
+		    report_mode_lets_pass_what_its_list_has_and_no_more),
+		cmocka_unit_test(the_deciding_rule_gives_the_credential),
+		cmocka_unit_test(the_suggested_rule_allows_this_request_alone),
+		cmocka_unit_test(both_readings_are_for_one_rule),
+	};
+	return cmocka_run_group_tests_name("inside", tests, NULL, NULL);
+}
