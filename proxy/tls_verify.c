@@ -35,3 +35,57 @@ tls_verify_host(X509_VERIFY_PARAM *param, const char *host)
 		return E_NOMEM;
 	return OK;
 }
+
+/* A certificate for nothing but @host. */
+static X509 *
+probe_new(const char *host)
+{
+	X509 *x = X509_new();
+
+	if (x != NULL &&
+	    X509_NAME_add_entry_by_NID(X509_get_subject_name(x), NID_commonName,
+	        V_ASN1_UTF8STRING, (const unsigned char *)host, -1, -1,
+	        0) != 1) {
+		X509_free(x);
+		x = NULL;
+	}
+	return x;
+}
+
+static int
+judge_issuer(X509 *issuer, const char *host)
+{
+	int found = 0, verdict = X509_V_ERR_OUT_OF_MEM;
+	NAME_CONSTRAINTS *nc =
+	    X509_get_ext_d2i(issuer, NID_name_constraints, &found, NULL);
+	X509 *probe;
+
+	if (nc == NULL)
+		return found == -1 ? X509_V_OK : X509_V_ERR_INVALID_EXTENSION;
+	probe = probe_new(host);
+	if (probe != NULL)
+		verdict = NAME_CONSTRAINTS_check_CN(probe, nc);
+	X509_free(probe);
+	NAME_CONSTRAINTS_free(nc);
+	return verdict;
+}
+
+int
+tls_verify_step(int ok, X509_STORE_CTX *ctx)
+{
+	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+	const char *host =
+	    X509_VERIFY_PARAM_get0_host(X509_STORE_CTX_get0_param(ctx), 0);
+	int verdict = X509_V_OK;
+
+	if (ok != 1 || X509_STORE_CTX_get_error_depth(ctx) != 0)
+		return ok;
+	if (host == NULL)
+		verdict = X509_V_ERR_OUT_OF_MEM;
+	for (int i = 1; i < sk_X509_num(chain) && verdict == X509_V_OK; i++)
+		verdict = judge_issuer(sk_X509_value(chain, i), host);
+	if (verdict == X509_V_OK)
+		return 1;
+	X509_STORE_CTX_set_error(ctx, verdict);
+	return 0;
+}

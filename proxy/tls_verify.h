@@ -14,4 +14,11 @@
 enum status tls_verify_host(
     X509_VERIFY_PARAM *param, const char *host) ATTR_MUST_USE;
 
+/**
+ * The callback of such a verification. A wildcard may stand for a name that
+ * one of its issuers may not vouch for: @ctx's host itself has to lie within
+ * the name constraints of them all (RFC 5280 4.2.1.10).
+ */
+int tls_verify_step(int ok, X509_STORE_CTX *ctx);
+
 #endif
