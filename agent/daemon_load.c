@@ -215,14 +215,28 @@ abandon(struct change *change)
 	proxy_snapshot_unref(change->snapshot);
 }
 
+static void
+say_listeners(const struct listeners *now, const struct listeners_change *c)
+{
+	const struct listeners *next = &c->next;
+
+	for (size_t i = c->first_added; i < next->n; i++)
+		log_info("listening: %s %s", listen_role_name(next->at[i].role),
+		    next->at[i].at.name);
+	if (now->n > c->first_added)
+		log_info("%zu gateways are gone", now->n - c->first_added);
+}
+
 /* Nothing here can fail: from now on the new snapshot rules. */
 static void
 commit_snapshot(struct daemon *d, struct change *change)
 {
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_commit(change->workers[i]);
-	if (change->listeners != NULL)
+	if (change->listeners != NULL) {
+		say_listeners(&d->listeners, change->listeners);
 		listeners_commit(&d->listeners, change->listeners);
+	}
 	proxy_snapshot_unref(d->snapshot);
 	d->snapshot = change->snapshot;
 	d->generation = change->snapshot->generation;

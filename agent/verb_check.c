@@ -149,6 +149,14 @@ is_in_member(struct spot *at, const char *in, const json_t *object,
 	return false;
 }
 
+static const json_t *
+policy_members(struct check *c, const struct config *config)
+{
+	if (c->policy == NULL)
+		c->policy = json_load_file(config->policy_file, 0, NULL);
+	return c->policy;
+}
+
 /* Where @name stands first: in the list @key of any workload or grant. The
  * policy has been loaded: it is looked into again only to point at a name. */
 static struct spot
@@ -161,9 +169,7 @@ spot_of(struct check *c, const struct config *config, const char *group,
 	const char *k;
 	size_t i;
 
-	if (c->policy == NULL)
-		c->policy = json_load_file(config->policy_file, 0, NULL);
-	all = json_object_get(c->policy, group);
+	all = json_object_get(policy_members(c, config), group);
 	push(&at, group);
 	json_object_foreach(all, k, v) {
 		if (is_in_member(&at, k, v, key, name))
@@ -207,6 +213,35 @@ static void ATTR_PRINTF(5, 6)
 	note_text(c, false, &at, text);
 }
 
+/* Each rule that would put in a token of the identity @name: 503 is all that
+ * comes of what it allows. */
+static void
+check_injected(struct check *c, const struct config *config, const char *name)
+{
+	const json_t *rules =
+	    json_object_get(policy_members(c, config), "rules");
+	struct spot at = { config->policy_file, "" };
+	char text[256];
+	const json_t *rule;
+	size_t i;
+
+	json_array_foreach(rules, i, rule) {
+		const char *s = json_string_value(json_object_get(
+		    json_object_get(rule, "inject"), "identity"));
+
+		if (s == NULL || strcmp(s, name) != 0 ||
+		    c->n_names++ >= NAMES_SAID_MAX)
+			continue;
+		(void)snprintf(at.pointer, sizeof at.pointer,
+		    "/rules/%zu/inject/identity", i);
+		(void)snprintf(text, sizeof text,
+		    "\"inject\" names the identity \"%.64s\", which is not "
+		    "among \"identities\" of %.100s",
+		    name, config->file);
+		note_text(c, false, &at, text);
+	}
+}
+
 /* A grant of an identity that is not configured gives nothing. */
 static void
 check_identities(
@@ -215,12 +250,17 @@ check_identities(
 	const char *const *names;
 	size_t n = policy_identity_names(p, &names);
 
-	for (size_t i = 0; i < n; i++)
-		if (!has_identity(config, names[i]))
+	for (size_t i = 0; i < n; i++) {
+		if (has_identity(config, names[i]))
+			continue;
+		if (spot_of(c, config, "tokens", "identities", names[i])
+		        .pointer[0] != '\0')
 			note_name(c, config, "identities", names[i],
 			    "\"tokens\" names the identity \"%.64s\", which "
 			    "is not among \"identities\" of %.100s",
 			    names[i], config->file);
+		check_injected(c, config, names[i]);
+	}
 }
 
 /* Contract 9: a name that this machine does not know matches nobody. */

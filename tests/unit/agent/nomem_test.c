@@ -174,7 +174,9 @@ a_configuration_is_read_as_it_stands_or_not_at_all(void **state)
 	static const char text[] =
 	    "{\"version\":1,\"policy_file\":\"/etc/wayleave/policy.json\","
 	    "\"identities\":[{\"name\":\"a-name-of-some-length\",\"source\":"
-	    "\"imds\",\"client_id\":\"00000000-0000-0000-0000-000000000001\"}]}";
+	    "\"imds\",\"client_id\":\"00000000-0000-0000-0000-000000000001\"}],"
+	    "\"gateways\":[{\"name\":\"g\",\"listen\":\"127.0.0.1:1\","
+	    "\"upstream\":\"https://a.example/b\"}]}";
 	static struct policy_issues issues;
 	bool failed = true;
 	long n = 0;

@@ -307,6 +307,39 @@ check_warns_of_a_gateway_that_no_rule_names(void **state)
 	assert_null(strstr(said, "a.ws.example"));
 }
 
+static void
+check_warns_of_identities_that_are_not_configured(void **state)
+{
+	char config[512];
+
+	(void)state;
+	(void)snprintf(config, sizeof config,
+	    "{\"version\": 1, \"policy_file\": \"%s\", \"identities\": "
+	    "[{\"name\": \"host\", \"source\": \"imds\"}]}",
+	    temporary("p.json",
+	        "{\"version\": 1, \"workloads\": {\"a\": {\"users\": [\"0\"]}}, "
+	        "\"rules\": [\n"
+	        "{\"id\": \"r\", \"effect\": \"allow\", \"hosts\": "
+	        "[\"a.example\"], \"inject\": {\"identity\": \"nobody\", "
+	        "\"audience\": \"https://a.example\"}},\n"
+	        "{\"id\": \"s\", \"effect\": \"allow\", \"hosts\": "
+	        "[\"b.example\"], \"inject\": {\"identity\": \"host\", "
+	        "\"audience\": \"https://b.example\"}}],\n"
+	        "\"tokens\": [{\"id\": \"t\", \"workloads\": [\"a\"], "
+	        "\"audiences\": [\"https://a.example\"], \"identities\": "
+	        "[\"host\", \"other\"]}]}"));
+	assert_int_equal(
+	    RUN(verb_check, "-c", temporary("wayleave.json", config)), EX_OK);
+	assert_non_null(strstr(said,
+	    "p.json:2:79: warning: /rules/0/inject/identity: "
+	    "\"inject\" names the identity \"nobody\""));
+	assert_null(strstr(said, "/rules/1"));
+	assert_non_null(strstr(said,
+	    "warning: /tokens/0/identities/1: \"tokens\" names "
+	    "the identity \"other\""));
+	assert_null(strstr(said, "\"tokens\" names the identity \"nobody\""));
+}
+
 static int
 make_dir(void **state)
 {
@@ -346,6 +379,8 @@ main(void)
 		cmocka_unit_test(a_batch_answers_line_by_line),
 		cmocka_unit_test(check_gives_every_finding_its_place),
 		cmocka_unit_test(check_warns_of_a_gateway_that_no_rule_names),
+		cmocka_unit_test(
+		    check_warns_of_identities_that_are_not_configured),
 	};
 	return cmocka_run_group_tests_name(
 	    "policy verbs", tests, make_dir, remove_dir);
