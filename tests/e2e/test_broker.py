@@ -272,7 +272,7 @@ def test_selectors_outside_a_grant_are_refused(agent):
     before = len(agent.records())
     for (answer,) in raw(agent, *(head(t, METADATA) for t in wrong)):
         check_refusal(answer, 400, "TOKEN_NOT_ALLOWED")
-    news = agent.records()[before:]
+    news = agent.news(before)
     assert [r["event"] for r in news] == ["token"] * len(wrong)
     assert {r["code"] for r in news} == {"TOKEN_NOT_ALLOWED"}
     assert {r["protocol"] for r in news} == {"broker"}

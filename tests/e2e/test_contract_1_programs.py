@@ -173,4 +173,4 @@ def test_a_hangup_reloads_and_never_ends_it(agent):
         agent.kill(signal.SIGHUP)
         time.sleep(0.1)
     assert agent.generation() > before
-    assert agent.records()[-1]["event"] == "reload"
+    assert agent.last_record()["event"] == "reload"

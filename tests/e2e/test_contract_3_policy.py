@@ -368,9 +368,7 @@ def test_report_mode_passes_what_its_list_names_and_records_it(agent, rules):
     for code, host in REPORTED.items():
         (answer,) = agent.probe({"host": host})
         assert answer["status"] == 200, (code, answer)
-        for record in [r for r in agent.records() if r.get("host") == host][
-            -2:
-        ]:
+        for record in [r for r in agent.news() if r.get("host") == host][-2:]:
             seen = [record[k] for k in ("mode", "verdict", "would", "code")]
             assert seen == ["report", "allow", "deny", code]
         result = agent.cli("why", host, "--json")

@@ -311,7 +311,7 @@ def test_the_first_flight_is_refused_after_the_200(agent, code, port):
     result = agent.lab.run_as("alice", argv)
     alert = "" if code == "NOT_TLS" else ALERT.encode("latin-1").hex()
     assert result.out.split() == ["200", alert][: 2 if alert else 1]
-    opened, ended = agent.records()[before:]
+    opened, ended = agent.news(before)
     assert (opened["event"], opened["verdict"]) == ("open", "allow")
     assert (ended["event"], ended["verdict"]) == ("request", "deny")
     assert ended["code"] == code

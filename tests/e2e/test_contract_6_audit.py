@@ -38,7 +38,7 @@ def test_records_have_the_fields_in_their_order(agent):
     agent.probe({"host": names.ACCT1, "get": "/"})
     agent.last_record()
     agent.probe({"host": "nothing.lab.example"})
-    opened, ended, denied = agent.records()[-3:]
+    opened, ended, denied = agent.news()[-3:]
     for record in (opened, ended, denied):
         assert list(record) == FIELDS
         assert TIME.fullmatch(record["time"])
@@ -232,7 +232,7 @@ def test_a_file_that_was_moved_away_is_begun_anew(agent):
     agent.kill(signal.SIGHUP)
     time.sleep(0.5)
     agent.probe({"host": names.ACCT1})
-    assert agent.records()[-1]["host"] == names.ACCT1
+    assert agent.last_record()["host"] == names.ACCT1
     both = [f"{FOLDER}/moved.jsonl", lab_daemon.AUDIT]
     assert verify(agent, *both).code == 0
 

@@ -143,9 +143,7 @@ def test_an_old_client_gets_one_answer(agent, untouched):
 
 def test_each_message_has_its_two_records(agent, untouched):
     say(agent, head(f"{GET}/recorded-twice?secret=1", "Connection: close"))
-    records = [
-        r for r in agent.records() if r.get("path") == "/recorded-twice"
-    ]
+    records = [r for r in agent.news() if r.get("path") == "/recorded-twice"]
     assert [r["event"] for r in records] == ["open", "request"]
     assert records[0]["id"] == records[1]["id"]
     assert records[1]["path"] == "/recorded-twice"

@@ -303,6 +303,12 @@ class Daemon:
                 return found[-1]
             time.sleep(0.02)
 
+    def news(self, before=0):
+        """What came after @before records: no checkpoint, none half told."""
+        self.last_record()
+        found = self.records()[before:]
+        return [x for x in found if x["event"] != "checkpoint"]
+
     def __enter__(self):
         return self
 
