@@ -194,7 +194,7 @@ tls_client_step(struct tls_client *h, short *events, enum reason *why)
 const char *
 tls_client_problem(const struct tls_client *h)
 {
-	return h->problem;
+	return h->problem != NULL ? h->problem : "no end in time";
 }
 
 const char *

@@ -38,7 +38,7 @@ enum status tls_client_start(struct tls_client_ctx *ctx, int fd,
  */
 enum status tls_client_step(
     struct tls_client *h, short *events, enum reason *why) ATTR_MUST_USE;
-/** After E_DENIED: what was wrong, in OpenSSL's words, for the log. */
+/** What was wrong, in OpenSSL's words, for the log; also where time was up. */
 const char *tls_client_problem(const struct tls_client *h);
 /** After OK: the version, such as "TLSv1.3", for the record. Static. */
 const char *tls_client_word(const struct tls_client *h);

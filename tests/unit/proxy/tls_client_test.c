@@ -356,6 +356,7 @@ a_peer_that_leaves_fails_the_handshake(void **state)
 	assert_int_equal(tls_client_start(ctx, p.ours, HOST, &h), OK);
 	p.ours = -1;
 	assert_int_equal(tls_client_step(h, &events, &why), E_PARTIAL);
+	assert_non_null(strstr(tls_client_problem(h), "in time"));
 	assert_int_equal(shutdown(p.fd, SHUT_WR), 0);
 	assert_int_equal(tls_client_step(h, &events, &why), E_DENIED);
 	assert_int_equal(why, REASON_TLS_FAILED);
