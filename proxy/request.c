@@ -241,6 +241,7 @@ request_dial(struct request *r)
 		return;
 	}
 	a->reuse = false;
+	request_tls_forget(r);
 	r->address = (struct addr){ .family = ADDR_NONE };
 	if (params.n_addresses > DIAL_ADDRESSES_MAX)
 		params.n_addresses = DIAL_ADDRESSES_MAX;

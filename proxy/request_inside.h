@@ -144,6 +144,8 @@ void request_secure_free(struct request *r);
 /** Allowed: asks for the credential; request_dial() or a failure follows. */
 void request_secure_start(struct request *r);
 void request_secure_tick(struct request *r, int64_t now_ms);
+/** The idle upstream is not used: what was known of it is not true. */
+void request_tls_forget(struct request *r);
 /** Dialled: request_open() or a failure follows. */
 void request_handshake(struct request *r);
 /** Whether what is injected, if anything is, may still be. */

@@ -19,6 +19,7 @@ struct request_secure {
 	int64_t until_ms; /* what is waited for is given up then */
 	bool asks, waits_trust;
 	struct proxy_credential credential; /* secret NULL: none */
+	char *audience; /* of the credential; a reload may change the rule */
 	struct tls_client *handshake;
 	struct event io, deadline;
 	struct stream stream;
@@ -77,6 +78,7 @@ request_secure_free(struct request *r)
 		return;
 	request_secure_rest(r);
 	secret_unref(r->secure->credential.secret);
+	free(r->secure->audience);
 	free(r->secure);
 	r->secure = NULL;
 }
@@ -146,6 +148,9 @@ secure_on_credential(struct request *r, enum status st)
 	if (st == OK) {
 		s->credential = s->ask.got;
 		memset(&s->ask.got, 0, sizeof s->ask.got);
+		s->audience = strdup(s->ask.audience);
+		if (s->audience == NULL)
+			st = E_NOMEM;
 	}
 	if (st != OK)
 		request_fail(r, credential_fault(st));
@@ -355,6 +360,13 @@ request_injection_fault(
 	return same ? REASON_NONE : REASON_CREDENTIAL_UNAVAILABLE;
 }
 
+void
+request_tls_forget(struct request *r)
+{
+	if (r->secure != NULL)
+		r->secure->word = NULL;
+}
+
 const struct secret *
 request_credential(const struct request *r)
 {
@@ -388,9 +400,10 @@ request_secure_record(struct record *rec, const struct request *r)
 		return;
 	rec->tls = s->word;
 	rec->ms.tls = s->tls_ms;
-	if (s->credential.secret == NULL || r->verdict.inject == NULL)
+	/* What was refused before it was opened was sent nothing. */
+	if (s->audience == NULL || (rec->event != RECORD_OPEN && !r->opened))
 		return;
 	rec->identity = s->credential.identity;
-	rec->audience = r->verdict.inject->audience;
+	rec->audience = s->audience;
 	rec->token_id = s->credential.token_id;
 }

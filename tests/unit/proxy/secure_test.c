@@ -221,6 +221,9 @@ who_proves_nothing_gets_no_byte(void **state)
 	assert_int_equal(last_record()->verdict, RECORD_ALLOW);
 	assert_int_equal(last_record()->status, 502);
 	assert_int_equal(tls.cancelled, 1);
+	/* The token was there, and went nowhere. */
+	assert_string_equal(last_record()->identity, "");
+	assert_string_equal(last_record()->token_id, "");
 }
 
 static void
@@ -307,6 +310,22 @@ an_idle_upstream_needs_no_handshake(void **state)
 }
 
 static void
+an_idle_upstream_that_is_not_fit_lends_no_word(void **state)
+{
+	struct addr address = { .family = ADDR_V4, .b = { 10, 20, 0, 5 } };
+	struct request_params params = params_of(REQUEST_GATEWAY);
+
+	(void)state;
+	params.reuse_address = &address;
+	params.reuse_generation = 7;
+	params.reuse_tls = "TLSv1.2";
+	fake.dial_code = REASON_CONNECT_REFUSED;
+	start(&params);
+	refused(REASON_CONNECT_REFUSED);
+	assert_string_equal(last_record()->tls, "");
+}
+
+static void
 whoever_leaves_leaves_nothing_behind(void **state)
 {
 	(void)state;
@@ -350,6 +369,26 @@ a_reload_that_injects_another_token_ends_what_goes_on(void **state)
 		swap(others[i]);
 		assert_false(request_still_allowed(the_request));
 		finish();
+	}
+}
+
+static void
+what_was_sent_is_recorded_whatever_a_reload_says(void **state)
+{
+	static const struct policy_inject *const others[] = { &other_identity,
+		&other_audience, NULL };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		fake.inject = &inject;
+		ask();
+		swap(others[i]);
+		assert_false(request_still_allowed(the_request));
+		finish();
+		assert_int_equal(last_record()->event, RECORD_REQUEST);
+		assert_string_equal(last_record()->identity, "host");
+		assert_string_equal(last_record()->audience, "https://aud/");
+		assert_int_equal(strlen(last_record()->token_id), 12);
 	}
 }
 
@@ -428,8 +467,10 @@ main(void)
 		S(before_trust_is_read_it_waits),
 		S(trust_that_is_never_read_is_not_waited_for_long),
 		S(an_idle_upstream_needs_no_handshake),
+		S(an_idle_upstream_that_is_not_fit_lends_no_word),
 		S(whoever_leaves_leaves_nothing_behind),
 		S(a_reload_that_injects_another_token_ends_what_goes_on),
+		S(what_was_sent_is_recorded_whatever_a_reload_says),
 		S(a_reload_on_the_way_sends_no_token_of_the_old_rule),
 		S(no_token_goes_in_clear_or_where_we_cannot_see),
 		S(a_rule_that_begins_to_inject_ends_what_is_in_clear),
