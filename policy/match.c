@@ -127,7 +127,10 @@ weigh(void *arg, uint32_t at, uint32_t fixed)
 	}
 	stage = stage_of(w, rule);
 	/* Whom a rule lets in plain says nothing of where the host may lie. */
-	if (rule->route < m->route && stage_of_tunnel(w, rule) == STAGE_MATCH)
+	if (rule->route < m->route &&
+	    (stage >= STAGE_LIVE ||
+	        (stage == STAGE_PLAIN &&
+	            stage_of_tunnel(w, rule) == STAGE_MATCH)))
 		m->route = (enum policy_route)rule->route;
 	if (stage >= STAGE_LIVE && rule->request != 0)
 		note_allow(w, at, stage);
