@@ -120,6 +120,8 @@ enum status config_parse(struct slice text, const char *path,
 enum status config_load_policy(const struct config *c, struct policy **out,
     struct policy_issues *issues) ATTR_MUST_USE;
 
+/** Whether @name is one of `identities`. */
+bool config_has_identity(const struct config *c, const char *name);
 /** Whether @a is reached from this machine alone. */
 bool config_is_loopback(const struct addr *a);
 /** Takes tens of ms; any thread. E_INVALID, E_NOMEM with @detail. */

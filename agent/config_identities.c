@@ -136,6 +136,15 @@ read_selector(
 	}
 }
 
+bool
+config_has_identity(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_identities; i++)
+		if (strcmp(c->identities[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static void
 read_identity(struct config_reader *r, json_t *value)
 {

@@ -51,12 +51,32 @@ judge_exes(const struct policy *p, struct status_detail *detail)
 	    "(CAP_SYS_PTRACE), or leave \"exes\" out");
 }
 
+/* Nothing but 503 could come of what such a rule allows. */
+static enum status
+judge_injections(const struct config *c, const struct policy *p,
+    struct status_detail *detail)
+{
+	for (size_t i = 0; i < policy_rule_count(p); i++) {
+		const struct policy_inject *inject = policy_rule_inject(p, i);
+
+		if (inject != NULL && !config_has_identity(c, inject->identity))
+			return status_set(detail, E_INVALID,
+			    "the policy's rule \"%.64s\" injects a token of "
+			    "\"%.64s\", which is not among \"identities\" of "
+			    "%.200s",
+			    policy_rule_id(p, i), inject->identity, c->file);
+	}
+	return OK;
+}
+
 enum status
 daemon_judge(const struct daemon *d, const struct config *c,
     const struct policy *p, struct status_detail *detail)
 {
 	enum status st = judge_user(d, c, p, detail);
 
+	if (st == OK)
+		st = judge_injections(c, p, detail);
 	return st == OK ? judge_exes(p, detail) : st;
 }
 

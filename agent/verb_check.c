@@ -149,14 +149,6 @@ is_in_member(struct spot *at, const char *in, const json_t *object,
 	return false;
 }
 
-static const json_t *
-policy_members(struct check *c, const struct config *config)
-{
-	if (c->policy == NULL)
-		c->policy = json_load_file(config->policy_file, 0, NULL);
-	return c->policy;
-}
-
 /* Where @name stands first: in the list @key of any workload or grant. The
  * policy has been loaded: it is looked into again only to point at a name. */
 static struct spot
@@ -169,7 +161,9 @@ spot_of(struct check *c, const struct config *config, const char *group,
 	const char *k;
 	size_t i;
 
-	all = json_object_get(policy_members(c, config), group);
+	if (c->policy == NULL)
+		c->policy = json_load_file(config->policy_file, 0, NULL);
+	all = json_object_get(c->policy, group);
 	push(&at, group);
 	json_object_foreach(all, k, v) {
 		if (is_in_member(&at, k, v, key, name))
@@ -182,15 +176,6 @@ spot_of(struct check *c, const struct config *config, const char *group,
 	}
 	at.pointer[0] = '\0';
 	return at;
-}
-
-static bool
-has_identity(const struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->n_identities; i++)
-		if (strcmp(config->identities[i].name, name) == 0)
-			return true;
-	return false;
 }
 
 /* A name that means nothing here; of very many only the first are said. */
@@ -213,32 +198,28 @@ static void ATTR_PRINTF(5, 6)
 	note_text(c, false, &at, text);
 }
 
-/* Each rule that would put in a token of the identity @name: 503 is all that
- * comes of what it allows. */
+/* The daemon does not take up such a policy: 503 is all that could come of
+ * what the rule allows. */
 static void
-check_injected(struct check *c, const struct config *config, const char *name)
+check_injections(
+    struct check *c, const struct config *config, const struct policy *p)
 {
-	const json_t *rules =
-	    json_object_get(policy_members(c, config), "rules");
 	struct spot at = { config->policy_file, "" };
 	char text[256];
-	const json_t *rule;
-	size_t i;
 
-	json_array_foreach(rules, i, rule) {
-		const char *s = json_string_value(json_object_get(
-		    json_object_get(rule, "inject"), "identity"));
+	for (size_t i = 0; i < policy_rule_count(p); i++) {
+		const struct policy_inject *inject = policy_rule_inject(p, i);
 
-		if (s == NULL || strcmp(s, name) != 0 ||
+		if (inject == NULL ||
+		    config_has_identity(config, inject->identity) ||
 		    c->n_names++ >= NAMES_SAID_MAX)
 			continue;
 		(void)snprintf(at.pointer, sizeof at.pointer,
 		    "/rules/%zu/inject/identity", i);
 		(void)snprintf(text, sizeof text,
-		    "\"inject\" names the identity \"%.64s\", which is not "
-		    "among \"identities\" of %.100s",
-		    name, config->file);
-		note_text(c, false, &at, text);
+		    "\"%.64s\" is not among \"identities\" of %.100s",
+		    inject->identity, config->file);
+		note_text(c, true, &at, text);
 	}
 }
 
@@ -251,7 +232,7 @@ check_identities(
 	size_t n = policy_identity_names(p, &names);
 
 	for (size_t i = 0; i < n; i++) {
-		if (has_identity(config, names[i]))
+		if (config_has_identity(config, names[i]))
 			continue;
 		if (spot_of(c, config, "tokens", "identities", names[i])
 		        .pointer[0] != '\0')
@@ -259,7 +240,6 @@ check_identities(
 			    "\"tokens\" names the identity \"%.64s\", which "
 			    "is not among \"identities\" of %.100s",
 			    names[i], config->file);
-		check_injected(c, config, names[i]);
 	}
 }
 
@@ -355,6 +335,7 @@ check_all(struct check *c, struct policy_issues *issues)
 		note_text(c, true, &at, status_text(st));
 	note_issues(c, config->policy_file, issues);
 	if (st == OK) {
+		check_injections(c, config, p);
 		check_identities(c, config, p);
 		check_names(c, config, p);
 		check_gateways(c, config, p);

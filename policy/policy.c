@@ -47,6 +47,15 @@ policy_rule_id(const struct policy *p, size_t index)
 	return index < p->n_rules ? p->rules[index].id : NULL;
 }
 
+const struct policy_inject *
+policy_rule_inject(const struct policy *p, size_t index)
+{
+	const struct rule_request *q =
+	    index < p->n_rules ? rule_request(p, &p->rules[index]) : NULL;
+
+	return q != NULL ? q->inject : NULL;
+}
+
 bool
 policy_uses_exes(const struct policy *p)
 {

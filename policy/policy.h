@@ -142,6 +142,10 @@ struct policy_inject {
 	size_t n_placeholders;
 };
 
+/** What rule @index (in the file's order) puts in, or NULL. */
+const struct policy_inject *policy_rule_inject(
+    const struct policy *p, size_t index);
+
 /** Built up over the phases. Strings are borrowed from the policy. */
 struct policy_verdict {
 	enum policy_effect effect;

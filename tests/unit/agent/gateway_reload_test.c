@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define UNIX_GATEWAY(name)                                              \
@@ -289,12 +290,36 @@ another_origin_behind_the_same_address_needs_no_new_socket(void **state)
 	lab_stop(l);
 }
 
+/* Nothing but refusals could come of it. */
+static void
+a_policy_that_injects_an_unknown_identity_is_not_taken_up(void **state)
+{
+	static const char policy[] =
+	    "{\"version\": 1, \"rules\": [{\"id\": \"r\", \"effect\": "
+	    "\"allow\", \"hosts\": [\"a.example\"], \"inject\": "
+	    "{\"identity\": \"nobody\", \"audience\": "
+	    "\"https://a.example\"}}]}";
+	struct lab *l = *state;
+
+	put_gateways(l, 1, UNIX_GATEWAY("a"));
+	lab_start(l);
+	lab_put_file(l, "policy.json", policy);
+	reload(l, false,
+	    "rule \"r\" injects a token of \"nobody\", which is not among "
+	    "\"identities\"");
+	assert_gateway(join_unix(l, "a"));
+	lab_stop(l);
+	l->pid = lab_spawn(l);
+	assert_int_equal(lab_wait_exit(l->pid), EX_CONFIG);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_policy_that_injects_an_unknown_identity_is_not_taken_up),
 		TEST(they_serve_from_the_start_and_status_names_them),
 		TEST(a_reload_adds_and_removes_them),
 		TEST(one_that_cannot_be_bound_leaves_all_as_it_was),

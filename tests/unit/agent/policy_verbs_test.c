@@ -308,7 +308,7 @@ check_warns_of_a_gateway_that_no_rule_names(void **state)
 }
 
 static void
-check_warns_of_identities_that_are_not_configured(void **state)
+check_says_which_identities_are_not_configured(void **state)
 {
 	char config[512];
 
@@ -329,10 +329,11 @@ check_warns_of_identities_that_are_not_configured(void **state)
 	        "\"audiences\": [\"https://a.example\"], \"identities\": "
 	        "[\"host\", \"other\"]}]}"));
 	assert_int_equal(
-	    RUN(verb_check, "-c", temporary("wayleave.json", config)), EX_OK);
+	    RUN(verb_check, "-c", temporary("wayleave.json", config)),
+	    EX_CONFIG);
 	assert_non_null(strstr(said,
-	    "p.json:2:79: warning: /rules/0/inject/identity: "
-	    "\"inject\" names the identity \"nobody\""));
+	    "p.json:2:79: /rules/0/inject/identity: \"nobody\" "
+	    "is not among \"identities\""));
 	assert_null(strstr(said, "/rules/1"));
 	assert_non_null(strstr(said,
 	    "warning: /tokens/0/identities/1: \"tokens\" names "
@@ -380,7 +381,7 @@ main(void)
 		cmocka_unit_test(check_gives_every_finding_its_place),
 		cmocka_unit_test(check_warns_of_a_gateway_that_no_rule_names),
 		cmocka_unit_test(
-		    check_warns_of_identities_that_are_not_configured),
+		    check_says_which_identities_are_not_configured),
 	};
 	return cmocka_run_group_tests_name(
 	    "policy verbs", tests, make_dir, remove_dir);
