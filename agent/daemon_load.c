@@ -283,13 +283,17 @@ daemon_renew_self(struct daemon *d)
 }
 
 static enum status
-apply(struct daemon *d, struct config *c, struct policy *p)
+apply(struct daemon *d, struct config *c, struct policy *p,
+    struct tls_trust *trust)
 {
 	struct change change = { .snapshot = NULL };
 	struct status_detail detail = { "" };
 	enum status st = prepare(d, c, p, &change, &detail);
 
 	if (st == OK) {
+		/* Before: nothing of the new generation is proved by the old. */
+		if (trust != NULL)
+			proxy_shared_set_trust(d->shared, trust);
 		commit(d, c, &change);
 		return OK;
 	}
@@ -327,7 +331,6 @@ take_config(struct daemon *d, struct config *c, struct tls_trust *trust)
 		return;
 	}
 	d->ca_problem.text[0] = '\0';
-	proxy_shared_set_trust(d->shared, trust);
 }
 
 /* Reading it takes tens of ms on this loop: only where it may have changed
@@ -365,7 +368,7 @@ daemon_reload(struct daemon *d)
 		keep_fixed(d, c);
 		st = judge_ca(d, c, &trust);
 		if (st == OK)
-			st = apply(d, c, p);
+			st = apply(d, c, p, trust);
 		policy_unref(p);
 		if (st == OK) {
 			take_config(d, c, trust);
