@@ -58,7 +58,7 @@ env_list_set(struct env_list *l, const char *name, const char *fmt, ...)
 static bool
 is_one_line(const char *s)
 {
-	while (*s >= ' ' && *s != 0x7f)
+	while ((unsigned char)*s >= ' ' && *s != 0x7f)
 		s++;
 	return *s == '\0';
 }

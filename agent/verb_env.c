@@ -85,8 +85,9 @@ no_client(const char *name)
 	    "env", "no client \"%s\"; wayleave env --clients lists them", name);
 }
 
-/** What no variable can name: which gateway a client is to use. */
-static enum status
+/** What no variable can name: which gateway a client is to use. One that is
+ * no plain text is left out: it is no reason to have no environment. */
+static void
 add_gateways(struct env_list *list, const json_t *reply)
 {
 	const json_t *gateways = json_object_get(reply, "gateways");
@@ -97,12 +98,10 @@ add_gateways(struct env_list *list, const json_t *reply)
 		const char *at = cli_member(g, "listen");
 		bool is_path = strncmp(at, "unix:", 5) == 0;
 
-		if (!env_list_comment(list, "gateway %s: %s%s goes to %s",
-		        cli_member(g, "name"), is_path ? "" : "http://", at,
-		        cli_member(g, "upstream")))
-			return E_NOMEM;
+		(void)env_list_comment(list, "gateway %s: %s%s goes to %s",
+		    cli_member(g, "name"), is_path ? "" : "http://", at,
+		    cli_member(g, "upstream"));
 	}
-	return OK;
 }
 
 /** Asks the daemon and composes; prints the warnings unless @quiet. */
@@ -127,9 +126,7 @@ environment(
 	                        get_env, NULL, is_governed, reply },
 	    out);
 	if (st == OK)
-		st = add_gateways(out, reply);
-	if (st != OK)
-		env_list_release(out);
+		add_gateways(out, reply);
 	json_decref(reply);
 	if (st != OK)
 		return cli_fail(EX_SOFTWARE, "%s", status_text(st));

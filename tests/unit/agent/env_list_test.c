@@ -281,7 +281,8 @@ static void
 comments_stand_last_and_on_one_line_each(void **state)
 {
 	static const char last[] = "# gateway g: http://127.0.0.1:3190\n"
-	                           "# gateway h: unix:/run/h.sock\n";
+	                           "# gateway h: unix:/run/h.sock\n"
+	                           "# i: unix:/run/\xc3\xa9.sock\n";
 	struct pair none[] = { { NULL, NULL } };
 	struct env_list l = build(none, "curl");
 	struct buf out;
@@ -290,6 +291,7 @@ comments_stand_last_and_on_one_line_each(void **state)
 	assert_true(
 	    env_list_comment(&l, "gateway g: %s", "http://127.0.0.1:3190"));
 	assert_true(env_list_comment(&l, "gateway %s", "h: unix:/run/h.sock"));
+	assert_true(env_list_comment(&l, "i: unix:/run/\xc3\xa9.sock"));
 	assert_false(env_list_comment(&l, "two\nlines"));
 	assert_false(env_list_comment(&l, "an \x1b[1mescape"));
 	for (int i = 0; i < 3; i++) {
@@ -305,7 +307,7 @@ comments_stand_last_and_on_one_line_each(void **state)
 	buf_putc(&out, '\0');
 	assert_null(strstr(out.p, "gateway"));
 	buf_release(&out);
-	for (int i = 2; i < ENV_COMMENTS_MAX; i++)
+	for (int i = 3; i < ENV_COMMENTS_MAX; i++)
 		assert_true(env_list_comment(&l, "more"));
 	assert_false(env_list_comment(&l, "one too many"));
 	env_list_release(&l);
