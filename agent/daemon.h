@@ -42,6 +42,7 @@ struct trust_load {
 	pthread_t thread;
 	bool busy, joined;
 	bool again; /**< it may have changed since this reading began */
+	bool old;   /**< a newer one is believed already */
 	bool over;  /**< the daemon ends */
 	/* the thread's meanwhile */
 	char ca_file[CONFIG_PATH_BYTES];
@@ -137,6 +138,8 @@ void daemon_check_names(struct daemon *d);
 
 /** Reads the CA file again, later; what it has is believed from then on. */
 void daemon_load_trust(struct daemon *d);
+/** Believes @trust from now on: read by a reload, just now. */
+void daemon_set_trust(struct daemon *d, struct tls_trust *trust);
 /** Before the mailbox goes: nothing is read any more. */
 void daemon_end_trust(struct daemon *d);
 

@@ -293,7 +293,7 @@ apply(struct daemon *d, struct config *c, struct policy *p,
 	if (st == OK) {
 		/* Before: nothing of the new generation is proved by the old. */
 		if (trust != NULL)
-			proxy_shared_set_trust(d->shared, trust);
+			daemon_set_trust(d, trust);
 		commit(d, c, &change);
 		return OK;
 	}

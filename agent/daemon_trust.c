@@ -38,19 +38,21 @@ trust_take(struct trust_load *l)
 		log_error("%s", d->ca_problem.text);
 }
 
+/* It counts while the file is the one that is configured, also where that may
+ * have changed meanwhile: reloads that come often put nobody off. */
 static void
 trust_finish(struct trust_load *l)
 {
-	bool stale =
-	    l->again || strcmp(l->ca_file, l->daemon->config->ca_file) != 0;
+	bool other = strcmp(l->ca_file, l->daemon->config->ca_file) != 0;
+	bool again = l->again || (other && !l->old);
 
-	l->busy = l->again = false;
-	if (!l->over && !stale)
+	if (!l->over && !other && !l->old)
 		trust_take(l);
+	l->busy = l->again = l->old = false;
 	if (l->st == OK)
 		tls_trust_unref(l->trust);
 	l->trust = NULL;
-	if (!l->over && stale)
+	if (!l->over && again)
 		trust_start(l);
 }
 
@@ -103,6 +105,13 @@ daemon_load_trust(struct daemon *d)
 	l->daemon = d;
 	l->mail.deliver = trust_deliver;
 	trust_start(l);
+}
+
+void
+daemon_set_trust(struct daemon *d, struct tls_trust *trust)
+{
+	d->trust.old = d->trust.busy;
+	proxy_shared_set_trust(d->shared, trust);
 }
 
 void
