@@ -32,27 +32,27 @@ reason_is_reportable(enum reason code)
 	return false;
 }
 
-/* Report mode notes the first code that would have denied, and goes on. */
-static void
-deny(const struct policy *p, struct policy_verdict *v, enum reason code)
-{
-	if (p->mode == POLICY_REPORT && reason_is_reportable(code)) {
-		if (!v->would_deny)
-			v->code = code;
-		v->would_deny = true;
-		return;
-	}
-	v->effect = POLICY_DENY;
-	v->would_deny = false;
-	v->code = code;
-}
-
 static void
 deny_hard(struct policy_verdict *v, enum reason code)
 {
 	v->effect = POLICY_DENY;
 	v->would_deny = false;
 	v->code = code;
+}
+
+/* Report mode notes the first code that would have denied, and goes on; but a
+ * credential goes along only with what is allowed. */
+static void
+deny(const struct policy *p, struct policy_verdict *v, enum reason code)
+{
+	if (p->mode != POLICY_REPORT || !reason_is_reportable(code) ||
+	    v->inject != NULL) {
+		deny_hard(v, code);
+		return;
+	}
+	if (!v->would_deny)
+		v->code = code;
+	v->would_deny = true;
 }
 
 static enum reason
@@ -93,6 +93,20 @@ take_match(
 	v->expires_unix_s = rule->expires_unix_s;
 	v->deny_sas = m->deny_sas;
 	v->inject = q == NULL ? NULL : q->inject;
+}
+
+/* Nor does a request go bare where the nearest rule would inject. */
+static void
+deny_match(const struct policy *p, const struct match *m,
+    struct policy_verdict *v, enum reason code)
+{
+	const struct rule_request *q =
+	    m->rule == RULE_NONE ? NULL : rule_request(p, &p->rules[m->rule]);
+
+	if (q != NULL && q->inject != NULL)
+		deny_hard(v, code);
+	else
+		deny(p, v, code);
 }
 
 /* Of what is hidden no rule can say that it is allowed. */
@@ -154,11 +168,11 @@ policy_decide_name(const struct policy *p, const struct policy_request *r,
 		out->rule = p->rules[m.denied_by].id;
 		out->rule_index = m.denied_by;
 		out->candidate = m.denied_by;
-		deny(p, out, REASON_RULE_DENIES);
+		deny_match(p, &m, out, REASON_RULE_DENIES);
 	} else if (m.stage == STAGE_NONE && r->host->kind == HOST_IP) {
 		deny(p, out, REASON_IP_LITERAL);
 	} else if (m.stage != STAGE_MATCH) {
-		deny(p, out, stage_code(m.stage));
+		deny_match(p, &m, out, stage_code(m.stage));
 	}
 	if (m.stage == STAGE_MATCH && out->effect == POLICY_ALLOW)
 		judge_sight(p, r, &m, out);

@@ -283,6 +283,71 @@ both_readings_are_for_one_rule(void **state)
 	policy_unref(p);
 }
 
+/* clang-format off */
+#define INJECT "\"inject\":{\"identity\":\"host\",\"audience\":\"https://a.net/\"}"
+#define CREDENTIALS "{\"version\":1,\"mode\":\"report\",\"endpoints\":[\"10.20.0.0/16\"],\"workloads\":{\"root\":{\"users\":[0]}},\"rules\":[" \
+	"{\"id\":\"ml\",\"effect\":\"allow\",\"hosts\":[\"ml.blob.core.windows.net\"],\"methods\":[\"GET\"],\"paths\":[\"/a/*\"]," INJECT "}," \
+	"{\"id\":\"no\",\"effect\":\"deny\",\"hosts\":[\"ml.blob.core.windows.net\"],\"paths\":[\"/a/no\",\"/no\"]}," \
+	"{\"id\":\"root\",\"effect\":\"allow\",\"hosts\":[\"root.example.net\"],\"workloads\":[\"root\"]," INJECT "}," \
+	"{\"id\":\"old\",\"effect\":\"allow\",\"hosts\":[\"old.example.net\"],\"expires\":\"2020-01-01T00:00:00Z\"," INJECT "}]}"
+/* clang-format on */
+
+#define BLOB  "ml.blob.core.windows.net"
+#define CHAIN "ml.privatelink.blob.core.windows.net "
+
+/* What only report mode would let pass gets no credential, and what needs one
+ * does not go without. */
+static void
+report_mode_neither_leads_a_credential_astray_nor_leaves_it_out(void **state)
+{
+	static const struct {
+		const char *host, *method, *path, *resolves;
+		enum reason code;
+	} faults[] = {
+		{ BLOB, "GET", "/a/b", CHAIN "10.20.0.5", REASON_NONE },
+		{ BLOB, "GET", "/a/b", CHAIN "20.1.2.3",
+		    REASON_PUBLIC_ADDRESS },
+		{ BLOB, "GET", "/a/b", CHAIN "10.20.0.5 20.1.2.3",
+		    REASON_MIXED_ADDRESSES },
+		{ BLOB, "GET", "/a/b", CHAIN "10.30.0.5",
+		    REASON_UNEXPECTED_PRIVATE },
+		{ BLOB, "GET", "/a/b", "10.20.0.5", REASON_NO_PRIVATE_ZONE },
+		{ BLOB, "GET", "/a/b",
+		    "ml.privatelink.vaultcore.azure.net 10.20.0.5",
+		    REASON_WRONG_ZONE },
+		{ BLOB, "GET", "/a/no", CHAIN "10.20.0.5", REASON_RULE_DENIES },
+		{ BLOB, "POST", "/no", CHAIN "10.20.0.5", REASON_RULE_DENIES },
+		{ BLOB, "PUT", "/a/b", CHAIN "10.20.0.5",
+		    REASON_METHOD_NOT_ALLOWED },
+		{ BLOB, "GET", "/b", CHAIN "10.20.0.5",
+		    REASON_PATH_NOT_ALLOWED },
+		{ "root.example.net", "GET", "/", "10.20.0.5",
+		    REASON_WORKLOAD_NOT_ALLOWED },
+		{ "old.example.net", "GET", "/", "10.20.0.5",
+		    REASON_EXCEPTION_EXPIRED },
+	};
+	struct policy *p = fixture_load(CREDENTIALS);
+	static struct sight s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+		struct policy_verdict v;
+		struct fixture f;
+		struct policy_case c = { .request = &f.request,
+			.answer = &f.answer };
+
+		fixture_request(&f, faults[i].host, 443);
+		fixture_resolves(&f, faults[i].resolves);
+		see(&f, &s, faults[i].method, faults[i].path, NULL);
+		policy_judge(p, &c, &v);
+		if (v.code != faults[i].code || v.would_deny ||
+		    (v.effect == POLICY_ALLOW) != (v.code == REASON_NONE))
+			fail_msg("fault %zu: %s, effect %d, would %d", i,
+			    reason_code(v.code), (int)v.effect, v.would_deny);
+	}
+	policy_unref(p);
+}
+
 int
 main(void)
 {
@@ -293,6 +358,8 @@ main(void)
 		cmocka_unit_test(the_deciding_rule_gives_the_credential),
 		cmocka_unit_test(the_suggested_rule_allows_this_request_alone),
 		cmocka_unit_test(both_readings_are_for_one_rule),
+		cmocka_unit_test(
+		    report_mode_neither_leads_a_credential_astray_nor_leaves_it_out),
 	};
 	return cmocka_run_group_tests_name("inside", tests, NULL, NULL);
 }
