@@ -26,6 +26,7 @@
 #include "policy/policy.h"
 
 struct event_base;
+struct tls_ca;
 struct tls_trust;
 
 /** Name servers for one suffix ("" is all other names). */
@@ -80,6 +81,8 @@ struct proxy_snapshot {
 	bool exe_lookup;                      /**< some rule has `exes` */
 	const struct proxy_gateway *gateways; /**< the snapshot's own */
 	size_t n_gateways;
+	/** Who signs for inspected hosts, one reference; NULL: nobody. */
+	struct tls_ca *inspection_ca;
 	void (*release)(struct proxy_snapshot *s);
 };
 

@@ -1,11 +1,14 @@
 /* What OpenSSL does with memory: what it keeps, and when there is none. */
 #include "tests/unit/test.h"
 
+#include "proxy/tls_mint.h"
 #include "tests/unit/proxy/tls_peer.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct pki_cert root, leaf;
 static struct tls_client_ctx *ctx;
@@ -235,10 +238,41 @@ without_memory_nobody_else_is_trusted(void **state)
 	pki_free(&namesake);
 }
 
+static void
+without_memory_a_leaf_is_whole_or_none(void **state)
+{
+	struct tls_ca *ca = NULL;
+	unsigned n = 0, refused = 0;
+
+	(void)state;
+	assert_int_equal(tls_ca_new(root.x509, root.key, &ca), OK);
+	do {
+		X509 *made = NULL;
+		enum status st;
+
+		failed = false;
+		countdown = ++n;
+		st = tls_ca_mint(ca, LINK_HOST, time(NULL), &made);
+		countdown = 0;
+		assert_true(st == OK || (st == E_NOMEM && failed));
+		refused += st != OK;
+		if (st == OK) {
+			assert_int_equal(X509_get_ext_count(made), 5);
+			assert_int_equal(
+			    X509_check_host(made, LINK_HOST, 0, 0, NULL), 1);
+			assert_int_equal(X509_verify(made, root.key), 1);
+		}
+		X509_free(made);
+	} while (failed);
+	assert_true(refused > 50);
+	tls_ca_unref(ca);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_memory_a_leaf_is_whole_or_none),
 		cmocka_unit_test(what_was_read_and_written_stays_in_no_buffer),
 		cmocka_unit_test(without_memory_a_handshake_fails),
 		cmocka_unit_test(without_memory_nobody_else_is_the_host),
