@@ -283,7 +283,6 @@ load_rule_request(struct loader *l, const struct jsonr_value *v,
 	if (q == NULL)
 		return;
 	rule->request = (uint32_t)l->p->n_requests;
-	q->rule = rule->id;
 	load_methods(l, v, w, q);
 	load_paths(l, v, w, q);
 	load_deny_sas(l, v, w, rule, q);

@@ -378,4 +378,5 @@ load_rules(struct loader *l, const struct jsonr_value *root)
 	if (index_settle(&p->index) != OK)
 		load_no_memory(l);
 	check_rule_ids(l, &w);
+	load_shadows(l, list, &w);
 }

@@ -36,7 +36,6 @@ struct rule_request {
 	struct text_list methods; /**< none: any */
 	struct text_list paths;   /**< globs on the normal form; none: any */
 	const struct policy_inject *inject; /**< or NULL */
-	const char *rule;                   /**< the id of whose it is */
 	bool deny_sas;
 };
 

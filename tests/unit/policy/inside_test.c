@@ -10,7 +10,7 @@
 #define RULES \
 	"{\"id\":\"lake\",\"effect\":\"allow\",\"hosts\":[\"lake.example.net\"]}," \
 	"{\"id\":\"no-delete\",\"effect\":\"deny\",\"hosts\":[\"lake.example.net\"],\"methods\":[\"DELETE\"]}," \
-	"{\"id\":\"no-keys\",\"effect\":\"deny\",\"hosts\":[\"lake.example.net\"],\"paths\":[\"/keys\",\"/keys/*\"]}," \
+	"{\"id\":\"no-keys\",\"effect\":\"deny\",\"hosts\":[\"lake.example.net\"],\"paths\":[\"/keys\",\"/keys/*\",\"/one/*/end\"]}," \
 	"{\"id\":\"read\",\"effect\":\"allow\",\"hosts\":[\"blob.example.net\"],\"methods\":[\"GET\",\"HEAD\"],\"paths\":[\"/pub\",\"/pub/*\",\"/x/*/y\"]}," \
 	"{\"id\":\"put\",\"effect\":\"allow\",\"hosts\":[\"blob.example.net\"],\"methods\":[\"PUT\"],\"paths\":[\"/in/*\"]}," \
 	"{\"id\":\"nosas\",\"effect\":\"allow\",\"hosts\":[\"sas.example.net\"],\"deny_sas\":true}," \
@@ -42,6 +42,8 @@ static const struct {
 	{ "lake.example.net", "GET", "//keys", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
 	{ "lake.example.net", "GET", "/keys;v/1", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
 	{ "lake.example.net", "GET", "/keys%2f1", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
+	{ "lake.example.net", "GET", "/one/1%2f2/end", NULL, REASON_RULE_DENIES, "no-keys", true, NULL },
+	{ "lake.example.net", "GET", "/one/1/2/end", NULL, ALLOW, "lake", false, NULL },
 	{ "lake.example.net", "GET", "/a%2fkeys", NULL, ALLOW, "lake", false, NULL },
 	{ "lake.example.net", "GET", "/c/../keys", NULL, REASON_BAD_REQUEST, NULL, false, NULL },
 	{ "lake.example.net", NULL, NULL, NULL, REASON_METHOD_NOT_ALLOWED, "lake", true, "method: rule \"no-delete\" looks into requests, which a tunnel hides" },

@@ -19,6 +19,11 @@ struct row {
 #define DENY(members)                                                   \
 	"{'version':1,'endpoints':['10.20.0.0/16'],'rules':[{'id':'a'," \
 	"'effect':'deny'," members "}]}"
+#define SHADOW(members)                                                      \
+	"{'version':1,'workloads':{'w':{'users':[1]}},'rules':["             \
+	"{'id':'ml','effect':'allow','hosts':['*.ml.example.net',"           \
+	"'b.ml.example.net'],'inject':{'identity':'host','audience':'https:" \
+	"//a/'}},{" members "}]}"
 #define HOST(host)     RULE("'hosts':['" host "']")
 #define ENDPOINT(text) "{'version':1,'endpoints':['" text "']}"
 
@@ -72,11 +77,46 @@ each_mistake_has_its_message_and_place(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* What is for other ports, clients or hosts takes nothing away. */
+static void
+only_a_rule_for_the_same_requests_hides_a_credential(void **state)
+{
+	static const char *const rules[] = {
+		SHADOW("'id':'b','effect':'allow','hosts':['a.ml.example.net'],"
+		       "'ports':[80]"),
+		SHADOW("'id':'b','effect':'allow','hosts':['a.ml.example.net'],"
+		       "'workloads':['w']"),
+		SHADOW("'id':'b','effect':'deny','hosts':['a.ml.example.net']"),
+		SHADOW(
+		    "'id':'z','effect':'allow','hosts':['b.ml.example.net']"),
+		SHADOW("'id':'b','effect':'allow','hosts':['ml.example.net']"),
+		SHADOW(
+		    "'id':'z','effect':'allow','hosts':['*.ml.example.net']"),
+		SHADOW("'id':'b','effect':'allow','hosts':['a.ml.example.net'],"
+		       "'inject':{'identity':'i','audience':'https://a/'}"),
+	};
+	static struct policy_issues issues;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		char *text = with_quotes(rules[i]);
+		struct policy *p = NULL;
+
+		assert_int_equal(policy_load(slice_of(text), &p, &issues), OK);
+		if (issues.n != 0)
+			fail_msg("row %zu: %s", i, issues.at[0].text);
+		policy_unref(p);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mistake_has_its_message_and_place),
+		cmocka_unit_test(
+		    only_a_rule_for_the_same_requests_hides_a_credential),
 	};
 	return cmocka_run_group_tests_name("load", tests, NULL, NULL);
 }
