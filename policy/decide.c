@@ -109,13 +109,21 @@ deny_match(const struct policy *p, const struct match *m,
 		deny(p, v, code);
 }
 
-/* Of what is hidden no rule can say that it is allowed. */
+/* Of what is hidden no rule can say that it is allowed; a tunnel to a name
+ * may pass to have its requests seen. */
 static void
 judge_sight(const struct policy *p, const struct policy_request *r,
     const struct match *m, struct policy_verdict *v)
 {
 	bool hidden = r->target == NULL || r->target->batch;
+	bool matters = v->inject != NULL || m->inside != RULE_NONE;
 
+	v->inspect = matters && r->inspects && !r->plaintext &&
+	    r->host->kind == HOST_NAME;
+	if (r->target == NULL && v->inspect) {
+		v->inject = NULL;
+		return;
+	}
 	/* Never in clear, and in report mode neither goes a bare request. */
 	if (v->inject != NULL && (hidden || r->plaintext)) {
 		deny_hard(v, REASON_METHOD_NOT_ALLOWED);
@@ -355,7 +363,8 @@ policy_decide_hello(const struct policy *p, const struct policy_request *r,
 {
 	enum reason code;
 
-	if (v->effect != POLICY_ALLOW || v->sni_any)
+	/* What is let through unseen is not what has to be looked into. */
+	if (v->effect != POLICY_ALLOW || (v->sni_any && !v->inspect))
 		return;
 	code = judge_hello(r, hello, sni);
 	if (code != REASON_NONE)

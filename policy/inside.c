@@ -5,7 +5,18 @@
 bool
 rule_looks_inside(const struct rule_request *q)
 {
-	return q != NULL && (q->methods.n > 0 || q->paths.n > 0 || q->deny_sas);
+	return q != NULL &&
+	    (q->methods.n > 0 || q->paths.n > 0 || q->deny_sas || q->inspect);
+}
+
+bool
+policy_inspects(const struct policy *p)
+{
+	for (size_t i = 0; i < p->n_requests; i++)
+		if (rule_looks_inside(&p->requests[i]) ||
+		    p->requests[i].inject != NULL)
+			return true;
+	return false;
 }
 
 /* RFC 9110 9.1: methods are case-sensitive. */

@@ -37,6 +37,7 @@ struct rule_request {
 	struct text_list paths;   /**< globs on the normal form; none: any */
 	const struct policy_inject *inject; /**< or NULL */
 	bool deny_sas;
+	bool inspect; /**< tunnels are looked into for the records' sake */
 };
 
 struct rule {
@@ -119,8 +120,8 @@ rule_request(const struct policy *p, const struct rule *r)
 	return r->request == 0 ? NULL : &p->requests[r->request - 1];
 }
 
-/** Whether some request that the rule's host, port and workload fit would be
- * judged otherwise than another: then it has to be seen. */
+/** Whether a request that the rule's host, port and workload fit has to be
+ * seen: it is judged otherwise than another, or is to be recorded. */
 bool rule_looks_inside(const struct rule_request *q);
 /** Allow rules: all that @t may be taken for is named. */
 bool rule_names_method(

@@ -62,6 +62,8 @@ size_t policy_group_names(const struct policy *p, const char *const **names);
 size_t policy_identity_names(const struct policy *p, const char *const **names);
 /** Whether some workload has `exes`: then programs must be looked up. */
 bool policy_uses_exes(const struct policy *p);
+/** Whether some rule asks for what only an inspected tunnel shows. */
+bool policy_inspects(const struct policy *p);
 /** The id of rule @index (in the file's order), or NULL past the end. */
 const char *policy_rule_id(const struct policy *p, size_t index);
 
@@ -83,6 +85,8 @@ struct policy_request {
 	struct slice path;   /**< empty likewise */
 	/** What the rules judge of a request; NULL where it cannot be seen. */
 	const struct policy_target *target;
+	/** A tunnel could be looked into: its TLS would end here. */
+	bool inspects;
 	const struct peer *peer;
 	int64_t now_unix_s;
 };
@@ -154,11 +158,13 @@ struct policy_verdict {
 	bool would_deny;  /**< report mode: passes, but `code` would deny */
 	bool sni_any;     /**< the rule lets every protocol through */
 	bool deny_sas;    /**< a rule that matches wants no signatures */
+	bool inspect;     /**< a tunnel passes only to be looked into */
 	const char *rule; /**< the rule that allows or denies, NULL if none */
 	const char *zone; /**< the privatelink zone that proved the route;
 			       borrowed from the answer's chain */
 	int64_t expires_unix_s; /**< of the deciding rule; 0: never */
-	/** What the deciding rule injects, borrowed from the policy; or NULL */
+	/** What the deciding rule injects, borrowed from the policy; or NULL.
+	 * Not into a tunnel: into the requests that are found in it. */
 	const struct policy_inject *inject;
 	uint32_t rule_index; /**< private to policy/ */
 	uint32_t candidate;  /**< private to policy/ */

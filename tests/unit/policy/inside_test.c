@@ -350,6 +350,117 @@ report_mode_neither_leads_a_credential_astray_nor_leaves_it_out(void **state)
 	policy_unref(p);
 }
 
+/* Where TLS could end here a tunnel passes, but only to be looked into. */
+static void
+a_tunnel_that_hides_what_matters_is_inspected(void **state)
+{
+	static const char *const modes[] = { POLICY("enforce"),
+		POLICY("report") };
+	static struct sight s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
+		size_t row = i / 2;
+		struct policy *p = fixture_load(modes[i % 2]);
+		struct policy_verdict v;
+		struct fixture f;
+		struct policy_case c = { .request = &f.request,
+			.has_hello = true,
+			.hello = POLICY_HELLO_OK,
+			.sni = slice_of(rows[row].host) };
+		bool hidden =
+		    rows[row].method == NULL && rows[row].code != REASON_NONE;
+
+		ask(p, row, &f, &s, &v);
+		assert_false(v.inspect);
+		f.request.inspects = true;
+		policy_judge(p, &c, &v);
+		if (rows[row].method == NULL &&
+		    (v.inspect != hidden || v.code != REASON_NONE ||
+		        v.effect != POLICY_ALLOW || v.inject != NULL))
+			fail_msg("row %zu: %s, inspect %d", row,
+			    reason_code(v.code), v.inspect);
+		/* What is seen is judged as it is without. */
+		if (rows[row].method != NULL && v.code != rows[row].code)
+			fail_msg("row %zu: %s", row, reason_code(v.code));
+		policy_unref(p);
+	}
+}
+
+/* No first flight gets by for another rule's sake, and no certificate is made
+ * for an address. */
+static void
+an_inspected_tunnel_has_to_be_one_of_tls_to_its_name(void **state)
+{
+	struct policy *p = fixture_load(
+	    "{\"version\":1,\"endpoints\":[\"10.0.0.0/8\"],\"rules\":["
+	    "{\"id\":\"any\",\"effect\":\"allow\",\"hosts\":["
+	    "\"h.example.net\",\"free.example.net\"],\"sni\":\"any\"},"
+	    "{\"id\":\"ip\",\"effect\":\"allow\",\"addresses\":["
+	    "\"10.1.1.1\"],\"methods\":[\"GET\"]},"
+	    "{\"id\":\"no\",\"effect\":\"deny\",\"hosts\":["
+	    "\"h.example.net\"],\"methods\":[\"PUT\"]}]}");
+	struct policy_verdict v;
+	struct fixture f;
+
+	(void)state;
+	fixture_request(&f, "h.example.net", 443);
+	f.request.inspects = true;
+	policy_decide_name(p, &f.request, &v);
+	assert_true(v.inspect);
+	policy_decide_hello(p, &f.request, POLICY_HELLO_NOT_TLS, SLICE(""), &v);
+	assert_int_equal(v.code, REASON_NOT_TLS);
+	policy_decide_name(p, &f.request, &v);
+	policy_decide_hello(
+	    p, &f.request, POLICY_HELLO_OK, SLICE("x.example.net"), &v);
+	assert_int_equal(v.code, REASON_SNI_MISMATCH);
+	fixture_request(&f, "free.example.net", 443);
+	f.request.inspects = true;
+	policy_decide_name(p, &f.request, &v);
+	assert_false(v.inspect);
+	policy_decide_hello(p, &f.request, POLICY_HELLO_NOT_TLS, SLICE(""), &v);
+	assert_int_equal(v.effect, POLICY_ALLOW);
+	fixture_request(&f, "10.1.1.1", 443);
+	f.request.inspects = true;
+	policy_decide_name(p, &f.request, &v);
+	assert_int_equal(v.code, REASON_METHOD_NOT_ALLOWED);
+	assert_false(v.inspect);
+	policy_unref(p);
+}
+
+static void
+a_policy_knows_whether_it_needs_to_look_into_tunnels(void **state)
+{
+	static const struct {
+		const char *member;
+		bool inspects;
+	} needs[] = {
+		{ "", false },
+		{ ",\"deny_sas\":false", false },
+		{ ",\"deny_sas\":true", true },
+		{ ",\"methods\":[\"GET\"]", true },
+		{ ",\"paths\":[\"/a\"]", true },
+		{ ",\"inject\":{\"identity\":\"i\",\"audience\":"
+		  "\"https://a.net/\"}",
+		    true },
+	};
+
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
+		struct policy *p;
+
+		(void)snprintf(text, sizeof text,
+		    "{\"version\":1,\"rules\":[{\"id\":\"a\",\"effect\":"
+		    "\"allow\",\"hosts\":[\"h.example.net\"]%s}]}",
+		    needs[i].member);
+		p = fixture_load(text);
+		assert_int_equal(policy_inspects(p), needs[i].inspects);
+		policy_unref(p);
+	}
+}
+
 int
 main(void)
 {
@@ -360,6 +471,11 @@ main(void)
 		cmocka_unit_test(the_deciding_rule_gives_the_credential),
 		cmocka_unit_test(the_suggested_rule_allows_this_request_alone),
 		cmocka_unit_test(both_readings_are_for_one_rule),
+		cmocka_unit_test(a_tunnel_that_hides_what_matters_is_inspected),
+		cmocka_unit_test(
+		    an_inspected_tunnel_has_to_be_one_of_tls_to_its_name),
+		cmocka_unit_test(
+		    a_policy_knows_whether_it_needs_to_look_into_tunnels),
 		cmocka_unit_test(
 		    report_mode_neither_leads_a_credential_astray_nor_leaves_it_out),
 	};
