@@ -285,6 +285,10 @@ class Guest:
     def op_leaks(self, more=()):
         return spawn.leaks(self.authority, paths.STATE, more)
 
+    def op_held(self, pid):
+        """How many of those pieces a process has in its memory."""
+        return spawn.held(self.authority, pid)
+
     def op_read(self, path):
         return Path(path).read_text(errors="replace")
 

@@ -5,10 +5,12 @@ import threading
 
 from . import names, script, web
 
-# 80: plain HTTP; 443: TLS; RAW: whatever, by a rule with "sni": "any".
+# 80: plain HTTP; 443: TLS; RAW: whatever, by a rule with "sni": "any";
+# BEHIND, COLD: TLS, by a gateway each.
 RAW = 9000
 CLOSED = 9001
-PORTS = (80, 443, RAW)
+BEHIND, COLD = 9002, 9003
+PORTS = (80, 443, RAW, BEHIND, COLD)
 
 
 class Origin:

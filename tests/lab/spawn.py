@@ -219,3 +219,26 @@ def leaks(authority, state, more):
         look(process / "environ")
         look(process / "cmdline")
     return hits
+
+
+def held(authority, pid):
+    """How many pieces of tokens are in the memory that a process may
+    write, or reads from a file."""
+    pieces = [n.encode() for n in needles(authority)]
+    found = set()
+    with (
+        open(f"/proc/{pid}/maps") as maps,
+        open(f"/proc/{pid}/mem", "rb") as m,
+    ):
+        for line in maps:
+            words = line.split()
+            first, last = (int(x, 16) for x in words[0].split("-"))
+            if words[1][0] != "r" or words[-1] in ("[vvar]", "[vsyscall]"):
+                continue
+            try:
+                m.seek(first)
+                data = m.read(last - first)
+            except OSError:
+                continue
+            found.update(p for p in pieces if p in data)
+    return len(found)
