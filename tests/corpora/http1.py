@@ -375,3 +375,25 @@ GROUPS = {
     "order": ORDER,
     "odd": ODD,
 }
+
+# What a gateway answers otherwise: the target's form and the Host are its
+# own, and so is the credential.
+GATEWAY = {
+    ("lines", "origin-form"): good(get(line="GET /x HTTP/1.1")),
+    ("host", "another-host"): bad(HOST["another-host"].raw),
+    ("host", "underscore"): bad(HOST["underscore"].raw),
+    ("host", "sub-delims"): bad(HOST["sub-delims"].raw),
+    ("host", "literal"): bad(HOST["literal"].raw),
+    ("host", "old-without"): bad(HOST["old-without"].raw),
+    ("forwards", "options-empty-path"): bad(get(line="OPTIONS * HTTP/1.1")),
+    ("hops", "connection-authorization"): bad(
+        get("Connection: authorization"), 403
+    ),
+    ("order", "pipeline-then-bad"): Case(
+        get() + "GET x HTTP/1.1\r\n\r\n" + AFTER, [200, 400], ["/x"]
+    ),
+    ("odd", "scheme-case"): bad(ODD["scheme-case"].raw),
+    ("odd", "no-path"): bad(ODD["no-path"].raw),
+    ("odd", "query-only"): bad(get(line="GET ?q HTTP/1.1")),
+    ("odd", "cookie"): bad(ODD["cookie"].raw, 403),
+}

@@ -49,11 +49,13 @@ class Connection:
 
 
 class Origin:
-    """Serves on one address; take() gives what came since the last take."""
+    """Serves on one address; take() gives what came since the last take.
+    With a server's TLS it wants one Authorization field in each head."""
 
-    def __init__(self, address, port, name, lenient):
+    def __init__(self, address, port, name, lenient, tls=None):
         self.host = f"{name}:{port}".encode()
         self.lenient = lenient
+        self.tls = tls
         self.lock = threading.Lock()
         self.connections, self.seen, self.faults = [], [], []
         self.listener = socket.create_server((address, port), backlog=64)
@@ -88,11 +90,20 @@ class Origin:
             found = careless(data)
             return found and (None, *found)
         found = strict.read(data, self.host)
-        return found and (found[0], found[0].target, found[1])
+        if not found:
+            return None
+        tokens = found[0].values(b"authorization")
+        if self.tls and len(tokens) != 1:
+            raise strict.Fault(f"{len(tokens)} fields Authorization")
+        return found[0], found[0].target, found[1]
 
     def _serve(self, connection):
         data = b""
         try:
+            if self.tls:
+                connection.sock = self.tls.wrap_socket(
+                    connection.sock, server_side=True
+                )
             while piece := connection.sock.recv(65536):
                 with self.lock:
                     connection.raw += piece
@@ -108,10 +119,20 @@ class Origin:
         except OSError:
             pass
         finally:
-            connection.sock.close()
+            self._close(connection.sock)
             with self.lock:
                 if not connection.raw:
                     self.connections.remove(connection)
+
+    def _close(self, sock):
+        """By FIN; where TLS is spoken, after its own word for the end."""
+        try:
+            if self.tls:
+                sock.settimeout(1)
+                sock.unwrap()
+        except (OSError, ValueError):
+            pass
+        sock.close()
 
     def _answer(self, sock, message, target):
         """False: the connection ends with it."""

@@ -1,12 +1,15 @@
 """Replays the cases at an agent; prints {group: [what went wrong]} as JSON.
 
-The destination is served here. Every case uses its own connection, and a
+The destination is served here; with --gateway, by TLS, and the cases are
+said in origin-form to a gateway that leads to it. Every case uses its own connection, and a
 probe after it must get its own answer.
 """
 
 import argparse
 import json
 import sys
+
+from lab import web
 
 from . import client, http1, origin, responses
 
@@ -17,10 +20,12 @@ class Replay:
         self.proxy = (host, int(port))
         self.origin = origin
         self.piece = piece
-        self.authority = origin.host.decode()
+        self.authority = proxy if origin.tls else origin.host.decode()
         self.probes = 0
 
     def fill(self, text):
+        if self.origin.tls:
+            text = text.replace("http://{A}/", "/")
         return text.replace("{A}", self.authority).encode("latin-1")
 
     def ask(self, raw, count, methods, extra_s=0.03):
@@ -115,6 +120,8 @@ def replay(kind, r, only):
             continue
         found[group] = []
         for name, case in cases.items():
+            if r.origin.tls:
+                case = http1.GATEWAY.get((group, name), case)
             try:
                 if kind == "requests":
                     wrong = r.request(case)
@@ -135,13 +142,18 @@ def main():
     ask.add_argument("port", type=int)
     ask.add_argument("name", help="by which it is asked for")
     ask.add_argument("--lenient", action="store_true")
+    ask.add_argument("--gateway", action="store_true")
     ask.add_argument("--piece", type=int, default=0, help="bytes at a time")
     ask.add_argument("--only", help="groups, joined by commas")
     ask.add_argument("--limit-s", type=float, default=client.LIMIT_S)
     asked = ask.parse_args()
     client.LIMIT_S = asked.limit_s
     server = origin.Origin(
-        asked.address, asked.port, asked.name, asked.lenient
+        asked.address,
+        asked.port,
+        asked.name,
+        asked.lenient,
+        web.tls_context() if asked.gateway else None,
     )
     r = Replay(asked.proxy, server, asked.piece)
     only = asked.only.split(",") if asked.only else []

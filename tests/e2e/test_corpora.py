@@ -4,13 +4,13 @@ Our own cases are in tests/corpora; those of others are replayed as well
 where they lie beside the checkout (see conftest.py).
 """
 
-import json
 import sys
 import time
 
 import pytest
 
 from corpora import http1, responses
+from corpora.drive import replay
 from lab import names, paths, zones
 
 PROXY = "127.0.0.1:3180"
@@ -19,28 +19,6 @@ FULL = paths.FULL
 MODES = [("strict", 0), ("lenient", 1), ("strict", 3)]
 if FULL:
     MODES += [("lenient", 0), ("strict", 1), ("lenient", 3)]
-
-
-def run(lab, kind, *words, proxy=PROXY, name=zones.CORPORA):
-    port = zones.CORPORA_PORTS[0]
-    result = lab.run_as(
-        "alice",
-        [
-            paths.PYTHON,
-            "-m",
-            "corpora.run",
-            kind,
-            proxy,
-            names.CASES_ADDRESS,
-            port,
-            name,
-            *words,
-        ],
-        env={"PYTHONPATH": str(paths.SRC / "tests")},
-        timeout_s=300,
-    )
-    assert result.code == 0, result
-    return json.loads(result.out)
 
 
 @pytest.fixture(scope="module", params=MODES, ids=lambda m: f"{m[0]}-{m[1]}")
@@ -53,7 +31,7 @@ def replayed(request, _session_agent):
     lab = _session_agent.lab
     found = {}
     for kind in ("requests", "responses"):
-        found[kind] = run(lab, kind, *words)
+        found[kind] = replay(lab, kind, *words, proxy=PROXY)
     return found
 
 
@@ -75,7 +53,11 @@ def test_the_replay_tells_of_a_careless_proxy(azure, _session_agent):
         log="control.log",
     )
     try:
-        found = run(
+        end = time.monotonic() + 10
+        log = paths.STATE / "control.log"
+        while "ready" not in azure.read(log) and time.monotonic() < end:
+            time.sleep(0.02)
+        found = replay(
             azure,
             "requests",
             "--lenient",
