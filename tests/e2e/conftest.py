@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import contract
 
 import lab
-from lab import broker, names, paths
+from lab import broker, gateways, names, paths
 from lab.daemon import Daemon
 
 
@@ -84,3 +84,16 @@ def another(agent):
     more = contract.Another(agent)
     yield more.start
     more.stop()
+
+
+@pytest.fixture(scope="module")
+def gates(_session_agent):
+    """See gateways.Gates: the run's daemon, with gateways meanwhile."""
+    azure = _session_agent.lab
+    pid = _session_agent.pid
+    if azure.call("wait", pid=pid, timeout_s=0.01) is not None:
+        _session_agent.start()
+    opened = gateways.Gates(_session_agent)
+    opened.open()
+    yield opened
+    opened.close()
