@@ -12,12 +12,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import lab
-from lab import daemon, names, origin, paths
+from lab import daemon, gateways, names, origin, paths
 
 RULE = {"effect": "allow", "route": "private-address"}
 PROXY = ["127.0.0.1", 3180]
 NO_FAULTS = "table inet faults {}\ndelete table inet faults"
 CONNECT_MS, HELLO_MS, IDLE_MS = 900, 1500, 2500
+GATEWAY, COLD = ["127.0.0.1", 3190], ["127.0.0.1", 3191]
 
 
 def config():
@@ -31,8 +32,17 @@ def config():
     value["timeouts"] = {
         "connect_ms": CONNECT_MS,
         "hello_ms": HELLO_MS,
+        "tls_ms": gateways.TLS_MS,
         "idle_ms": IDLE_MS,
     }
+    value["gateways"] = [
+        {
+            "name": f"to-{port}",
+            "listen": "{}:{}".format(*listen),
+            "upstream": f"https://{names.FAULTY}:{port}",
+        }
+        for listen, port in ((GATEWAY, origin.BEHIND), (COLD, origin.COLD))
+    ]
     return value
 
 
@@ -45,6 +55,13 @@ def policy():
         {"id": "faulty", "hosts": hosts, "ports": ports, **RULE},
         {"id": "raw", **raw, **RULE},
     ]
+    for port, audience in (
+        (origin.BEHIND, gateways.PROOFS_AUDIENCE),
+        (origin.COLD, gateways.COLD_AUDIENCE),
+    ):
+        to = {"hosts": [names.FAULTY], "ports": [port]}
+        more = gateways.inject(audience)
+        value["rules"].append({"id": f"to-{port}", **to, **RULE, **more})
     return value
 
 
@@ -64,6 +81,7 @@ class Faults:
     """The client's side, the origin's side, and the audit between them."""
 
     fresh = itertools.count()
+    to = PROXY
 
     def __init__(self, agent):
         self.agent = agent
@@ -85,7 +103,7 @@ class Faults:
 
     def client(self, *steps, name=names.FAULTY):
         """One connection to the proxy; what it came to."""
-        order = {"to": PROXY, "steps": list(steps), "server_name": name}
+        order = {"to": self.to, "steps": list(steps), "server_name": name}
         order["ca"] = str(paths.CA_FILE)
         result = self.lab.run_as(
             "alice",
@@ -150,10 +168,28 @@ class Faults:
         return int(result.out)
 
 
-@pytest.fixture
-def faults(agent):
-    """The lab's faults; all is well again afterwards, and nothing leaked."""
-    found = Faults(agent)
+class Behind(Faults):
+    """The same where a gateway stands between: the origin speaks TLS, and
+    what a client says is in origin-form."""
+
+    to = GATEWAY
+
+    def origin(self, *plays):
+        super().origin(*([["tls"], *play] for play in plays))
+
+    def client(self, *steps, name=names.FAULTY):
+        own = "{}:{}".format(*self.to)
+        said = []
+        for word, *rest in steps:
+            if word == "send":
+                text = rest[0].replace(f"http://{name}/", "/")
+                rest = [text.replace(f"Host: {name}", f"Host: {own}")]
+            said.append([word, *rest])
+        return super().client(*said, name=name)
+
+
+def healed(agent, found):
+    """Gives @found; all is well again afterwards, and nothing leaked."""
     before = found.sockets()
     yield found
     found.heal()
@@ -161,3 +197,24 @@ def faults(agent):
     while found.sockets() > before and time.monotonic() < end:
         time.sleep(0.1)
     assert found.sockets() <= before
+
+
+@pytest.fixture
+def faults(agent):
+    """The lab's faults, and a client of the proxy port."""
+    yield from healed(agent, Faults(agent))
+
+
+@pytest.fixture
+def behind(agent):
+    """The same, and a client of a gateway."""
+    yield from healed(agent, Behind(agent))
+
+
+@pytest.fixture
+def cold(agent):
+    """Of one for which no token has come yet."""
+    found = Behind(agent)
+    found.to = COLD
+    yield from healed(agent, found)
+    found.lab.call("imds_reset")
