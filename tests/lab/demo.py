@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import LabError, daemon, names, paths, up, zones
+from . import LabError, daemon, gateways, names, paths, up, zones
 
 KEPT = paths.REPO / ".lab" / "kept.pid"
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
@@ -141,6 +141,42 @@ def tell_private(story):
     story.expect(result.out, "trained in private")
 
 
+GATEWAY = {
+    "name": "score",
+    "listen": "127.0.0.1:3192",
+    "upstream": f"https://{names.SCORE}",
+}
+INJECT = gateways.inject(names.ML_AUDIENCE, "host")
+
+
+def with_gateway():
+    """The lab's configuration and policy, and a gateway to an endpoint."""
+    config, policy = dict(daemon.CONFIG), daemon.policy()
+    config["gateways"] = [GATEWAY]
+    for rule in policy["rules"]:
+        if rule["id"] == "score":
+            rule.update(INJECT)
+    return config, policy
+
+
+def tell_gateway(story):
+    story.step("A call with no token at all: the agent adds it at the exit")
+    story.note("wayleave.json has a gateway, policy.json says whose token:")
+    for entry in (GATEWAY, INJECT):
+        say(paint("2", f"     {json.dumps(entry)}"))
+    url = f"http://{GATEWAY['listen']}/score"
+    argv = ["curl", "-sS", "-d", '{"data": [1, 2, 3]}', url]
+    shown = " ".join(shlex.quote(a) for a in argv)
+    result = story.type(shown, argv)
+    story.expect(result.out, r"predictions.*2, 4, 6")
+    (opened,) = [
+        r
+        for r in story.agent.records()
+        if r["event"] == "open" and r["protocol"] == "gateway"
+    ]
+    story.note(f"The audit says which: {json.dumps(opened['injected'])}")
+
+
 def tell_refusal(story):
     story.step("A public route is refused, with the reason and the fix")
     result = story.python("leave.py", LEAVE, fails=True, timeout_s=120)
@@ -184,12 +220,13 @@ def tell(keep):
     say("An Azure in one network namespace of this machine is starting ...")
     azure = up()
     try:
-        with daemon.Daemon(azure) as agent:
+        with daemon.Daemon(azure, *with_gateway()) as agent:
             say(f"... it is up ({time.monotonic() - start:.1f} s);")
             say("wayleaved runs in it as its own user, beside alice's shell.")
             story = Story(azure, agent)
             tell_identity(story)
             tell_private(story)
+            tell_gateway(story)
             tell_refusal(story)
             tell_audit(story)
             say()
