@@ -37,6 +37,36 @@ public_reason(const struct policy_request *r)
 	return why != NULL ? why : "say why this may leave the private network";
 }
 
+/* What its neighbour says of requests holds beside it, too. */
+static void
+suggest_as(const struct policy *p, const struct rule *near,
+    struct suggestion *s, struct policy_explanation *out)
+{
+	const struct rule_request *q =
+	    near == NULL ? NULL : rule_request(p, near);
+
+	if (q != NULL) {
+		s->inside |= s->request->target != NULL &&
+		    (q->methods.n > 0 || q->paths.n > 0);
+		s->deny_sas = q->deny_sas;
+		s->injects = q->inject != NULL;
+	}
+	suggest_rule(s, out->fix_rule, sizeof out->fix_rule);
+}
+
+static void
+say_addition(const struct rule *near, struct policy_explanation *out)
+{
+	if (out->fix_rule[0] != '\0')
+		SAY(out->fix, "if this is wanted, add to \"rules\": %s",
+		    out->fix_rule);
+	else
+		SAY(out->fix,
+		    "if this is wanted, let rule \"%s\" say so, as no rule "
+		    "beside it could be for this request alone",
+		    near == NULL ? "" : near->id);
+}
+
 /* A rule beside the others; it takes its route from the one next to it,
  * since the strictest of matching routes applies anyhow. */
 static void
@@ -55,8 +85,8 @@ suggest_beside(const struct policy *p, struct suggestion s,
 		s.workload = own;
 	if (near != NULL && rule_has_expired(near, r->now_unix_s))
 		s.expires_unix_s = r->now_unix_s + DAY_S;
-	suggest_rule(&s, out->fix_rule, sizeof out->fix_rule);
-	SAY(out->fix, "if this is wanted, add to \"rules\": %s", out->fix_rule);
+	suggest_as(p, near, &s, out);
+	say_addition(near, out);
 }
 
 static void
@@ -125,7 +155,11 @@ suggest_workload(const struct policy *p, const struct policy_request *r,
 	if (is_workload(p, name))
 		SAY(name, "%.50s-alone", who);
 	s.workload = name;
-	suggest_rule(&s, out->fix_rule, sizeof out->fix_rule);
+	suggest_as(p, near, &s, out);
+	if (out->fix_rule[0] == '\0') {
+		say_addition(near, out);
+		return;
+	}
 	SAY(out->fix,
 	    "if this is wanted, define in \"workloads\" \"%s\": {\"%s\": "
 	    "[\"%.64s\"]}, and add to \"rules\": %s",
@@ -189,9 +223,12 @@ explain_plaintext(const struct policy *p, const struct policy_request *r,
 	    near == NULL ? "" : near->id);
 	suggest_addition(p, r, a, near, &rule);
 	SAY(out->fix_rule, "%s", rule.fix_rule);
-	SAY(out->fix,
-	    "use https; if plain HTTP is wanted, add to \"rules\": %s",
-	    rule.fix_rule);
+	if (rule.fix_rule[0] == '\0')
+		SAY(out->fix, "use https");
+	else
+		SAY(out->fix,
+		    "use https; if plain HTTP is wanted, add to \"rules\": %s",
+		    rule.fix_rule);
 }
 
 static void
@@ -350,24 +387,35 @@ explain_name(const struct policy *p, const struct policy_request *r,
 	}
 }
 
-/* A rule as it would be with another route, for this one request. */
+/* A rule as it would be with another route, for this one request; of one with
+ * more to it than hosts only that it needs another. */
 static void
-suggest_change(const struct policy_request *r, const struct policy_verdict *v,
-    enum policy_route route, struct policy_explanation *out)
+suggest_change(const struct policy *p, const struct policy_request *r,
+    const struct policy_verdict *v, enum policy_route route,
+    struct policy_explanation *out)
 {
+	const struct rule *rule = rule_at(p, v->rule_index);
 	struct suggestion s = { .request = r,
 		.id = v->rule,
 		.route = route,
 		.reason = public_reason(r),
 		.expires_unix_s = v->expires_unix_s };
 
-	if (v->rule == NULL)
+	if (v->rule == NULL || rule == NULL)
 		return;
-	suggest_rule(&s, out->fix_rule, sizeof out->fix_rule);
-	SAY(out->fix,
-	    "no private-link zone is known for \"%s\"; if that is wanted, let "
-	    "it have this rule instead of \"%s\": %s",
-	    r->host->name, v->rule, out->fix_rule);
+	if (rule->n_workloads == 0 && rule->request == 0 && rule->n_ports == 1)
+		suggest_rule(&s, out->fix_rule, sizeof out->fix_rule);
+	if (out->fix_rule[0] != '\0')
+		SAY(out->fix,
+		    "no private-link zone is known for \"%s\"; if that is "
+		    "wanted, let it have this rule instead of \"%s\": %s",
+		    r->host->name, v->rule, out->fix_rule);
+	else
+		SAY(out->fix,
+		    "no private-link zone is known for \"%s\"; if that is "
+		    "wanted, give rule \"%s\" the \"route\" \"%s\"",
+		    r->host->name, v->rule,
+		    route == ROUTE_PUBLIC ? "public" : "private-address");
 }
 
 void
@@ -395,7 +443,7 @@ policy_explain(const struct policy *p, const struct policy_request *r,
 	explain_route(r, a, v, out);
 	if (m.n == 0 && r->host->kind == HOST_NAME &&
 	    (code == REASON_PUBLIC_ADDRESS || code == REASON_NO_PRIVATE_ZONE))
-		suggest_change(r, v,
+		suggest_change(p, r, v,
 		    code == REASON_PUBLIC_ADDRESS ? ROUTE_PUBLIC
 		                                  : ROUTE_PRIVATE_ADDRESS,
 		    out);

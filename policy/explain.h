@@ -12,9 +12,14 @@ struct suggestion {
 	const char *reason;     /**< for route public */
 	int64_t expires_unix_s; /**< 0: never */
 	bool inside;            /**< for its method and path alone */
+	bool deny_sas;
+	bool injects; /**< the rule beside it does, and this one cannot */
 };
 
-/** The smallest rule for exactly this request, as JSON; "" without memory. */
+/**
+ * The smallest rule for exactly this request, as JSON; "" where no rule can
+ * say that, and without memory.
+ */
 void suggest_rule(const struct suggestion *s, char *out, size_t out_bytes);
 /** The route that fits a host as far as is known; @a may be NULL. */
 enum policy_route suggest_route(const struct policy *p,

@@ -9,13 +9,26 @@ rule_looks_inside(const struct rule_request *q)
 	    (q->methods.n > 0 || q->paths.n > 0 || q->deny_sas || q->inspect);
 }
 
+/* On port 80 all is in plain sight that is no tunnel. */
+static bool
+is_for_port_80_alone(const struct rule *rule)
+{
+	for (uint32_t i = 0; i < rule->n_ports; i++)
+		if (rule->ports[i] != 80)
+			return false;
+	return true;
+}
+
 bool
 policy_inspects(const struct policy *p)
 {
-	for (size_t i = 0; i < p->n_requests; i++)
-		if (rule_looks_inside(&p->requests[i]) ||
-		    p->requests[i].inject != NULL)
+	for (size_t i = 0; i < p->n_rules && p->n_requests > 0; i++) {
+		const struct rule_request *q = rule_request(p, &p->rules[i]);
+
+		if (q != NULL && (rule_looks_inside(q) || q->inject != NULL) &&
+		    !is_for_port_80_alone(&p->rules[i]))
 			return true;
+	}
 	return false;
 }
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ID_BYTES = 65 };
+enum { ID_BYTES = 65, METHOD_BYTES = 32, PATH_BYTES = 510 };
 
 /* Ids hold letters, digits, '.', '_' and '-' only. */
 static void
@@ -32,7 +32,30 @@ write_list(struct jsonw *w, const char *key, const char *value)
 	jsonw_array_end(w);
 }
 
-/* Both methods and both readings, or it would not be enough. */
+/* What the loader takes for a method. */
+static bool
+is_method(struct slice m)
+{
+	for (size_t i = 0; i < m.n; i++)
+		if (!ascii_is_alnum(m.p[i]) && m.p[i] != '-')
+			return false;
+		else if (m.p[i] >= 'a' && m.p[i] <= 'z')
+			return false;
+	return m.n < METHOD_BYTES && !slice_is(m, "TRACE") &&
+	    !slice_is(m, "CONNECT");
+}
+
+/* A star of the path would be one of the rule, and where it has two readings
+ * no rule has both. */
+static bool
+can_be_said(const struct policy_target *t)
+{
+	return is_method(t->method) && is_method(t->method_too) &&
+	    t->other.p == t->path.p && t->path.n < PATH_BYTES &&
+	    slice_find(t->path, '*') == t->path.n &&
+	    slice_find(t->path, ';') == t->path.n;
+}
+
 static void
 write_inside(struct jsonw *w, const struct policy_target *t)
 {
@@ -41,9 +64,6 @@ write_inside(struct jsonw *w, const struct policy_target *t)
 	if (t->method_too.n > 0 && !slice_eq(t->method, t->method_too))
 		jsonw_slice(w, NULL, t->method_too);
 	jsonw_array_end(w);
-	/* A star of the path would be one of the rule. */
-	if (slice_find(t->path, '*') < t->path.n)
-		return;
 	jsonw_array(w, "paths");
 	jsonw_slice(w, NULL, t->path);
 	jsonw_array_end(w);
@@ -75,6 +95,8 @@ write_rule(struct jsonw *w, const struct suggestion *s)
 	}
 	if (s->inside)
 		write_inside(w, r->target);
+	if (s->deny_sas)
+		jsonw_bool(w, "deny_sas", true);
 	if (s->workload != NULL)
 		write_list(w, "workloads", s->workload);
 	if (!literal && s->route == ROUTE_PRIVATE_ADDRESS)
@@ -97,6 +119,8 @@ suggest_rule(const struct suggestion *s, char *out, size_t out_bytes)
 	struct jsonw w;
 
 	out[0] = '\0';
+	if (s->injects || (s->inside && !can_be_said(s->request->target)))
+		return;
 	buf_init(&text, out_bytes - 1);
 	jsonw_init(&w, &text);
 	write_rule(&w, s);

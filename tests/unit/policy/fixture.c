@@ -45,6 +45,34 @@ fixture_request(struct fixture *f, const char *host, uint16_t port)
 }
 
 void
+fixture_see(struct fixture *f, struct fixture_sight *s, const char *method,
+    const char *path, const char *field)
+{
+	struct slice whole = slice_of(path);
+	size_t end = slice_find(whole, '?');
+	struct policy_plain plain = { .method = slice_of(method),
+		.path = slice_head(whole, end),
+		.query = slice_from(whole, end + 1) };
+
+	s->fields.n = 0;
+	if (field != NULL) {
+		struct slice text = slice_of(field);
+		size_t colon = slice_find(text, ':');
+
+		s->fields.at[0].name = slice_head(text, colon);
+		s->fields.at[0].value =
+		    slice_trim_ows(slice_from(text, colon + 1));
+		s->fields.n = 1;
+		plain.fields = &s->fields;
+	}
+	assert_true(policy_target_bytes(&plain) <= sizeof s->text);
+	policy_target_read(&plain, s->text, &s->target);
+	f->request.target = &s->target;
+	f->request.method = plain.method;
+	f->request.path = plain.path;
+}
+
+void
 fixture_resolves(struct fixture *f, const char *resolves)
 {
 	char *word, *rest = f->text;

@@ -5,6 +5,7 @@
 #include "tests/unit/test.h"
 
 #include "policy/policy.h"
+#include "policy/target.h"
 
 struct fixture {
 	struct host host;
@@ -26,6 +27,17 @@ enum { FIXTURE_NOW = 1795392000 };
 struct policy *fixture_load(const char *text);
 /** User alice, uid 1000, group data (2000), job-1.service. */
 void fixture_request(struct fixture *f, const char *host, uint16_t port);
+
+/** What is seen of a request; it is to outlive the fixture's use of it. */
+struct fixture_sight {
+	struct http1_fields fields;
+	struct policy_target target;
+	char text[2048];
+};
+
+/** @path with its query, if any; @field is "name: value" or NULL. */
+void fixture_see(struct fixture *f, struct fixture_sight *s, const char *method,
+    const char *path, const char *field);
 /** Space-joined CNAME targets, then addresses. */
 void fixture_resolves(struct fixture *f, const char *resolves);
 struct policy_verdict fixture_name(

@@ -1,8 +1,6 @@
 /* Rules that look into requests: what is seen, and what is hidden. */
 #include "tests/unit/policy/fixture.h"
 
-#include "policy/target.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -98,49 +96,16 @@ static const struct {
 
 /* clang-format on */
 
-struct sight {
-	struct http1_fields fields;
-	struct policy_target target;
-	char text[2048];
-};
-
 static void
-see(struct fixture *f, struct sight *s, const char *method, const char *path,
-    const char *field)
-{
-	struct slice whole = slice_of(path);
-	size_t end = slice_find(whole, '?');
-	struct policy_plain plain = { .method = slice_of(method),
-		.path = slice_head(whole, end),
-		.query = slice_from(whole, end + 1) };
-
-	s->fields.n = 0;
-	if (field != NULL) {
-		struct slice text = slice_of(field);
-		size_t colon = slice_find(text, ':');
-
-		s->fields.at[0].name = slice_head(text, colon);
-		s->fields.at[0].value =
-		    slice_trim_ows(slice_from(text, colon + 1));
-		s->fields.n = 1;
-		plain.fields = &s->fields;
-	}
-	assert_true(policy_target_bytes(&plain) <= sizeof s->text);
-	policy_target_read(&plain, s->text, &s->target);
-	f->request.target = &s->target;
-	f->request.method = plain.method;
-	f->request.path = plain.path;
-}
-
-static void
-ask(const struct policy *p, size_t row, struct fixture *f, struct sight *s,
-    struct policy_verdict *v)
+ask(const struct policy *p, size_t row, struct fixture *f,
+    struct fixture_sight *s, struct policy_verdict *v)
 {
 	const struct policy_case c = { .request = &f->request };
 
 	fixture_request(f, rows[row].host, 443);
 	if (rows[row].method != NULL)
-		see(f, s, rows[row].method, rows[row].path, rows[row].fields);
+		fixture_see(
+		    f, s, rows[row].method, rows[row].path, rows[row].fields);
 	policy_judge(p, &c, v);
 }
 
@@ -148,7 +113,7 @@ static void
 each_request_is_judged_by_what_is_seen_of_it(void **state)
 {
 	struct policy *p = fixture_load(POLICY("enforce"));
-	static struct sight s;
+	static struct fixture_sight s;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -177,7 +142,7 @@ static void
 report_mode_lets_pass_what_its_list_has_and_no_more(void **state)
 {
 	struct policy *p = fixture_load(POLICY("report"));
-	static struct sight s;
+	static struct fixture_sight s;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -200,14 +165,14 @@ static void
 the_deciding_rule_gives_the_credential(void **state)
 {
 	struct policy *p = fixture_load(POLICY("enforce"));
-	static struct sight s;
+	static struct fixture_sight s;
 	struct policy_verdict v;
 	struct fixture f;
 	const char *const *names;
 
 	(void)state;
 	fixture_request(&f, "a.ml.example.net", 443);
-	see(&f, &s, "GET", "/", NULL);
+	fixture_see(&f, &s, "GET", "/", NULL);
 	policy_decide_name(p, &f.request, &v);
 	assert_non_null(v.inject);
 	assert_string_equal(v.inject->identity, "host");
@@ -215,12 +180,12 @@ the_deciding_rule_gives_the_credential(void **state)
 	assert_int_equal(v.inject->n_placeholders, 1);
 	assert_string_equal(v.inject->placeholders[0], "none");
 	fixture_request(&f, "b.ml.example.net", 443);
-	see(&f, &s, "GET", "/", NULL);
+	fixture_see(&f, &s, "GET", "/", NULL);
 	policy_decide_name(p, &f.request, &v);
 	assert_null(v.inject);
 	/* Plain HTTP is another rule's, and that has none. */
 	fixture_request(&f, "a.ml.example.net", 80);
-	see(&f, &s, "GET", "/", NULL);
+	fixture_see(&f, &s, "GET", "/", NULL);
 	f.request.plaintext = true;
 	policy_decide_name(p, &f.request, &v);
 	assert_int_equal(v.effect, POLICY_ALLOW);
@@ -228,36 +193,6 @@ the_deciding_rule_gives_the_credential(void **state)
 	assert_null(v.inject);
 	assert_int_equal(policy_identity_names(p, &names), 1);
 	assert_string_equal(names[0], "host");
-	policy_unref(p);
-}
-
-/* What is suggested is enough, and no more than this one request. */
-static void
-the_suggested_rule_allows_this_request_alone(void **state)
-{
-	struct policy *p = fixture_load(POLICY("enforce"));
-	static struct sight s;
-	struct policy_explanation e;
-	struct policy_verdict v;
-	struct fixture f;
-	char text[8192];
-
-	(void)state;
-	fixture_request(&f, "blob.example.net", 443);
-	see(&f, &s, "DELETE", "/pub/%61", NULL);
-	policy_decide_name(p, &f.request, &v);
-	policy_explain(p, &f.request, NULL, &v, &e);
-	assert_non_null(strstr(
-	    e.fix_rule, "\"methods\":[\"DELETE\"],\"paths\":[\"/pub/a\"]"));
-	(void)snprintf(text, sizeof text, "{\"version\":1,\"rules\":[%s,%s]}",
-	    RULES, e.fix_rule);
-	policy_unref(p);
-	p = fixture_load(text);
-	policy_decide_name(p, &f.request, &v);
-	assert_int_equal(v.effect, POLICY_ALLOW);
-	see(&f, &s, "DELETE", "/pub/b", NULL);
-	policy_decide_name(p, &f.request, &v);
-	assert_int_equal(v.code, REASON_PATH_NOT_ALLOWED);
 	policy_unref(p);
 }
 
@@ -270,16 +205,16 @@ both_readings_are_for_one_rule(void **state)
 	    "\"hosts\":[\"h.example.net\"],\"paths\":[\"/a/b\"]},{\"id\":\"b\","
 	    "\"effect\":\"allow\",\"hosts\":[\"h.example.net\"],\"paths\":"
 	    "[\"/*\"],\"methods\":[\"PUT\"]}]}");
-	static struct sight s;
+	static struct fixture_sight s;
 	struct policy_verdict v;
 	struct fixture f;
 
 	(void)state;
 	fixture_request(&f, "h.example.net", 443);
-	see(&f, &s, "GET", "/a;x/b", NULL);
+	fixture_see(&f, &s, "GET", "/a;x/b", NULL);
 	policy_decide_name(p, &f.request, &v);
 	assert_int_equal(v.code, REASON_PATH_NOT_ALLOWED);
-	see(&f, &s, "PUT", "/a;x/b", NULL);
+	fixture_see(&f, &s, "PUT", "/a;x/b", NULL);
 	policy_decide_name(p, &f.request, &v);
 	assert_int_equal(v.effect, POLICY_ALLOW);
 	policy_unref(p);
@@ -329,7 +264,7 @@ report_mode_neither_leads_a_credential_astray_nor_leaves_it_out(void **state)
 		    REASON_EXCEPTION_EXPIRED },
 	};
 	struct policy *p = fixture_load(CREDENTIALS);
-	static struct sight s;
+	static struct fixture_sight s;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
@@ -340,7 +275,7 @@ report_mode_neither_leads_a_credential_astray_nor_leaves_it_out(void **state)
 
 		fixture_request(&f, faults[i].host, 443);
 		fixture_resolves(&f, faults[i].resolves);
-		see(&f, &s, faults[i].method, faults[i].path, NULL);
+		fixture_see(&f, &s, faults[i].method, faults[i].path, NULL);
 		policy_judge(p, &c, &v);
 		if (v.code != faults[i].code || v.would_deny ||
 		    (v.effect == POLICY_ALLOW) != (v.code == REASON_NONE))
@@ -356,7 +291,7 @@ a_tunnel_that_hides_what_matters_is_inspected(void **state)
 {
 	static const char *const modes[] = { POLICY("enforce"),
 		POLICY("report") };
-	static struct sight s;
+	static struct fixture_sight s;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
@@ -439,6 +374,8 @@ a_policy_knows_whether_it_needs_to_look_into_tunnels(void **state)
 		{ ",\"deny_sas\":false", false },
 		{ ",\"deny_sas\":true", true },
 		{ ",\"methods\":[\"GET\"]", true },
+		{ ",\"methods\":[\"GET\"],\"ports\":[80]", false },
+		{ ",\"methods\":[\"GET\"],\"ports\":[80,443]", true },
 		{ ",\"paths\":[\"/a\"]", true },
 		{ ",\"inject\":{\"identity\":\"i\",\"audience\":"
 		  "\"https://a.net/\"}",
@@ -469,7 +406,6 @@ main(void)
 		cmocka_unit_test(
 		    report_mode_lets_pass_what_its_list_has_and_no_more),
 		cmocka_unit_test(the_deciding_rule_gives_the_credential),
-		cmocka_unit_test(the_suggested_rule_allows_this_request_alone),
 		cmocka_unit_test(both_readings_are_for_one_rule),
 		cmocka_unit_test(a_tunnel_that_hides_what_matters_is_inspected),
 		cmocka_unit_test(
