@@ -397,6 +397,9 @@ forward_rejudge(struct forward *f)
 
 	if (f->state >= FORWARD_LAST)
 		return;
+	/* It could not serve any more. */
+	if (f->state == FORWARD_HEAD && f->idle.generation != now->generation)
+		forward_side_close(&f->upstream);
 	if (f->gateway && proxy_snapshot_gateway(now, f->listener) == NULL)
 		forward_end(f, CLOSE_POLICY);
 	else if (f->state == FORWARD_EXCHANGE && f->x.request != NULL &&

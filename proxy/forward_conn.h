@@ -82,11 +82,7 @@ struct forward {
 	size_t upstream_scanned;
 	struct forward_exchange x;
 	/* The idle upstream, when upstream is open between messages. */
-	struct host idle_host;
-	uint16_t idle_port;
-	struct addr idle_address;
-	uint64_t idle_generation;
-	const char *idle_tls;
+	struct upstream_facts idle;
 	struct proxy_broker_ask ask;
 	bool asking_broker;
 	struct refusal *refusal;
@@ -106,6 +102,8 @@ void forward_end(struct forward *f, enum close_reason why);
 void forward_say_last(struct forward *f, struct buf *last);
 /** Sets the deadline @ms from now; 0: none. */
 void forward_deadline(struct forward *f, unsigned ms);
+/** The denial that request.c has judged and recorded. */
+void forward_deny(struct forward *f);
 /** Takes a connection to the destination for the message. */
 void forward_open_upstream(struct forward *f, struct stream s);
 

@@ -93,18 +93,6 @@ exchange_upstream_died(struct forward *f)
 		forward_exchange_fail(f, REASON_UPSTREAM_RESET, CLOSE_UPSTREAM);
 }
 
-/* A fresh one may be used again, for the same name and by the same judge. */
-static void
-exchange_open_upstream(struct forward *f, struct stream s)
-{
-	forward_open_upstream(f, s);
-	f->idle_host = f->x.host;
-	f->idle_port = f->x.port;
-	f->idle_address = *request_address(f->x.request);
-	f->idle_generation = request_generation(f->x.request);
-	f->idle_tls = request_tls_word(f->x.request);
-}
-
 /*
  * A token stands in no buffer but this one, from here until it is sent: the
  * head that a retry needs has none.
@@ -137,9 +125,10 @@ forward_exchange_start(struct forward *f)
 {
 	struct stream s = request_take_stream(f->x.request);
 
-	f->x.reused = !stream_is_open(&s);
-	if (!f->x.reused)
-		exchange_open_upstream(f, s);
+	f->x.reused = request_is_reused(f->x.request);
+	if (stream_is_open(&s))
+		forward_open_upstream(f, s);
+	f->idle = request_upstream(f->x.request);
 	if (!forward_side_is_open(&f->upstream)) {
 		/* The idle one went away while we asked. */
 		if (exchange_may_retry(f, true))
@@ -155,6 +144,7 @@ forward_exchange_start(struct forward *f)
 	f->x.up.no_bearer = request_credential(f->x.request) != NULL;
 	f->state = FORWARD_EXCHANGE;
 	exchange_put_head(f);
+	request_drop_credential(f->x.request);
 	if (buf_status(&f->upstream.out) != OK) {
 		forward_exchange_fail(f, REASON_LIMIT_REACHED, CLOSE_LIMIT);
 		return;
@@ -188,6 +178,38 @@ step_flush_up(struct forward *f)
 		f->upstream.out.wipe = false;
 }
 
+static void
+exchange_on_refused(void *arg, enum request_outcome outcome)
+{
+	struct forward *f = arg;
+
+	(void)outcome;
+	if (f->x.answer_began || !forward_side_is_flushed(&f->client))
+		exchange_abort(f, CLOSE_DENIED);
+	else
+		forward_deny(f);
+}
+
+/* In the middle of a message, and before the rest of it is passed on. */
+static void
+exchange_refuse(struct forward *f, enum reason code)
+{
+	bool told = !f->x.answer_began && forward_side_is_flushed(&f->client);
+	const struct request_end end = {
+		.status = told ? reason_info(code)->status : f->x.status,
+		.bytes_up = f->x.bytes_up,
+		.bytes_down = f->x.bytes_down,
+		.close = close_word(CLOSE_DENIED)
+	};
+
+	forward_side_close(&f->upstream);
+	f->state = FORWARD_ASKING;
+	f->progress = false;
+	forward_deadline(f, 0); /* request.c has its own */
+	request_set_code(f->x.request, code);
+	request_record_refusal(f->x.request, &end, exchange_on_refused, f);
+}
+
 /* The next piece of the request body, once the last one is gone. */
 static void
 step_body_up(struct forward *f)
@@ -210,8 +232,7 @@ step_body_up(struct forward *f)
 		/* The client went away in the middle of its body. */
 		forward_end(f, CLOSE_CLIENT);
 	else if (st == E_DENIED)
-		forward_exchange_fail(
-		    f, REASON_AUTHORIZATION_PRESENT, CLOSE_DENIED);
+		exchange_refuse(f, REASON_AUTHORIZATION_PRESENT);
 	else
 		forward_exchange_fail(f, REASON_BAD_REQUEST, CLOSE_CLIENT);
 }

@@ -241,6 +241,8 @@ forward_head_read(struct slice head, const struct forward_route *route,
 {
 	struct http1_error error = { .status = 400 };
 	struct slice spared = SLICE("");
+	struct forward_fault stranger = *fault;
+	enum status st;
 
 	out->answer_here = false;
 	out->gateway = route->kind == FORWARD_ROUTE_GATEWAY;
@@ -255,13 +257,21 @@ forward_head_read(struct slice head, const struct forward_route *route,
 	if (http1_request_framing(&out->http, &out->framing, &error) != OK)
 		return forward_fault_set(
 		    fault, REASON_BAD_REQUEST, error.status, error.detail);
-	if (check_target(route, out, fault) != OK ||
-	    check_host(&out->http, fault) != OK)
+	st = check_target(route, out, fault);
+	if (st == OK)
+		st = check_host(&out->http, fault);
+	if (out->gateway &&
+	    forward_route_check_client(route, &out->http.fields, &stranger) !=
+	        OK) {
+		/* It does not learn what is behind it. */
+		out->uri = (struct uri){ .scheme = URI_HTTP };
+		if (st == OK)
+			*fault = stranger;
 		return E_SYNTAX;
+	}
+	if (st != OK)
+		return st;
 	if (out->gateway) {
-		if (forward_route_check_client(
-		        route, &out->http.fields, fault) != OK)
-			return E_SYNTAX;
 		/* What that means the rule that injects will say. */
 		out->bearer = forward_bearer_read(&out->http.fields);
 		spared = SLICE("authorization");

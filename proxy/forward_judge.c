@@ -39,8 +39,7 @@ forward_refuse(struct forward *f, const struct forward_fault *fault,
 		forward_end(f, CLOSE_ERROR);
 }
 
-/* The denial that request.c has judged and recorded. */
-static void
+void
 forward_deny(struct forward *f)
 {
 	struct buf out;
@@ -88,8 +87,8 @@ static bool
 idle_fits(const struct forward *f)
 {
 	return forward_side_is_open(&f->upstream) &&
-	    f->idle_port == f->x.port &&
-	    strcmp(f->idle_host.name, f->x.host.name) == 0;
+	    f->idle.port == f->x.port &&
+	    strcmp(f->idle.host, f->x.host.name) == 0;
 }
 
 void
@@ -111,13 +110,10 @@ forward_ask(struct forward *f, bool reuse)
 		.path = slice_head(slice_from(head, f->x.line.path_at),
 		    f->x.line.path_bytes) };
 
-	if (reuse && idle_fits(f)) {
-		params.reuse_address = &f->idle_address;
-		params.reuse_generation = f->idle_generation;
-		params.reuse_tls = f->idle_tls;
-	} else {
+	if (reuse && idle_fits(f))
+		params.reuse = &f->idle;
+	else
 		forward_side_close(&f->upstream);
-	}
 	f->state = FORWARD_ASKING;
 	forward_deadline(f, 0); /* request.c has its own */
 	f->x.request = request_start(&params, forward_on_judged, f);

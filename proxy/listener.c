@@ -61,6 +61,8 @@ listener_create(
 		free(l);
 		return st;
 	}
+	if (l->gateway)
+		shared_gateway_opened(worker_shared(w));
 	*out = l;
 	return OK;
 }
@@ -68,6 +70,8 @@ listener_create(
 void
 listener_close(struct listener *l)
 {
+	if (l->gateway && !l->closed)
+		shared_gateway_closed(worker_shared(l->worker));
 	acceptor_close(l->acceptor);
 	l->closed = true;
 }
@@ -95,6 +99,8 @@ listener_destroy(struct listener *l)
 {
 	if (l == NULL)
 		return;
+	if (l->gateway && !l->closed)
+		shared_gateway_closed(worker_shared(l->worker));
 	acceptor_destroy(l->acceptor);
 	free(l);
 }

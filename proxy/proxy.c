@@ -28,12 +28,14 @@ struct shared_refusal {
 
 struct proxy_shared {
 	atomic_uint total;
-	unsigned ceiling; /* of connections, by the descriptors there are */
-	unsigned over;    /* so many more hear that there is no room */
+	unsigned room; /* descriptors for connections, two each; and gateways */
+	atomic_uint gateways; /* their listeners */
+	unsigned over;        /* so many more hear that there is no room */
 	atomic_flag warned;
 	pthread_mutex_t lock; /* over all below */
 	struct uid_counts uids;
 	struct tls_trust *trust;
+	_Atomic uint64_t trust_epoch; /* read without it */
 	struct shared_refusal refusals[SHARED_REFUSALS];
 };
 
@@ -70,7 +72,7 @@ share_descriptors(struct proxy_shared *s)
 	struct rlimit rl;
 	rlim_t kept, over;
 
-	s->ceiling = UINT_MAX;
+	s->room = UINT_MAX;
 	s->over = SHARED_CONNECTIONS_OVER;
 	if (getrlimit(RLIMIT_NOFILE, &rl) != 0 || rl.rlim_cur == RLIM_INFINITY)
 		return;
@@ -79,8 +81,7 @@ share_descriptors(struct proxy_shared *s)
 	if (over < s->over)
 		s->over = (unsigned)over;
 	kept += s->over;
-	s->ceiling =
-	    rl.rlim_cur < kept + 2 ? 1 : (unsigned)((rl.rlim_cur - kept) / 2);
+	s->room = rl.rlim_cur < kept ? 0 : (unsigned)(rl.rlim_cur - kept);
 }
 
 struct proxy_shared *
@@ -95,6 +96,7 @@ proxy_shared_create(void)
 		return NULL;
 	}
 	share_descriptors(s);
+	s->trust_epoch = 1;
 	atomic_flag_clear(&s->warned);
 	return s;
 }
@@ -113,26 +115,36 @@ proxy_shared_destroy(struct proxy_shared *s)
 void
 proxy_shared_set_trust(struct proxy_shared *s, struct tls_trust *trust)
 {
-	struct tls_trust *old;
+	struct tls_trust *old = NULL;
 
-	if (trust != NULL)
-		trust = tls_trust_ref(trust);
 	(void)pthread_mutex_lock(&s->lock);
-	old = s->trust;
-	s->trust = trust;
+	/* A reload of the same anchors leaves what they proved as it is. */
+	if (trust == NULL || s->trust == NULL ||
+	    !tls_trust_is_same(trust, s->trust)) {
+		old = s->trust;
+		s->trust = trust == NULL ? NULL : tls_trust_ref(trust);
+		(void)atomic_fetch_add(&s->trust_epoch, 1);
+	}
 	(void)pthread_mutex_unlock(&s->lock);
 	tls_trust_unref(old);
 }
 
 struct tls_trust *
-shared_trust(struct proxy_shared *s)
+shared_trust(struct proxy_shared *s, uint64_t *epoch)
 {
 	struct tls_trust *trust;
 
 	(void)pthread_mutex_lock(&s->lock);
 	trust = s->trust == NULL ? NULL : tls_trust_ref(s->trust);
+	*epoch = s->trust_epoch;
 	(void)pthread_mutex_unlock(&s->lock);
 	return trust;
+}
+
+uint64_t
+shared_trust_epoch(const struct proxy_shared *s)
+{
+	return atomic_load(&s->trust_epoch);
 }
 
 unsigned
@@ -148,17 +160,43 @@ shared_leave(struct proxy_shared *s)
 	atomic_fetch_sub_explicit(&s->total, 1, memory_order_relaxed);
 }
 
+void
+shared_gateway_opened(struct proxy_shared *s)
+{
+	atomic_fetch_add_explicit(&s->gateways, 1, memory_order_relaxed);
+}
+
+void
+shared_gateway_closed(struct proxy_shared *s)
+{
+	atomic_fetch_sub_explicit(&s->gateways, 1, memory_order_relaxed);
+}
+
+/* Of connections, by the descriptors there are. */
+static unsigned
+descriptors_ceiling(const struct proxy_shared *s)
+{
+	unsigned taken =
+	    atomic_load_explicit(&s->gateways, memory_order_relaxed);
+
+	if (s->room == UINT_MAX)
+		return UINT_MAX;
+	return s->room < taken + 2 ? 1 : (s->room - taken) / 2;
+}
+
 unsigned
 shared_ceiling(struct proxy_shared *s, unsigned configured)
 {
-	if (configured <= s->ceiling)
+	unsigned ceiling = descriptors_ceiling(s);
+
+	if (configured <= ceiling)
 		return configured;
 	if (!atomic_flag_test_and_set(&s->warned))
 		log_warning("limits.connections is %u, but the limit of "
 		            "descriptors (RLIMIT_NOFILE) allows %u: that is "
 		            "the limit",
-		    configured, s->ceiling);
-	return s->ceiling;
+		    configured, ceiling);
+	return ceiling;
 }
 
 unsigned

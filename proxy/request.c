@@ -108,17 +108,33 @@ request_record_refusal(struct request *r, const struct request_end *end,
 	request_close(r, end);
 }
 
-/* While we waited a reload may have come: it has the last word. */
-static void
+/* While we waited a reload may have come, or an end of the rule's time: they
+ * have the last word. */
+static bool
+request_holds(struct request *r)
+{
+	int64_t end = r->verdict.expires_unix_s;
+	bool over = end != 0 && clock_unix_s(worker_clock(r->worker)) >= end;
+
+	if ((over || r->snapshot != worker_snapshot(r->worker)) &&
+	    !request_still_allowed(r)) {
+		request_fail(r, r->code);
+		return false;
+	}
+	if (!request_trust_holds(r)) {
+		request_fail(r, REASON_NOT_READY);
+		return false;
+	}
+	return request_credential_holds(r);
+}
+
+void
 request_say(struct request *r)
 {
 	if (r->outcome == REQUEST_READY) {
 		r->ready = true;
-		if (r->snapshot != worker_snapshot(r->worker) &&
-		    !request_still_allowed(r)) {
-			request_fail(r, r->code);
+		if (!request_holds(r))
 			return;
-		}
 		metric_add(METRIC_REQUESTS_ALLOWED_TOTAL, 1);
 		if (r->verdict.would_deny)
 			metric_add(METRIC_REQUESTS_WOULD_DENY_TOTAL, 1);
@@ -224,6 +240,19 @@ request_on_dialled(void *arg, const struct dial_result *result)
 		request_open(r);
 }
 
+static bool
+request_reuses(struct request *r)
+{
+	const struct upstream_facts *u = r->asking->reuse;
+
+	if (u == NULL || u->generation != r->snapshot->generation ||
+	    !address_is_judged(r, &u->address) || !request_secure_reuses(r, u))
+		return false;
+	r->address = u->address;
+	r->reused = true;
+	return true;
+}
+
 void
 request_dial(struct request *r)
 {
@@ -235,14 +264,10 @@ request_dial(struct request *r)
 		.port = r->port,
 		.timeout_ms = r->snapshot->limits.connect_ms };
 
-	if (a->reuse && a->reuse_generation == r->snapshot->generation &&
-	    address_is_judged(r, &r->address)) {
+	if (request_reuses(r)) {
 		request_open(r);
 		return;
 	}
-	a->reuse = false;
-	request_tls_forget(r);
-	r->address = (struct addr){ .family = ADDR_NONE };
 	if (params.n_addresses > DIAL_ADDRESSES_MAX)
 		params.n_addresses = DIAL_ADDRESSES_MAX;
 	a->connect_start_ms = request_now(r);

@@ -11,6 +11,7 @@
 #include "proxy/forward_route.h"
 #include "proxy/proxy.h"
 #include "proxy/stream.h"
+#include "proxy/upstream.h"
 
 enum request_protocol {
 	REQUEST_CONNECT,
@@ -38,10 +39,9 @@ struct request_params {
 	/** What is in plain sight of it; lives as long as the request. */
 	const struct policy_target *target;
 	bool local; /**< we answer ourselves: no address is asked for */
-	/** An idle upstream to use instead of dialling if it is judged fit. */
-	const struct addr *reuse_address;
-	uint64_t reuse_generation;
-	const char *reuse_tls; /**< request_tls_word() of it; static */
+	/** An idle upstream to that host and port, to use instead of dialling
+	 * if it is judged fit; lives until done(). */
+	const struct upstream_facts *reuse;
 };
 
 enum request_outcome {
@@ -64,15 +64,17 @@ void request_tick(struct request *r, int64_t now_ms);
 int request_take_fd(struct request *r);
 /** The same, with what is on it. */
 struct stream request_take_stream(struct request *r);
+/** Whether the idle one fits, and no other was made. */
+bool request_is_reused(const struct request *r);
 /** What goes with the request in place of the client's own, or NULL. */
 const struct secret *request_credential(const struct request *r);
-/** The version of TLS, static; NULL: none. */
-const char *request_tls_word(const struct request *r);
+/** It has gone: its memory is given back, its name stays for the records. */
+void request_drop_credential(struct request *r);
 enum reason request_code(const struct request *r);
 const char *request_id(const struct request *r);
 const struct policy_verdict *request_verdict(const struct request *r);
-const struct addr *request_address(const struct request *r);
-uint64_t request_generation(const struct request *r);
+/** Of the connection that it goes through. */
+struct upstream_facts request_upstream(const struct request *r);
 /** Judges the first flight of a tunnel and notes the SNI for the record. */
 enum reason request_judge_hello(
     struct request *r, enum policy_hello hello, struct slice sni);

@@ -19,15 +19,30 @@ struct request_asking {
 	int64_t audit_until_ms;
 	struct event turn; /**< tells the outcome from the loop */
 	int64_t dns_start_ms, connect_start_ms;
-	uint64_t reuse_generation;
-	bool reuse; /**< the idle upstream may be used if it is judged fit */
+	const struct upstream_facts *reuse; /**< used if it is judged fit */
 	bool audit_waits;
 	void (*done)(void *arg, enum request_outcome outcome);
 	void *arg;
 };
 
-/** Of a request through TLS; for request_secure.c alone. */
-struct request_secure;
+/** Of a request through TLS; for request_secure.c and request_credential.c. */
+struct request_secure {
+	struct request *request;
+	const struct forward_bearer *bearer; /**< until all is asked */
+	struct proxy_credential_ask ask;
+	int64_t until_ms; /**< what is waited for is given up then */
+	bool asks, waits_trust;
+	bool confirms; /**< asks whether its token still is the one to use */
+	struct proxy_credential credential; /**< secret NULL: none, or gone */
+	uint64_t credential_generation;     /**< of the policy that asked */
+	char *audience; /**< of the credential; a reload may change the rule */
+	struct tls_client *handshake;
+	struct event io, deadline;
+	struct stream stream;
+	const char *word; /**< static, or NULL */
+	uint64_t trust;   /**< what the stream's peer was held against */
+	int64_t tls_start_ms, tls_ms;
+};
 
 /** What lasts as long as the tunnel: there are thousands, mostly idle. */
 struct request {
@@ -59,6 +74,7 @@ struct request {
 	bool opened : 1; /**< the `open` record was handed over */
 	bool closed : 1; /**< the final record was handed over */
 	bool noted : 1;  /**< the denial was shown to the denials port */
+	bool reused : 1; /**< by a connection that was there */
 	bool hello_seen : 1;
 	bool sni_is_host : 1;
 	bool is_literal : 1; /**< an address was asked for, not a name */
@@ -133,6 +149,8 @@ void request_fail(struct request *r, enum reason code);
 void request_dial(struct request *r);
 /** Connected: hands over the `open` record. */
 void request_open(struct request *r);
+/** Tells the owner, after a last look at what may have changed. */
+void request_say(struct request *r);
 
 /* request_secure.c */
 
@@ -144,12 +162,24 @@ void request_secure_free(struct request *r);
 /** Allowed: asks for the credential; request_dial() or a failure follows. */
 void request_secure_start(struct request *r);
 void request_secure_tick(struct request *r, int64_t now_ms);
-/** The idle upstream is not used: what was known of it is not true. */
-void request_tls_forget(struct request *r);
+/** Whether @u, judged fit, is so by its TLS and its tokens; then it is used. */
+bool request_secure_reuses(struct request *r, const struct upstream_facts *u);
 /** Dialled: request_open() or a failure follows. */
 void request_handshake(struct request *r);
+/** Whether the destination has proved itself to those whom we believe now. */
+bool request_trust_holds(const struct request *r);
+
+/* request_credential.c */
+
+/** Who asks has what it needs: asks for the credential, or goes on. */
+void request_credential_start(struct request *r);
 /** Whether what is injected, if anything is, may still be. */
 bool request_credential_is_fresh(const struct request *r);
+/**
+ * Whether a reload since has changed nothing about the token. False: it asks,
+ * and request_say() or a failure follows.
+ */
+bool request_credential_holds(struct request *r);
 /** What is wrong with going on if the rule now injects @inject; or NONE. */
 enum reason request_injection_fault(
     const struct request *r, const struct policy_inject *inject);

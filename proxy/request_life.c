@@ -75,11 +75,7 @@ request_init_asking(struct request *r, const struct request_params *params)
 	memset(a, 0, sizeof *a);
 	r->asking = a;
 	a->request = r;
-	if (params->reuse_address != NULL) {
-		a->reuse = true;
-		a->reuse_generation = params->reuse_generation;
-		r->address = *params->reuse_address;
-	}
+	a->reuse = params->reuse;
 	return OK;
 }
 
@@ -151,16 +147,27 @@ request_verdict(const struct request *r)
 	return &r->verdict;
 }
 
-const struct addr *
-request_address(const struct request *r)
+bool
+request_is_reused(const struct request *r)
 {
-	return &r->address;
+	return r->reused;
 }
 
-uint64_t
-request_generation(const struct request *r)
+struct upstream_facts
+request_upstream(const struct request *r)
 {
-	return r->snapshot->generation;
+	struct upstream_facts u = { .port = r->port,
+		.address = r->address,
+		.generation = r->snapshot->generation };
+
+	/* The text of the host ends where that of the method begins. */
+	memcpy(u.host, request_host(r), r->method_at - r->host_at);
+	if (r->secure == NULL)
+		return u;
+	u.trust = r->secure->trust;
+	u.tls = r->secure->word;
+	memcpy(u.identity, r->secure->credential.identity, sizeof u.identity);
+	return u;
 }
 
 void

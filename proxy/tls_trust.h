@@ -5,6 +5,7 @@
 #include "base/status.h"
 
 #include <openssl/types.h>
+#include <stdbool.h>
 
 /** Immutable, counted, thread-safe. */
 struct tls_trust;
@@ -20,6 +21,8 @@ enum status tls_trust_load(
 struct tls_trust *tls_trust_ref(struct tls_trust *t);
 /** NULL-safe. */
 void tls_trust_unref(struct tls_trust *t);
+/** Whether both have the same anchors, in the same order. */
+bool tls_trust_is_same(const struct tls_trust *a, const struct tls_trust *b);
 /** Borrowed. */
 X509_STORE *tls_trust_store(const struct tls_trust *t);
 

@@ -104,9 +104,9 @@ worker_relay_pool(struct proxy_worker *w)
 /* It is made where it is used: the agent starts before it has read whom to
  * believe. */
 struct tls_client_ctx *
-worker_tls(struct proxy_worker *w)
+worker_tls(struct proxy_worker *w, uint64_t *epoch)
 {
-	struct tls_trust *trust = shared_trust(w->config.shared);
+	struct tls_trust *trust = shared_trust(w->config.shared, epoch);
 
 	if (trust != NULL &&
 	    (w->tls == NULL || !tls_client_ctx_is_of(w->tls, trust))) {
@@ -115,6 +115,12 @@ worker_tls(struct proxy_worker *w)
 	}
 	tls_trust_unref(trust);
 	return w->tls;
+}
+
+uint64_t
+worker_trust(const struct proxy_worker *w)
+{
+	return shared_trust_epoch(w->config.shared);
 }
 
 struct proxy_snapshot *

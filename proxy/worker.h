@@ -22,8 +22,11 @@ struct relay_pool *worker_relay_pool(struct proxy_worker *w);
 struct proxy_snapshot *worker_snapshot(struct proxy_worker *w);
 bool worker_is_draining(const struct proxy_worker *w);
 
-/** What handshakes of this worker have in common; NULL: nothing yet. */
-struct tls_client_ctx *worker_tls(struct proxy_worker *w);
+/** What handshakes of this worker have in common; NULL: nothing yet. *@trust
+ * is the epoch of whom they believe. */
+struct tls_client_ctx *worker_tls(struct proxy_worker *w, uint64_t *trust);
+/** The epoch of whom to believe now; never 0. */
+uint64_t worker_trust(const struct proxy_worker *w);
 
 /** Within what is freed at the end of a turn; needed from then on only. */
 struct reapable {
@@ -49,6 +52,9 @@ unsigned shared_enter(struct proxy_shared *s);
 void shared_leave(struct proxy_shared *s);
 /** How many beyond that still hear so. */
 unsigned shared_over(const struct proxy_shared *s);
+/** A gateway's listener more, or less: no connection has its descriptor. */
+void shared_gateway_opened(struct proxy_shared *s);
+void shared_gateway_closed(struct proxy_shared *s);
 /** The @configured number of connections, or as many as can be served. */
 unsigned shared_ceiling(struct proxy_shared *s, unsigned configured);
 unsigned shared_total(const struct proxy_shared *s);
@@ -57,8 +63,12 @@ enum status shared_enter_uid(
     struct proxy_shared *s, uint32_t uid, unsigned *count) ATTR_MUST_USE;
 void shared_leave_uid(struct proxy_shared *s, uint32_t uid);
 
-/** Whom to believe; a reference for the caller, or NULL. */
-struct tls_trust *shared_trust(struct proxy_shared *s);
+/**
+ * Whom to believe; a reference for the caller, or NULL. *@epoch is another
+ * whenever they are others.
+ */
+struct tls_trust *shared_trust(struct proxy_shared *s, uint64_t *epoch);
+uint64_t shared_trust_epoch(const struct proxy_shared *s);
 
 enum { SHARED_KEY_BYTES = 32 };
 

@@ -31,6 +31,7 @@ struct request {
 	struct fake_end log;
 	struct policy_verdict verdict;
 	struct addr address;
+	uint16_t port;
 	struct event turn;
 };
 
@@ -79,8 +80,9 @@ request_start(const struct request_params *params,
 	r->done = done;
 	r->arg = arg;
 	r->fd = -1;
+	r->port = params->port;
 	r->log.code = fake.code;
-	r->log.reused = params->reuse_address != NULL;
+	r->log.reused = params->reuse != NULL;
 	r->verdict.expires_unix_s = fake.expires_s;
 	(void)snprintf(
 	    r->log.host, sizeof r->log.host, "%.60s", params->host.name);
@@ -116,6 +118,26 @@ fake_release(void)
 }
 
 void
+fake_release_refusal(void)
+{
+	assert_non_null(fake.held_refusal);
+	event_active(&fake.held_refusal->turn, EV_TIMEOUT, 1);
+	fake.held_refusal = NULL;
+	fake_turn();
+}
+
+void
+request_record_refusal(struct request *r, const struct request_end *end,
+    void (*done)(void *arg, enum request_outcome outcome), void *arg)
+{
+	r->done = done;
+	r->arg = arg;
+	assert_string_equal(end->close, "denied");
+	assert_true(fake.hold_refusal);
+	fake.held_refusal = r;
+}
+
+void
 request_tick(struct request *r, int64_t now_ms)
 {
 	(void)r;
@@ -140,10 +162,11 @@ request_credential(const struct request *r)
 	return fake.token;
 }
 
-const char *
-request_tls_word(const struct request *r)
+void
+request_drop_credential(struct request *r)
 {
-	return r->log.tls ? "TLSv1.3" : NULL;
+	(void)r;
+	fake.dropped++;
 }
 
 enum reason
@@ -158,17 +181,23 @@ request_verdict(const struct request *r)
 	return &r->verdict;
 }
 
-const struct addr *
-request_address(const struct request *r)
+bool
+request_is_reused(const struct request *r)
 {
-	return &r->address;
+	return r->log.reused;
 }
 
-uint64_t
-request_generation(const struct request *r)
+struct upstream_facts
+request_upstream(const struct request *r)
 {
-	(void)r;
-	return 1;
+	struct upstream_facts u = { .port = r->port,
+		.address = r->address,
+		.generation = fake.snapshot.generation,
+		.trust = r->log.tls ? 1 : 0,
+		.tls = r->log.tls ? "TLSv1.3" : NULL };
+
+	(void)snprintf(u.host, sizeof u.host, "%s", r->log.host);
+	return u;
 }
 
 void
@@ -328,6 +357,7 @@ start(const char *first, const char *listener, bool gateway)
 	fake.token = fake_next.token;
 	fake.ops = fake_next.ops;
 	fake.snapshot.refs = 1;
+	fake.snapshot.generation = 1;
 	(void)snprintf(fake.snapshot.name, sizeof fake.snapshot.name, "w");
 	fake.snapshot.limits = (struct proxy_limits){ .head_bytes = 4096,
 		.head_ms = fake_head_ms,
@@ -394,83 +424,4 @@ fake_turn(void)
 	for (int i = 0; i < 8; i++)
 		(void)event_base_loop(fake.base, EVLOOP_NONBLOCK);
 	reap_all();
-}
-
-static void
-say(int fd, const char *text)
-{
-	size_t n = strlen(text);
-
-	assert_int_equal(send(fd, text, n, MSG_NOSIGNAL), n);
-	fake_turn();
-}
-
-void
-fake_client_says(const char *text)
-{
-	say(fake.client_fd, text);
-}
-
-void
-fake_upstream_says(const char *text)
-{
-	say(fake.upstream_fd, text);
-}
-
-static const char *
-got(int fd)
-{
-	static char text[1 << 18];
-	size_t n = 0;
-	ssize_t k;
-
-	while ((k = recv(fd, text + n, sizeof text - 1 - n, 0)) > 0) {
-		n += (size_t)k;
-		fake_turn();
-	}
-	text[n] = '\0';
-	return text;
-}
-
-const char *
-fake_client_got(void)
-{
-	return got(fake.client_fd);
-}
-
-const char *
-fake_upstream_got(void)
-{
-	return fake.upstream_fd < 0 ? "" : got(fake.upstream_fd);
-}
-
-static bool
-at_end(int fd)
-{
-	char c;
-	ssize_t n = recv(fd, &c, 1, 0);
-
-	return n == 0 || (n < 0 && errno != EAGAIN);
-}
-
-bool
-fake_client_at_end(void)
-{
-	return at_end(fake.client_fd);
-}
-
-bool
-fake_upstream_at_end(void)
-{
-	return at_end(fake.upstream_fd);
-}
-
-void
-fake_upstream_closes(void)
-{
-	/* What it has not read would make a reset of the end. */
-	(void)fake_upstream_got();
-	(void)close(fake.upstream_fd);
-	fake.upstream_fd = -1;
-	fake_turn();
 }

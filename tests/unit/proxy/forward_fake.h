@@ -37,6 +37,9 @@ struct fake {
 	struct secret *token;
 	const struct stream_ops *ops;
 	struct proxy_gateway gateway;
+	unsigned dropped; /**< tokens whose memory was given back */
+	bool hold_refusal;
+	struct request *held_refusal;
 	bool hold; /**< answers wait for fake_release() */
 	struct request *held;
 	/* The broker. */
@@ -67,6 +70,8 @@ void fake_start_gateway(const char *first);
 void fake_stop(void);
 /** Lets the held answer come. */
 void fake_release(void);
+/** Lets the held refusal be recorded. */
+void fake_release_refusal(void);
 /** Turns the loop until nothing moves any more. */
 void fake_turn(void);
 void fake_client_says(const char *text);

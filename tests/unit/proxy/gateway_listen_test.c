@@ -1,7 +1,10 @@
 /* The listeners of gateways: what they let in, and how reloads change them. */
 #include "tests/unit/proxy/connect_steps.h"
 
+#include "proxy/worker.h"
+
 #include <arpa/inet.h>
+#include <sys/resource.h>
 
 #define NAME "127.0.0.1:3190"
 
@@ -124,6 +127,42 @@ a_path_at_the_proxy_port_is_still_refused(void **state)
 	(void)close(fd);
 }
 
+/* Each is one descriptor that no connection can have. */
+static void
+gateways_take_of_the_descriptors_that_connections_share(void **state)
+{
+	enum { ALL = 200, ROOM = ALL - 48 - 25 };
+
+	const struct proxy_gateway two[] = { one,
+		{ .listener = "127.0.0.1:3191" },
+		{ .listener = "127.0.0.1:3192" } };
+	struct rlimit old, few;
+	struct proxy_snapshot *none;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = ALL;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fakes_init();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(shared_ceiling(fake.shared, 1000), ROOM / 2);
+	fake.snapshot->gateways = two;
+	fake.snapshot->n_gateways = ARRAY_LEN(two);
+	for (size_t i = 0; i < ARRAY_LEN(two); i++)
+		assert_int_equal(proxy_worker_listen(fake.worker, bound(&port),
+		                     two[i].listener),
+		    OK);
+	assert_int_equal(shared_ceiling(fake.shared, 1000), (ROOM - 3) / 2);
+	assert_int_equal(shared_ceiling(fake.shared, 7), 7);
+	none = snapshot_with(0, 2);
+	proxy_worker_apply(fake.worker, change_to(none, fake.snapshot));
+	proxy_snapshot_unref(none);
+	assert_int_equal(shared_ceiling(fake.shared, 1000), ROOM / 2);
+	fakes_release();
+}
+
 static void
 a_reload_opens_a_new_gateway(void **state)
 {
@@ -239,6 +278,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    gateways_take_of_the_descriptors_that_connections_share),
 		T(a_path_is_forwarded),
 		T(what_is_for_a_proxy_is_refused),
 		T(a_path_at_the_proxy_port_is_still_refused),

@@ -180,10 +180,15 @@ an_unannounced_trailer_ends_it_before_the_last_chunk(void **state)
 	                "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n");
 	got = fake_upstream_got();
 	assert_non_null(strstr(got, "body"));
+	fake.hold_refusal = true;
 	fake_client_says("0\r\nx: 1\r\nauthorizatioN: Bearer mine\r\n\r\n");
+	/* Its record first. */
+	assert_string_equal(fake_client_got(), "");
+	fake_release_refusal();
 	got = fake_upstream_got();
 	assert_null(strstr(got, "0\r\n"));
 	assert_null(strstr(got, "mine"));
+	assert_int_equal(fake.dropped, 1);
 	assert_true(fake_upstream_at_end());
 	assert_non_null(strstr(fake_client_got(), "AUTHORIZATION_PRESENT"));
 	assert_int_equal(fake.ended[0].status, 403);
@@ -196,6 +201,9 @@ refused_before_it_is_asked_about(const char *head, enum reason code)
 	if (fake.n_ended != 1 || fake.ended[0].code != code)
 		fail_msg("not refused: %s", head);
 	assert_int_equal(fake.started, 0);
+	/* A page that asks by a name of its own must not learn the upstream's. */
+	if (code == REASON_BAD_HOST)
+		assert_string_equal(fake.ended[0].host, "");
 	assert_non_null(strstr(fake_client_got(), "HTTP/1.1 400"));
 }
 
@@ -248,6 +256,19 @@ another_name_for_the_gateway_is_refused(void **state)
 	fake_stop();
 	refused_before_it_is_asked_about(
 	    "GET / HTTP/1.0\r\n\r\n", REASON_BAD_HOST);
+}
+
+static void
+a_page_of_another_site_learns_no_name(void **state)
+{
+	(void)state;
+	refused_before_it_is_asked_about(
+	    GET("Sec-Fetch-Site: cross-site\r\n"), REASON_BAD_REQUEST);
+	assert_string_equal(fake.ended[0].host, "");
+	fake_stop();
+	refused_before_it_is_asked_about(
+	    GET("Origin: http://evil.example\r\n"), REASON_BAD_REQUEST);
+	assert_string_equal(fake.ended[0].host, "");
 }
 
 static void
@@ -316,6 +337,21 @@ a_proxy_client_does_not_care_for_gateways(void **state)
 }
 
 static void
+a_reload_lets_the_idle_upstream_of_the_old_rules_go(void **state)
+{
+	(void)state;
+	fake_start_gateway(GET(""));
+	fake_upstream_says(ANSWER);
+	(void)fake_upstream_got();
+	forward_rejudge(fake.forward);
+	assert_false(fake_upstream_at_end());
+	fake.snapshot.generation = 2;
+	forward_rejudge(fake.forward);
+	assert_true(fake_upstream_at_end());
+	assert_false(fake.done);
+}
+
+static void
 another_upstream_of_a_reload_is_not_the_idle_one(void **state)
 {
 	(void)state;
@@ -356,11 +392,13 @@ main(void)
 		T(an_unannounced_trailer_ends_it_before_the_last_chunk),
 		T(what_no_gateway_takes_is_refused),
 		T(another_name_for_the_gateway_is_refused),
+		T(a_page_of_another_site_learns_no_name),
 		T(its_own_names_and_its_own_pages_are_served),
 		T(a_later_absolute_form_is_refused_as_well),
 		T(a_gateway_that_is_gone_ends_even_an_idle_client),
 		T(a_gateway_that_is_gone_ends_the_message_in_flight),
 		T(a_proxy_client_does_not_care_for_gateways),
+		T(a_reload_lets_the_idle_upstream_of_the_old_rules_go),
 		T(another_upstream_of_a_reload_is_not_the_idle_one),
 	};
 

@@ -31,6 +31,12 @@ tls_trust_unref(struct tls_trust *t)
 		t->refs--;
 }
 
+bool
+tls_trust_is_same(const struct tls_trust *a, const struct tls_trust *b)
+{
+	return a == b;
+}
+
 struct tls_client_ctx *
 tls_client_ctx_new(struct tls_trust *trust)
 {

@@ -2,10 +2,7 @@
  * is recorded of it, and what never gets so far. */
 #include "tests/unit/proxy/secure_steps.h"
 
-static const struct policy_inject other_identity = { "alice", "https://aud/",
-	NULL, 0 };
-static const struct policy_inject other_audience = { "host", "https://b/", NULL,
-	0 };
+#include "proxy/worker.h"
 
 static void
 what_is_allowed_gets_a_token_and_a_handshake_and_is_recorded(void **state)
@@ -288,19 +285,31 @@ trust_that_is_never_read_is_not_waited_for_long(void **state)
 	assert_int_equal(fake.dials, 0);
 }
 
+/* Fit for the request of ask(). */
+static struct upstream_facts
+idle_upstream(void)
+{
+	return (struct upstream_facts){ .host = "a.test",
+		.port = 443,
+		.address = { .family = ADDR_V4, .b = { 10, 20, 0, 5 } },
+		.generation = 1,
+		.trust = worker_trust(fake.worker),
+		.tls = "TLSv1.2",
+		.identity = "host" };
+}
+
 static void
 an_idle_upstream_needs_no_handshake(void **state)
 {
-	struct addr address = { .family = ADDR_V4, .b = { 10, 20, 0, 5 } };
+	struct upstream_facts idle = idle_upstream();
 	struct request_params params = params_of(REQUEST_GATEWAY);
 	struct stream s;
 
 	(void)state;
-	params.reuse_address = &address;
-	params.reuse_generation = 1;
-	params.reuse_tls = "TLSv1.2";
+	params.reuse = &idle;
 	start(&params);
 	assert_int_equal(outcome, REQUEST_READY);
+	assert_true(request_is_reused(the_request));
 	s = request_take_stream(the_request);
 	assert_false(stream_is_open(&s));
 	assert_int_equal(tls.started, 0);
@@ -312,17 +321,29 @@ an_idle_upstream_needs_no_handshake(void **state)
 static void
 an_idle_upstream_that_is_not_fit_lends_no_word(void **state)
 {
-	struct addr address = { .family = ADDR_V4, .b = { 10, 20, 0, 5 } };
+	struct upstream_facts idle[4];
 	struct request_params params = params_of(REQUEST_GATEWAY);
 
 	(void)state;
-	params.reuse_address = &address;
-	params.reuse_generation = 7;
-	params.reuse_tls = "TLSv1.2";
+	for (size_t i = 0; i < ARRAY_LEN(idle); i++)
+		idle[i] = idle_upstream();
+	idle[0].generation = 7;
+	idle[1].address.b[3] = 6;
+	idle[2].trust++;
+	/* Tokens of another identity went through it. */
+	assert_true(slice_copy(
+	    SLICE("alice"), idle[3].identity, sizeof idle[3].identity));
 	fake.dial_code = REASON_CONNECT_REFUSED;
-	start(&params);
-	refused(REASON_CONNECT_REFUSED);
-	assert_string_equal(last_record()->tls, "");
+	for (size_t i = 0; i < ARRAY_LEN(idle); i++) {
+		told = 0;
+		fake.n_records = 0;
+		params.reuse = &idle[i];
+		start(&params);
+		refused(REASON_CONNECT_REFUSED);
+		assert_string_equal(last_record()->tls, "");
+		assert_false(request_is_reused(the_request));
+		finish();
+	}
 }
 
 static void
@@ -342,105 +363,6 @@ whoever_leaves_leaves_nothing_behind(void **state)
 	/* Ready, and not taken: the stream is closed. */
 	ask();
 	finish();
-}
-
-static void
-swap(const struct policy_inject *what)
-{
-	struct proxy_snapshot *s = fake_snapshot(2);
-
-	fake.inject = what;
-	assert_int_equal(proxy_worker_set_snapshot(fake.worker, s), OK);
-	proxy_snapshot_unref(s);
-}
-
-static void
-a_reload_that_injects_another_token_ends_what_goes_on(void **state)
-{
-	static const struct policy_inject *const others[] = { &other_identity,
-		&other_audience, NULL };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		fake.inject = &inject;
-		ask();
-		swap(&inject);
-		assert_true(request_still_allowed(the_request));
-		swap(others[i]);
-		assert_false(request_still_allowed(the_request));
-		finish();
-	}
-}
-
-static void
-what_was_sent_is_recorded_whatever_a_reload_says(void **state)
-{
-	static const struct policy_inject *const others[] = { &other_identity,
-		&other_audience, NULL };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		fake.inject = &inject;
-		ask();
-		swap(others[i]);
-		assert_false(request_still_allowed(the_request));
-		finish();
-		assert_int_equal(last_record()->event, RECORD_REQUEST);
-		assert_string_equal(last_record()->identity, "host");
-		assert_string_equal(last_record()->audience, "https://aud/");
-		assert_int_equal(strlen(last_record()->token_id), 12);
-	}
-}
-
-static void
-swap_to_another(void)
-{
-	swap(&other_identity);
-}
-
-static void
-a_reload_on_the_way_sends_no_token_of_the_old_rule(void **state)
-{
-	(void)state;
-	fake.on_dial = swap_to_another;
-	ask();
-	assert_int_equal(outcome, REQUEST_DENIED);
-	assert_int_equal(
-	    request_code(the_request), REASON_CREDENTIAL_UNAVAILABLE);
-}
-
-static void
-no_token_goes_in_clear_or_where_we_cannot_see(void **state)
-{
-	static const enum request_protocol opaque[] = { REQUEST_CONNECT,
-		REQUEST_SOCKS5, REQUEST_FORWARD };
-
-	(void)state;
-	fake.would_code = REASON_HOST_NOT_ALLOWED; /* report mode as well */
-	for (size_t i = 0; i < ARRAY_LEN(opaque); i++) {
-		const struct request_params params = params_of(opaque[i]);
-		told = 0;
-		start(&params);
-		assert_int_equal(outcome, REQUEST_DENIED);
-		assert_int_equal(
-		    request_code(the_request), REASON_METHOD_NOT_ALLOWED);
-		finish();
-	}
-	assert_int_equal(port.asked, 0);
-	assert_int_equal(fake.dials, 0);
-}
-
-static void
-a_rule_that_begins_to_inject_ends_what_is_in_clear(void **state)
-{
-	const struct request_params params = params_of(REQUEST_FORWARD);
-
-	(void)state;
-	fake.inject = NULL;
-	start(&params);
-	assert_int_equal(outcome, REQUEST_READY);
-	swap(&inject);
-	assert_false(request_still_allowed(the_request));
 }
 
 #define S(name) \
@@ -469,11 +391,6 @@ main(void)
 		S(an_idle_upstream_needs_no_handshake),
 		S(an_idle_upstream_that_is_not_fit_lends_no_word),
 		S(whoever_leaves_leaves_nothing_behind),
-		S(a_reload_that_injects_another_token_ends_what_goes_on),
-		S(what_was_sent_is_recorded_whatever_a_reload_says),
-		S(a_reload_on_the_way_sends_no_token_of_the_old_rule),
-		S(no_token_goes_in_clear_or_where_we_cannot_see),
-		S(a_rule_that_begins_to_inject_ends_what_is_in_clear),
 	};
 
 	return cmocka_run_group_tests_name(

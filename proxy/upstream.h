@@ -1,0 +1,21 @@
+/* What is known of a connection to a destination that may serve again. */
+#ifndef PROXY_UPSTREAM_H
+#define PROXY_UPSTREAM_H
+
+#include "base/addr.h"
+#include "base/host.h"
+
+/** A connection serves again only where all of this is as it was. */
+struct upstream_facts {
+	char host[HOST_BYTES]; /**< canonical */
+	uint16_t port;
+	struct addr address;
+	uint64_t generation; /**< of the policy that judged it */
+	uint64_t trust;      /**< what its certificate was held against; 0:
+	                          no TLS */
+	const char *tls;     /**< its version, static; NULL: none */
+	char identity[64];   /**< whose tokens went through it; "": none of ours
+	                      */
+};
+
+#endif
