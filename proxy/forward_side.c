@@ -22,6 +22,7 @@ forward_side_open(struct forward_side *s, struct event_base *base,
 	    &s->readable, base, stream.fd, EV_READ | EV_PERSIST, on_event, arg);
 	(void)event_assign(&s->writable, base, stream.fd, EV_WRITE | EV_PERSIST,
 	    on_event, arg);
+	(void)evtimer_assign(&s->again, base, on_event, arg);
 }
 
 bool
@@ -38,6 +39,7 @@ forward_side_take(struct forward_side *s)
 	if (forward_side_is_open(s)) {
 		(void)event_del(&s->readable);
 		(void)event_del(&s->writable);
+		(void)event_del(&s->again);
 	}
 	s->reads = s->writes = false;
 	s->s = stream_plain(-1);
@@ -80,6 +82,7 @@ watch(struct event *ev, bool on, bool *is)
 enum status
 forward_side_arm(struct forward_side *s, bool read)
 {
+	const struct timeval now = { 0 };
 	short events = 0;
 	bool again = false;
 	enum status st;
@@ -91,8 +94,10 @@ forward_side_arm(struct forward_side *s, bool read)
 	st = watch(&s->readable, (events & EV_READ) != 0, &s->reads);
 	if (st == OK)
 		st = watch(&s->writable, (events & EV_WRITE) != 0, &s->writes);
-	if (st == OK && again)
-		event_active(&s->readable, EV_READ, 1);
+	/* A timer comes after a look at the sockets, so that the others have
+	 * their turn; an active event would come before. */
+	if (st == OK && again && evtimer_add(&s->again, &now) != 0)
+		st = E_NOMEM;
 	return st;
 }
 

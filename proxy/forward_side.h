@@ -12,7 +12,8 @@
 struct forward_side {
 	struct stream s;
 	struct event readable, writable;
-	bool reads, writes; /**< which of them is added */
+	struct event again; /**< for what is left inside the stream */
+	bool reads, writes; /**< which of the first two is added */
 	struct buf in, out;
 	size_t sent; /**< bytes of `out` that are gone */
 };

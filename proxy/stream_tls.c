@@ -73,6 +73,8 @@ tls_read(struct stream *s, char *to, size_t room, size_t *got)
 	while (pending && *got < room && c->end == TLS_END_NONE) {
 		size_t n = 0;
 
+		/* What is inside then is a part of a record, of no use yet. */
+		s->more = false;
 		if (!read_record(s, to + *got, room - *got, &n))
 			break;
 		*got += n;

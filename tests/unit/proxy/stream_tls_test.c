@@ -174,6 +174,24 @@ what_is_left_inside_is_said_to_be_there(void **state)
 	link_close(&l);
 }
 
+/* What of a record came is inside, and no read gets anything of it. */
+static void
+half_a_record_is_not_worth_another_read(void **state)
+{
+	char records[1024];
+	struct link l;
+	size_t got;
+
+	(void)state;
+	link_open(&l, ctx, &leaf, TLS1_3_VERSION);
+	(void)hold_records(&l, records, sizeof records);
+	assert_int_equal(write(l.peer.fd, records, 100), 100);
+	assert_int_equal(stream_read(&l.s, taken, 1000, &got), OK);
+	assert_int_equal(got, 11);
+	assert_false(l.s.more);
+	link_close(&l);
+}
+
 static void
 after_the_peers_end_we_may_go_on(void **state)
 {
@@ -407,6 +425,7 @@ main(void)
 		cmocka_unit_test(bytes_pass_both_ways_in_either_version),
 		cmocka_unit_test(records_are_read_however_they_are_cut),
 		cmocka_unit_test(what_is_left_inside_is_said_to_be_there),
+		cmocka_unit_test(half_a_record_is_not_worth_another_read),
 		cmocka_unit_test(after_the_peers_end_we_may_go_on),
 		cmocka_unit_test(after_our_end_the_peer_may_go_on),
 		cmocka_unit_test(an_end_that_was_not_said_is_not_clean),
