@@ -197,7 +197,7 @@ fake_snapshot(uint64_t generation)
 		.head_bytes = 16384,
 		.head_ms = 10000,
 		.connect_ms = 5000,
-		.tls_ms = 300,
+		.tls_ms = 60000,
 		.idle_ms = 300000,
 		.hello_ms = 10000,
 		.linger_ms = 100 };

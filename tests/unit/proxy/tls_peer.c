@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TURNS_MAX = 1000 };
+enum { TURNS_MAX = 1000, PEER_ROOM_BYTES = 32768 };
 
 SSL_CTX *
 peer_ctx_new(const struct pki_cert *cert, const struct pki_cert *chain)
@@ -27,12 +27,16 @@ peer_ctx_new(const struct pki_cert *cert, const struct pki_cert *chain)
 void
 peer_open(struct peer *p, SSL_CTX *ctx)
 {
+	const int room = PEER_ROOM_BYTES;
 	int fds[2];
 
 	assert_int_equal(
 	    socketpair(
 	        AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
 	    0);
+	/* Whatever net.core.wmem_default is, it can be filled. */
+	assert_int_equal(
+	    setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
 	assert_int_equal(SSL_CTX_up_ref(ctx), 1);
 	*p = (struct peer){ .ctx = ctx, .fd = fds[1], .ours = fds[0] };
 	p->ssl = SSL_new(p->ctx);
