@@ -104,10 +104,10 @@ bench_nodelay(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
-int
-bench_listen(const struct sockaddr_in *at)
+static int
+listen_on(const struct sockaddr_in *at, int flags)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	const int one = 1;
 
 	if (fd < 0 ||
@@ -116,6 +116,18 @@ bench_listen(const struct sockaddr_in *at)
 	    listen(fd, 4096) != 0)
 		bench_die("listen: %s", strerror(errno));
 	return fd;
+}
+
+int
+bench_listen(const struct sockaddr_in *at)
+{
+	return listen_on(at, SOCK_NONBLOCK);
+}
+
+int
+bench_listen_now(const struct sockaddr_in *at)
+{
+	return listen_on(at, 0);
 }
 
 int

@@ -26,6 +26,8 @@ void bench_sleep_ms(long ms);
 struct sockaddr_in bench_address(char *const argv[], const char *name);
 /** A listening socket that does not block. */
 int bench_listen(const struct sockaddr_in *at);
+/** One that does. */
+int bench_listen_now(const struct sockaddr_in *at);
 /** Begins to connect without waiting. */
 int bench_dial(const struct sockaddr_in *to);
 /** Connects, and may block from then on. */

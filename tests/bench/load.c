@@ -95,6 +95,7 @@ main(int argc, char *argv[])
 	} kinds[] = {
 		{ "connect", load_connect },
 		{ "request", load_request },
+		{ "body", load_body },
 		{ "bulk", load_bulk },
 		{ "ping", load_ping },
 		{ "start", load_start },

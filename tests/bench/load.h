@@ -20,6 +20,8 @@ struct load {
 void load_connect(const struct load *l);
 /** One request again and again on at= kept connections; ops= in all. */
 void load_request(const struct load *l);
+/** One body on each of at= connections, way=down or up; mib= in all. */
+void load_body(const struct load *l);
 /** bytes= through at= tunnels, way=down or both; or for seconds=. */
 void load_bulk(const struct load *l);
 /** 64 bytes there and back every 2 ms for seconds=. */

@@ -12,6 +12,7 @@ from .subjects import (
     PROXY_CORE,
     Floor,
     Haproxy,
+    Injecting,
     Nginx,
     Squid,
     Tinyproxy,
@@ -259,6 +260,61 @@ class Request(Row):
         )
 
 
+def gateways(lab):
+    """All that take plain HTTP, add a token and pool TLS upstream."""
+    return [
+        Injecting(lab, OURS, 7100, RULES),
+        Haproxy(lab, "haproxy", 7120),
+        Nginx(lab, "nginx", 7150),
+    ]
+
+
+class Gateway(Request):
+    """GET through a gateway that adds a token, TLS upstream, 64 at once."""
+
+    name, kind = "gateway", "gateway"
+    bars = (Bar(1, "haproxy"),)
+
+    def subjects(self):
+        return gateways(self.lab)
+
+
+class GatewayBody(Row):
+    """CPU per GiB through four requests of a gateway."""
+
+    unit = "CPU s a GiB; MiB"
+    bars = (Bar(1, "haproxy"), Bar(8, metric="grown MiB"))
+
+    def subjects(self):
+        return gateways(self.lab)
+
+    def measure(self, subject):
+        answer = self.load(
+            subject,
+            "mode=body",
+            "at=4",
+            f"mib={self.size['mib']}",
+            f"way={self.way}",
+            *subject.way_in("gateway"),
+        )
+        return {
+            "value": answer["cpu_ns"] / 1e9 / (answer["bytes"] / 2**30),
+            "grown MiB": answer["grown_kib"] / 1024,
+        }
+
+
+class GatewayDown(GatewayBody):
+    """CPU per GiB through a gateway, down."""
+
+    name, way = "gateway-down", "down"
+
+
+class GatewayUp(GatewayBody):
+    """CPU per GiB through a gateway, up."""
+
+    name, way = "gateway-up", "up"
+
+
 class Token(Request):
     """Cached token answers, 64 at once."""
 
@@ -446,6 +502,9 @@ ROWS = [
     Down,
     Both,
     Request,
+    Gateway,
+    GatewayDown,
+    GatewayUp,
     Token,
     Ping,
     Idle,

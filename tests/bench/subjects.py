@@ -15,6 +15,9 @@ PROXY_CORE, LOAD_CORE = "0", "1"
 HOST = names.ACCT1
 ORIGIN = names.ENDPOINTS[HOST]
 ECHO_PORT, SOURCE_PORT, HTTP_PORT = 7001, 7002, 80
+# Behind a gateway: TLS, and a token for it.
+TLS_HOST, TLS_PORT = names.SEEN, 7443
+TLS_ORIGIN = names.ENDPOINTS[TLS_HOST]
 START_LIMIT_S = 60
 TOKEN_PATH = "/metadata/identity/oauth2/token?api-version=2018-02-01"
 TOKEN_PATH += f"&resource={names.STORAGE_AUDIENCE}"
@@ -44,6 +47,19 @@ http {{
     location / {{ proxy_pass http://origin; proxy_http_version 1.1;
       proxy_set_header Connection ""; }}
   }}
+  upstream tls_origin {{ server {tls_origin}:{tls}; keepalive 128;
+    keepalive_requests 100000000; }}
+  server {{
+    listen 127.0.0.1:{gateway_port};
+    client_max_body_size 0; proxy_request_buffering off;
+    proxy_max_temp_file_size 0;
+    location / {{ proxy_pass https://tls_origin; proxy_http_version 1.1;
+      proxy_set_header Connection ""; proxy_set_header Host {tls_host};
+      proxy_set_header Authorization "Bearer {token}";
+      proxy_ssl_verify on; proxy_ssl_trusted_certificate {ca};
+      proxy_ssl_server_name on; proxy_ssl_name {tls_host};
+      proxy_ssl_protocols TLSv1.3; }}
+  }}
 }}
 """
 
@@ -51,6 +67,7 @@ HAPROXY = """
 global
   nbthread 1
   maxconn 9000
+  tune.maxrewrite 4096
   {log}
 defaults
   log global
@@ -73,6 +90,15 @@ listen web
   http-reuse always
   bind 127.0.0.1:{web_port}
   server s {origin}:{http}
+listen gateway
+  mode http
+  option httplog
+  http-reuse always
+  bind 127.0.0.1:{gateway_port}
+  http-request set-header Host {tls_host}
+  http-request set-header Authorization "Bearer {token}"
+  server s {tls_origin}:{tls} ssl ssl-min-ver TLSv1.3 verify required \
+ca-file {ca} verifyhost {tls_host} sni str({tls_host})
 """
 
 SQUID = """
@@ -101,6 +127,14 @@ Allow 127.0.0.1
 ConnectPort {echo}
 ConnectPort {source}
 """
+
+
+GATEWAY_OFFSET = 3
+
+
+def gateway_at(port):
+    at = f"127.0.0.1:{port}"
+    return [f"proxy={at}", f"host={at}", "target=/some/path"]
 
 
 class Subject:
@@ -145,7 +179,13 @@ class Subject:
             "source": SOURCE_PORT,
             "http": HTTP_PORT,
             "port": self.port,
+            "gateway_port": self.port + GATEWAY_OFFSET,
             "dns": names.DNS,
+            "tls_host": TLS_HOST,
+            "tls_origin": TLS_ORIGIN,
+            "tls": TLS_PORT,
+            "ca": paths.CA_FILE,
+            "token": "x" * 1434,
             "log": (self.logs if peers_log else self.quiet).format(
                 folder=self.folder
             ),
@@ -201,6 +241,8 @@ class Subject:
                 f"host={HOST}",
                 f"target=http://{HOST}/some/path",
             ]
+        if kind == "gateway":
+            return gateway_at(self.port + GATEWAY_OFFSET)
         port = ECHO_PORT if kind == "echo" else SOURCE_PORT
         return [f"proxy=127.0.0.1:{self.port}", f"host={HOST}:{port}"]
 
@@ -232,6 +274,8 @@ class Haproxy(Subject):
         return ["haproxy", "-db", "-f", self.folder / "haproxy.cfg"]
 
     def way_in(self, kind):
+        if kind == "gateway":
+            return super().way_in(kind)
         offset = {"echo": 0, "source": 1, "web": 2}[kind]
         options = [f"proxy=127.0.0.1:{self.port + offset}"]
         if kind == "web":
@@ -251,6 +295,8 @@ class Nginx(Subject):
         return ["nginx", "-c", self.folder / "nginx.conf"]
 
     def way_in(self, kind):
+        if kind == "gateway":
+            return super().way_in(kind)
         target = {"web": "/some/path", "token": "/token"}[kind]
         return [
             f"proxy=127.0.0.1:{self.port}",
@@ -293,7 +339,7 @@ def rule_text(i):
     return f'{{"id":"{i:x}","effect":"allow","hosts":["{host}"]}}'
 
 
-def policy_text(rules):
+def policy_text(rules, more=""):
     """@rules that lead nowhere, and the one that the bench uses."""
     yield '{"version":1,"endpoints":["10.20.0.0/16"],'
     yield '"workloads":{"alice":{"users":["alice"]}},"tokens":[{"id":"t",'
@@ -303,17 +349,22 @@ def policy_text(rules):
         yield rule_text(i) + ",\n"
     yield '{"id":"bench","effect":"allow",'
     yield f'"ports":[{ECHO_PORT},{SOURCE_PORT},{HTTP_PORT}],'
-    yield f'"hosts":["{HOST}"]}}]}}\n'
+    yield f'"hosts":["{HOST}"]}}{more}]}}\n'
 
 
 class Wayleave(Subject):
     """The daemon as it ships: audit, look-up of clients, one worker."""
 
     user = "wayleave"
+    more_rules = ""
 
     def __init__(self, lab, name, port, rules):
         super().__init__(lab, name, port)
         self.rules = rules
+
+    def more(self):
+        """Keys of its configuration beside those of every subject."""
+        return {}
 
     def prepare(self):
         for part in ("state", "run", "log"):
@@ -333,8 +384,10 @@ class Wayleave(Subject):
         config["audit"] = {"file": str(self.folder / "log" / "audit.jsonl")}
         config["limits"] = {"connections_per_uid": 16384}
         config["log"] = {"level": "warning"}
+        config.update(self.more())
         self.file("wayleave.json", json.dumps(config, indent=1))
-        self.file("policy.json", "".join(policy_text(self.rules)))
+        text = policy_text(self.rules, self.more_rules)
+        self.file("policy.json", "".join(text))
 
     def argv(self):
         return [DAEMON, "-c", self.folder / "wayleave.json"]
@@ -348,6 +401,28 @@ class Wayleave(Subject):
             "header=Metadata: true",
             f"target={TOKEN_PATH}",
         ]
+
+
+class Injecting(Wayleave):
+    """The same with a gateway whose rule adds a token."""
+
+    more_rules = "," + json.dumps(
+        {
+            "id": "injects",
+            "effect": "allow",
+            "hosts": [TLS_HOST],
+            "ports": [TLS_PORT],
+            "inject": {"identity": "host", "audience": names.SEEN_AUDIENCE},
+        }
+    )
+
+    def more(self):
+        entry = {
+            "name": "bench",
+            "listen": f"127.0.0.1:{self.port + GATEWAY_OFFSET}",
+            "upstream": f"https://{TLS_HOST}:{TLS_PORT}",
+        }
+        return {"gateways": [entry]}
 
 
 class Origins:
@@ -370,6 +445,11 @@ class Origins:
             argv += [f"mode={mode}", f"listen={ORIGIN}:{port}"]
             pid = self.lab.start_as("root", argv, log=f"bench-{mode}.log")
             self.pids.append(pid)
+        argv = ["taskset", "-c", LOAD_CORE, PROGRAMS / "origin_tls"]
+        argv += [f"cert={paths.CERT_FILE}", f"key={paths.KEY_FILE}"]
+        argv += [f"listen={TLS_ORIGIN}:{TLS_PORT}"]
+        pid = self.lab.start_as("root", argv, log="bench-tls.log")
+        self.pids.append(pid)
 
     def stop(self):
         for pid in self.pids:
