@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from lab import clients as programs
 from lab import gateways, names, paths
 
 URL = {n: f"http://127.0.0.1:{port}" for n, port in gateways.PORTS.items()}
@@ -111,6 +112,39 @@ def test_an_endpoint_is_scored(bare, untouched, which, factor):
     assert f"azureml-model-deployment: {which or 'blue'}" in top
     assert json.loads(body)["predictions"] == [factor * x for x in (1, 2, 3)]
     assert result.hosts == {names.SCORE}
+
+
+SPARK = """
+import json, sys, urllib.request
+from pyspark import SparkFiles
+from pyspark.sql import SparkSession
+score_at, file_at = sys.argv[1:]
+spark = (SparkSession.builder.master("local[1]")
+         .config("spark.ui.enabled", "false").getOrCreate())
+def score(rows):
+    data = json.dumps({"data": list(rows)}).encode()
+    yield from json.load(urllib.request.urlopen(score_at, data))["predictions"]
+numbers = spark.sparkContext.parallelize(range(100), 4)
+print(numbers.mapPartitions(score).sum())
+spark.sparkContext.addFile(file_at)
+print(len(open(SparkFiles.get("1000"), "rb").read()))
+"""
+
+
+@pytest.mark.skipif(
+    not programs.installed("spark"), reason="run ./bootstrap setup"
+)
+def test_spark_scores_on_its_workers_and_fetches_a_file(bare, untouched):
+    result = bare(
+        [
+            *(paths.PYTHON, "-c", SPARK),
+            *(URL["score"] + "/score", URL["seen"] + "/bytes/1000"),
+        ],
+        programs.spark_env(paths.STATE / "none.jks"),
+        timeout_s=200,
+    )
+    assert result.out.split() == [str(2 * sum(range(100))), "1000"], result
+    assert result.hosts == {names.SCORE, names.SEEN}
 
 
 def test_mlflow_shows_why_a_gateway_refused(gates, clients, untouched):
