@@ -1,4 +1,4 @@
-"""Java 17: HttpClient, HttpURLConnection and azure-identity."""
+"""Java: HttpClient, HttpURLConnection, azure-identity, storage."""
 
 import json
 
@@ -71,3 +71,9 @@ def test_the_default_credential_has_a_token(clients, untouched, java):
     used = java("default", SCOPE)
     assert used.code == 0, used
     clients.refused(java("default", OUTSIDE), "TOKEN_NOT_ALLOWED")
+
+
+def test_a_blob_is_written_and_read(clients, untouched, java):
+    used = java("blob", names.ACCT1, "java", "4")
+    assert used.out.split() == [str(4 << 20), "true"], used
+    assert clients.allowed(names.ACCT1, "connect") >= 1

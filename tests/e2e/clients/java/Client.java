@@ -1,9 +1,13 @@
-// Java's two HTTP clients and azure-identity; see main's cases.
+// Java's two HTTP clients, azure-identity and azure-storage-blob; see main.
 
 import com.azure.core.credential.TokenCredential;
 import com.azure.core.credential.TokenRequestContext;
+import com.azure.core.util.BinaryData;
 import com.azure.identity.DefaultAzureCredentialBuilder;
 import com.azure.identity.ManagedIdentityCredentialBuilder;
+import com.azure.storage.blob.BlobClient;
+import com.azure.storage.blob.BlobContainerClient;
+import com.azure.storage.blob.BlobServiceClientBuilder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.HttpURLConnection;
@@ -11,6 +15,8 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.Arrays;
+import java.util.Random;
 
 public final class Client {
     private Client() {}
@@ -50,12 +56,29 @@ public final class Client {
         return new ManagedIdentityCredentialBuilder().clientId(id).build();
     }
 
+    /** Writes MiB of random bytes to a blob and reads them back. */
+    private static void blob(String host, String container, int mib) {
+        BlobContainerClient folder =
+            new BlobServiceClientBuilder()
+                .endpoint("https://" + host)
+                .credential(new DefaultAzureCredentialBuilder().build())
+                .buildClient()
+                .createBlobContainerIfNotExists(container);
+        BlobClient blob = folder.getBlobClient("random");
+        byte[] data = new byte[mib << 20];
+        new Random().nextBytes(data);
+        blob.upload(BinaryData.fromBytes(data), true);
+        byte[] back = blob.downloadContent().toBytes();
+        System.out.println(back.length + " " + Arrays.equals(data, back));
+    }
+
     public static void main(String[] args) throws Exception {
         switch (args[0]) {
             case "get" -> get(args[1]);
             case "connection" -> connection(args[1]);
             case "default" ->
                 token(new DefaultAzureCredentialBuilder().build(), args[1]);
+            case "blob" -> blob(args[1], args[2], Integer.parseInt(args[3]));
             case "managed" -> token(managed(args[2]), args[1]);
             default -> throw new IllegalArgumentException(args[0]);
         }
