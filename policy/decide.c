@@ -116,7 +116,8 @@ judge_sight(const struct policy *p, const struct policy_request *r,
     const struct match *m, struct policy_verdict *v)
 {
 	bool hidden = r->target == NULL || r->target->batch;
-	bool matters = v->inject != NULL || m->inside != RULE_NONE;
+	bool told = policy_tenants_of(p, r->host->name) != NULL;
+	bool matters = told || v->inject != NULL || m->inside != RULE_NONE;
 
 	v->inspect = matters && r->inspects && !r->plaintext &&
 	    r->host->kind == HOST_NAME;
@@ -125,7 +126,8 @@ judge_sight(const struct policy *p, const struct policy_request *r,
 		return;
 	}
 	/* Never in clear, and in report mode neither goes a bare request. */
-	if (v->inject != NULL && (hidden || r->plaintext)) {
+	if ((v->inject != NULL && (hidden || r->plaintext)) ||
+	    (told && r->target == NULL)) {
 		deny_hard(v, REASON_METHOD_NOT_ALLOWED);
 	} else if (hidden && m->inside != RULE_NONE) {
 		v->candidate = m->inside;

@@ -26,12 +26,19 @@ explain_hidden(const struct policy *p, const struct policy_request *r,
 		SAY(out->fix, "send the requests one by one, not as a batch");
 		return;
 	}
-	SAY(out->unmet,
-	    injects ? "inject: rule \"%s\" puts a credential into requests, "
-	              "which a tunnel hides"
-	            : "method: rule \"%s\" looks into requests, which a tunnel "
-	              "hides",
-	    id_of(rule));
+	if (policy_tenants_of(p, r->host->name) != NULL)
+		SAY(out->unmet,
+		    "tenant_restrictions: people sign in at \"%.128s\", and a "
+		    "tunnel hides where to",
+		    r->host->name);
+	else
+		SAY(out->unmet,
+		    injects
+		        ? "inject: rule \"%s\" puts a credential into requests, "
+		          "which a tunnel hides"
+		        : "method: rule \"%s\" looks into requests, which a tunnel "
+		          "hides",
+		    id_of(rule));
 	SAY(out->fix,
 	    "use its gateway: the one of \"gateways\" in wayleave.json whose "
 	    "upstream is https://%s",

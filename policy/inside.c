@@ -22,6 +22,8 @@ is_for_port_80_alone(const struct rule *rule)
 bool
 policy_inspects(const struct policy *p)
 {
+	if (p->tenants != NULL)
+		return true;
 	for (size_t i = 0; i < p->n_rules && p->n_requests > 0; i++) {
 		const struct rule_request *q = rule_request(p, &p->rules[i]);
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static const char *const keys[] = { "version", "mode", "endpoints", "workloads",
-	"rules", "tokens", "tests" };
+	"rules", "tokens", "tests", "tenant_restrictions" };
 
 static const struct key_set key_set = {
 	.known = keys, .n_known = ARRAY_LEN(keys), .what = "the policy"
@@ -91,6 +91,7 @@ load_root(struct loader *l, const struct jsonr_value *root)
 	    l, root, "mode", &top, &modes, POLICY_ENFORCE);
 	load_endpoints(l, root);
 	load_workloads(l, root);
+	load_tenants(l, root);
 	load_rules(l, root);
 	load_tokens(l, root);
 	load_tests(l, root);

@@ -99,6 +99,7 @@ void load_shadows(
 void load_rules(struct loader *l, const struct jsonr_value *root);
 void load_endpoints(struct loader *l, const struct jsonr_value *root);
 void load_tokens(struct loader *l, const struct jsonr_value *root);
+void load_tenants(struct loader *l, const struct jsonr_value *root);
 void load_tests(struct loader *l, const struct jsonr_value *root);
 
 #endif

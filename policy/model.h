@@ -6,6 +6,7 @@
 #include "policy/policy.h"
 #include "policy/pool.h"
 #include "policy/target.h"
+#include "policy/tenants.h"
 
 #include <stdatomic.h>
 
@@ -95,6 +96,7 @@ struct policy {
 	struct rule_request *requests;
 	struct grant *grants;
 	struct test_case *tests;
+	const struct policy_tenants *tenants; /**< NULL: no restrictions */
 	const char **user_names, **group_names, **identity_names;
 	size_t n_endpoints, n_workloads, n_rules, n_grants, n_tests;
 	size_t n_user_names, n_group_names, n_identity_names;

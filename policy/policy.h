@@ -62,7 +62,10 @@ size_t policy_group_names(const struct policy *p, const char *const **names);
 size_t policy_identity_names(const struct policy *p, const char *const **names);
 /** Whether some workload has `exes`: then programs must be looked up. */
 bool policy_uses_exes(const struct policy *p);
-/** Whether some rule asks for what only an inspected tunnel shows. */
+/** What requests to @host have to say of tenants, or NULL. */
+const struct policy_tenants *policy_tenants_of(
+    const struct policy *p, const char *host);
+/** Whether something asks for what only an inspected tunnel shows. */
 bool policy_inspects(const struct policy *p);
 /** The id of rule @index (in the file's order), or NULL past the end. */
 const char *policy_rule_id(const struct policy *p, size_t index);
@@ -75,6 +78,8 @@ bool policy_governs(const struct policy *p, const char *suffix);
 
 /* policy/target.h: what of a request is in plain sight */
 struct policy_target;
+/* policy/tenants.h */
+struct policy_tenants;
 
 /** One destination as asked for; everything is borrowed. */
 struct policy_request {

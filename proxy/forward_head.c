@@ -247,6 +247,7 @@ forward_head_read(struct slice head, const struct forward_route *route,
 	out->answer_here = false;
 	out->gateway = route->kind == FORWARD_ROUTE_GATEWAY;
 	out->prefix = out->gateway ? slice_of(route->prefix) : SLICE("");
+	out->tenants = NULL;
 	out->bearer = (struct forward_bearer){ .kind = FORWARD_BEARER_NONE };
 	out->uri = (struct uri){ .scheme = URI_HTTP };
 	if (http1_parse_request(head, &out->http, &error) != OK) {
@@ -363,6 +364,24 @@ put_request_field(const struct forward_request *r, const struct http1_field *f,
 		put_field(out, f);
 }
 
+static void
+put_own(struct buf *out, const char *name, const char *value)
+{
+	if (value != NULL) {
+		buf_puts(out, name);
+		buf_puts(out, value);
+		buf_puts(out, "\r\n");
+	}
+}
+
+static void
+put_tenants(const struct policy_tenants *t, struct buf *out)
+{
+	put_own(out, "Restrict-Access-To-Tenants: ", t->allowed);
+	put_own(out, "Restrict-Access-Context: ", t->context);
+	put_own(out, "sec-Restrict-Tenant-Access-Policy: ", t->policy);
+}
+
 void
 forward_head_put_request(const struct forward_request *r, const char *name,
     struct buf *out, struct forward_line *line)
@@ -374,9 +393,12 @@ forward_head_put_request(const struct forward_request *r, const char *name,
 		struct slice n = all->at[i].name;
 		if (!slice_is_nocase(n, "host") && !is_dropped(all, n) &&
 		    !is_claim(n) &&
+		    !(r->tenants != NULL && tenants_own_field(n)) &&
 		    !(r->gateway && slice_is_nocase(n, "authorization")))
 			put_request_field(r, &all->at[i], out);
 	}
+	if (r->tenants != NULL)
+		put_tenants(r->tenants, out);
 	put_via(out, r->http.version, name);
 	if (r->framing.body == HTTP1_BODY_CHUNKED)
 		buf_puts(out, "Transfer-Encoding: chunked\r\n");

@@ -4,6 +4,7 @@
 
 #include "base/http1.h"
 #include "base/uri.h"
+#include "policy/tenants.h"
 #include "proxy/forward_fault.h"
 #include "proxy/forward_route.h"
 
@@ -14,8 +15,9 @@ struct forward_request {
 	struct http1_framing framing;
 	bool answer_here; /**< OPTIONS with Max-Forwards: 0 */
 	bool gateway;
-	struct slice prefix;          /**< of the path; a gateway's */
-	struct forward_bearer bearer; /**< of a gateway's request */
+	const struct policy_tenants *tenants; /**< to be told of, or NULL */
+	struct slice prefix;                  /**< of the path; a gateway's */
+	struct forward_bearer bearer;         /**< of a gateway's request */
 };
 
 /**

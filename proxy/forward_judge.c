@@ -142,7 +142,7 @@ exchange_reset(struct forward *f)
 }
 
 static void
-forward_accept(struct forward *f, const struct forward_request *r)
+forward_accept(struct forward *f, struct forward_request *r)
 {
 	const struct authority *to = &r->uri.authority;
 
@@ -157,6 +157,7 @@ forward_accept(struct forward *f, const struct forward_request *r)
 	buf_put_slice(&f->x.bearer_value, r->bearer.value);
 	f->x.bearer.kind = r->bearer.kind;
 	f->x.bearer.value = buf_slice(&f->x.bearer_value);
+	r->tenants = policy_tenants_of(f->snapshot->policy, to->host.name);
 	forward_head_put_request(r, f->snapshot->name, &f->x.head, &f->x.line);
 }
 

@@ -1,6 +1,7 @@
 /* What a forwarded head loses, keeps and gains, and what is refused. */
 #include "tests/unit/test.h"
 
+#include "policy/tenants.h"
 #include "proxy/forward_head.h"
 #include "proxy/forward_path.h"
 
@@ -12,7 +13,8 @@ static const struct forward_route proxy_route = { .kind = FORWARD_ROUTE_PROXY };
 	"GET http://a.example/p?q HTTP/1.1\r\nHost: a.example\r\n" fields "\r\n"
 
 static void
-check_request(const char *head, const char *expected)
+check_told(const char *head, const struct policy_tenants *tenants,
+    const char *expected)
 {
 	struct forward_fault fault = { REASON_NONE, 0, NULL };
 	struct forward_request r;
@@ -23,10 +25,17 @@ check_request(const char *head, const char *expected)
 	        slice_of(head), &proxy_route, "wayleave", &r, &fault) != OK)
 		fail_msg("%s: %s", head, fault.detail);
 	buf_init(&out, 4096);
+	r.tenants = tenants;
 	forward_head_put_request(&r, "wayleave", &out, &line);
 	buf_putc(&out, '\0');
 	assert_string_equal(out.p, expected);
 	buf_release(&out);
+}
+
+static void
+check_request(const char *head, const char *expected)
+{
+	check_told(head, NULL, expected);
 }
 
 static void
@@ -39,6 +48,33 @@ hop_by_hop_fields_go_and_others_stay_in_order(void **state)
 	                  "HTTP2-Settings: z\r\nAuthorization: keep\r\n"),
 	    "GET /p?q HTTP/1.1\r\nHost: a.example\r\nX: 1\r\nx: 3\r\n"
 	    "Authorization: keep\r\nVia: 1.1 wayleave\r\n\r\n");
+}
+
+/* What a client says itself does not count, however it is spelled. */
+static void
+tenant_restrictions_are_said_once_and_by_us(void **state)
+{
+	const struct policy_tenants tenants = { "ctx", "a.example,b", "t:p" };
+	const struct policy_tenants second = { NULL, NULL, "t:p" };
+	const char *head = GET("Restrict-Access-To-Tenants: evil\r\n"
+	                       "restrict-access-CONTEXT: evil\r\nX: 1\r\n"
+	                       "sec-Restrict-Tenant-Access-Policy: evil\r\n"
+	                       "Sec-Restrict-Tenant-Access-Policy: e\r\n");
+
+	(void)state;
+	check_told(head, &tenants,
+	    "GET /p?q HTTP/1.1\r\nHost: a.example\r\nX: 1\r\n"
+	    "Restrict-Access-To-Tenants: a.example,b\r\n"
+	    "Restrict-Access-Context: ctx\r\n"
+	    "sec-Restrict-Tenant-Access-Policy: t:p\r\n"
+	    "Via: 1.1 wayleave\r\n\r\n");
+	check_told(head, &second,
+	    "GET /p?q HTTP/1.1\r\nHost: a.example\r\nX: 1\r\n"
+	    "sec-Restrict-Tenant-Access-Policy: t:p\r\n"
+	    "Via: 1.1 wayleave\r\n\r\n");
+	check_told(GET("Restrict-Access-Context: own\r\n"), NULL,
+	    "GET /p?q HTTP/1.1\r\nHost: a.example\r\n"
+	    "Restrict-Access-Context: own\r\nVia: 1.1 wayleave\r\n\r\n");
 }
 
 static void
@@ -304,6 +340,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hop_by_hop_fields_go_and_others_stay_in_order),
+		cmocka_unit_test(tenant_restrictions_are_said_once_and_by_us),
 		cmocka_unit_test(
 		    claims_about_other_hops_are_dropped_and_via_is_kept),
 		cmocka_unit_test(the_host_comes_from_the_target),
