@@ -62,7 +62,7 @@ size_t policy_group_names(const struct policy *p, const char *const **names);
 size_t policy_identity_names(const struct policy *p, const char *const **names);
 /** Whether some workload has `exes`: then programs must be looked up. */
 bool policy_uses_exes(const struct policy *p);
-/** What requests to @host have to say of tenants, or NULL. */
+/** What requests to @host have to say of tenants, or NULL; @p may be. */
 const struct policy_tenants *policy_tenants_of(
     const struct policy *p, const char *host);
 /** Whether something asks for what only an inspected tunnel shows. */

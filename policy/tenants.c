@@ -34,6 +34,7 @@ tenants_own_field(struct slice name)
 const struct policy_tenants *
 policy_tenants_of(const struct policy *p, const char *host)
 {
-	return p->tenants != NULL && tenants_login_host(host) ? p->tenants
-	                                                      : NULL;
+	return p != NULL && p->tenants != NULL && tenants_login_host(host)
+	    ? p->tenants
+	    : NULL;
 }
