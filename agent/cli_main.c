@@ -26,7 +26,7 @@ static const struct verb verbs[] = {
 	{ "doctor", NULL, "find private-link faults" },
 	{ "login", NULL, "use your own identity" },
 	{ "logout", NULL, "forget your own identity" },
-	{ "ca", NULL, "the inspection CA" },
+	{ "ca", verb_ca, "the inspection CA: show, export, rotate" },
 };
 
 static void

@@ -45,6 +45,13 @@ struct config_gateway {
 	char prefix[256]; /**< "" or "/path", put before each request's */
 };
 
+/** Where the inspection CA's key is; off: nothing is inspected. */
+enum config_inspection {
+	CONFIG_INSPECTION_AUTO,
+	CONFIG_INSPECTION_CREDENTIAL,
+	CONFIG_INSPECTION_OFF,
+};
+
 enum config_unlocked { CONFIG_UNLOCKED_WARN, CONFIG_UNLOCKED_REFUSE };
 
 struct config_limits {
@@ -91,6 +98,7 @@ struct config {
 	char state_dir[CONFIG_PATH_BYTES];
 	char runtime_dir[CONFIG_PATH_BYTES];
 	char ca_file[CONFIG_PATH_BYTES];
+	enum config_inspection inspection;
 	struct proxy_dns_config dns; /**< zones point at dns_zones */
 	struct proxy_dns_zone dns_zones[CONFIG_ZONES_MAX];
 	struct identity_config identities[CONFIG_IDENTITIES_MAX];
@@ -127,6 +135,12 @@ bool config_is_loopback(const struct addr *a);
 /** Takes tens of ms; any thread. E_INVALID, E_NOMEM with @detail. */
 enum status config_load_trust(const char *ca_file, struct tls_trust **out,
     struct status_detail *detail) ATTR_MUST_USE;
+
+/** As the configuration names it. */
+const char *config_inspection_name(enum config_inspection inspection);
+/** E_INVALID where @p needs an inspection CA that @c does not want. */
+enum status config_judge_inspection(const struct config *c,
+    const struct policy *p, struct status_detail *detail) ATTR_MUST_USE;
 
 /** Appends "FILE:LINE:COL: [warning: ]TEXT\n" for each issue. */
 void config_put_issues(

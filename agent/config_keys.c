@@ -45,6 +45,7 @@ static const struct config_key dns_keys[] = {
 
 static const struct config_key tls_keys[] = {
 	PATH("ca_file", ca_file, "/etc/ssl/certs/ca-certificates.crt", "the only trust anchors"),
+	CUSTOM("inspection", config_read_inspection, "\"auto\", \"credential\" or \"off\""),
 	END,
 };
 
@@ -93,8 +94,8 @@ const struct config_key config_keys[] = {
 	CUSTOM("unlocked_memory", config_read_unlocked, "\"warn\" or \"refuse\" when tokens could be swapped out"),
 	CUSTOM("workers", config_read_workers, "\"auto\" or 0 to 64; 0 is everything on one loop"),
 	PATH("policy_file", policy_file, "policy.json", "the policy"),
-	PATH("state_dir", state_dir, "/var/lib/wayleave", "broker.key and audit.key"),
-	PATH("runtime_dir", runtime_dir, "/run/wayleave", "the lock file"),
+	PATH("state_dir", state_dir, "/var/lib/wayleave", "broker.key, audit.key and ca.key"),
+	PATH("runtime_dir", runtime_dir, "/run/wayleave", "the lock file, and what clients read of the CA"),
 	PATH("cgroup_root", cgroup_root, "/sys/fs/cgroup", "where cgroup2 is mounted"),
 	SECTION("dns", dns_keys, "the name servers; no other source of names is used"),
 	SECTION("tls", tls_keys, "trust"),

@@ -76,6 +76,7 @@ void config_read_servers(struct config_reader *r, json_t *value);
 void config_read_zones(struct config_reader *r, json_t *value);
 void config_read_identities(struct config_reader *r, json_t *value);
 void config_read_on_failure(struct config_reader *r, json_t *value);
+void config_read_inspection(struct config_reader *r, json_t *value);
 void config_read_unlocked(struct config_reader *r, json_t *value);
 void config_read_level(struct config_reader *r, json_t *value);
 void config_read_gateways(struct config_reader *r, json_t *value);

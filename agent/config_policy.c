@@ -50,3 +50,18 @@ config_load_policy(
 	give_back_memory();
 	return st;
 }
+
+/* Such rules would let nothing through but at a gateway, and nobody would
+ * know why. */
+enum status
+config_judge_inspection(const struct config *c, const struct policy *p,
+    struct status_detail *detail)
+{
+	if (c->inspection != CONFIG_INSPECTION_OFF || !policy_inspects(p))
+		return OK;
+	return status_set(detail, E_INVALID,
+	    "the policy has rules that look into requests or inject a token, "
+	    "and \"inspection\" under \"tls\" of %.200s is \"off\": set "
+	    "it to \"auto\", or leave those rules out",
+	    c->file);
+}

@@ -195,6 +195,31 @@ config_read_unlocked(struct config_reader *r, json_t *value)
 		reader_error(r, false, "must be \"warn\" or \"refuse\"");
 }
 
+static const char *const inspections[] = {
+	[CONFIG_INSPECTION_AUTO] = "auto",
+	[CONFIG_INSPECTION_CREDENTIAL] = "credential",
+	[CONFIG_INSPECTION_OFF] = "off",
+};
+
+const char *
+config_inspection_name(enum config_inspection inspection)
+{
+	return inspections[inspection];
+}
+
+void
+config_read_inspection(struct config_reader *r, json_t *value)
+{
+	const char *s = json_string_value(value);
+
+	for (size_t i = 0; s != NULL && i < ARRAY_LEN(inspections); i++)
+		if (strcmp(s, inspections[i]) == 0) {
+			r->config->inspection = (enum config_inspection)i;
+			return;
+		}
+	reader_error(r, false, "must be \"auto\", \"credential\" or \"off\"");
+}
+
 void
 config_read_level(struct config_reader *r, json_t *value)
 {

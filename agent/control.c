@@ -1,6 +1,7 @@
 /* The control socket: answers what control_client.h lists, by who asks. */
 #include "agent/control.h"
 
+#include "agent/control_ca.h"
 #include "agent/control_env.h"
 #include "agent/control_why.h"
 #include "agent/denials.h"
@@ -30,6 +31,8 @@ struct call {
 	struct userdb_wait *wait;
 	struct why *why;
 	json_t *request;
+	const char *problem; /**< of the verb, where it failed; or NULL */
+	struct status_detail detail;
 };
 
 static void
@@ -196,9 +199,26 @@ verb_reload(struct call *c, struct jsonw *w)
 	struct daemon *d = c->control->daemon;
 	enum status st = daemon_reload(d);
 
+	c->problem = d->reload.message;
 	jsonw_str(w, "message", d->reload.message);
 	jsonw_u64(w, "generation", d->generation);
 	return st;
+}
+
+static enum status
+verb_ca(struct call *c, struct jsonw *w)
+{
+	return control_put_ca(w, c->control->daemon);
+}
+
+static enum status
+verb_ca_rotate(struct call *c, struct jsonw *w)
+{
+	bool at_once = json_is_true(json_object_get(c->request, "now"));
+
+	(void)w;
+	c->problem = c->detail.text;
+	return daemon_rotate_ca(c->control->daemon, at_once, &c->detail);
 }
 
 static const struct {
@@ -212,6 +232,8 @@ static const struct {
 	{ "denials", false, verb_denials },
 	{ "tokens", false, verb_tokens },
 	{ "reload", true, verb_reload },
+	{ "ca", false, verb_ca },
+	{ "ca_rotate", true, verb_ca_rotate },
 };
 
 static void
@@ -275,13 +297,13 @@ run_verb(struct call *c, size_t i)
 	jsonw_object(&w, NULL);
 	st = verbs[i].run(c, &w);
 	if (st != OK) {
-		struct daemon *d = c->control->daemon;
+		bool unknown = st == E_DENIED && c->problem == NULL;
 
 		buf_clear(out);
-		put_error(c->conn,
-		    st == E_DENIED ? "permission" : "unavailable",
-		    st == E_DENIED ? "the kernel could not say who you are"
-		                   : d->reload.message);
+		put_error(c->conn, unknown ? "permission" : "unavailable",
+		    unknown ? "the kernel could not say who you are"
+		        : c->problem != NULL ? c->problem
+		                             : status_text(st));
 		return;
 	}
 	jsonw_bool(&w, "ok", true);

@@ -14,7 +14,8 @@
  *   wait                     ready reasons; at once: who waits asks again
  *   env {no_proxy}           uid identity_header proxy broker (addresses)
  *                            governed: those of the entries of no_proxy that
- *                            cover a host of some rule
+ *                            cover a host of some rule; ca {bundle pem
+ *                            store}, paths, where clients need them
  *   why {id}                 denial (the record's members) rule_near unmet
  *                            fix fix_rule
  *   why {target, user, groups, unit, cgroup, method, at}
@@ -26,13 +27,18 @@
  *   denials {after}          last (how many there were so far) and, of the
  *                            asker's own after that many, denials [{id code
  *                            destination reason}], the oldest first
+ *   ca                       inspection on busy problem due (Unix seconds)
+ *                            certificates [{role subject sha256 made expires
+ *                            pem}] ca {bundle pem store}, paths
+ *   ca_rotate {now}          nothing: ca says how it goes on; "unavailable"
+ *                            where it cannot be now
  *   tokens                   tokens [{identity audience token_id state
  *                            expires refresh last_used (Unix seconds)
  *                            last_error}]
  *   reload                   message; "unavailable" when the load failed
  *
- * Who may ask what is decided by SO_PEERCRED: why about others and
- * reload are for root and the daemon's own user and group; tokens gives
+ * Who may ask what is decided by SO_PEERCRED: why about others,
+ * reload and ca_rotate are for root and the daemon's own user and group; tokens gives
  * everybody else what their own grants cover. */
 #ifndef AGENT_CONTROL_CLIENT_H
 #define AGENT_CONTROL_CLIENT_H

@@ -1,6 +1,7 @@
 /* `env`: where the caller finds the agent, and what would slip past it. */
 #include "agent/control_env.h"
 
+#include "agent/control_ca.h"
 #include "agent/env_noproxy.h"
 #include "agent/status_json.h"
 
@@ -39,5 +40,6 @@ control_put_env(struct jsonw *w, const struct daemon *d, uint32_t uid,
 	status_put_listeners(w, "proxy", d, LISTEN_PROXY);
 	status_put_listeners(w, "broker", d, LISTEN_BROKER);
 	status_put_gateways(w, d);
+	control_put_ca_files(w, d);
 	put_governed(w, d->snapshot->policy, no_proxy);
 }

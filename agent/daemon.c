@@ -14,7 +14,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { WORKER_STALL_MS = 10000, EXTRA_MAX_BYTES = 2048, SETTLE_MS = 30 };
+enum {
+	WORKER_STALL_MS = 10000,
+	EXTRA_MAX_BYTES = 2048,
+	SETTLE_MS = 30,
+	CA_TICK_S = 600
+};
 
 size_t
 daemon_reasons(const struct daemon *d, const char *reasons[DAEMON_REASONS_MAX])
@@ -31,6 +36,8 @@ daemon_reasons(const struct daemon *d, const char *reasons[DAEMON_REASONS_MAX])
 		reasons[n++] = "an identity was asked for and not reached yet";
 	if (d->ca_problem.text[0] != '\0')
 		reasons[n++] = "the CA file cannot be used";
+	if (daemon_ca_reason(d) != NULL)
+		reasons[n++] = daemon_ca_reason(d);
 	return n;
 }
 
@@ -153,10 +160,21 @@ on_settle(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	daemon_load_trust(d);
+	daemon_write_ca(d);
 	d->settling = false;
 	n = daemon_reasons(d, reasons);
 	manager_notify("READY=1\nSTATUS=%s%s",
 	    n == 0 ? "serving" : "degraded: ", n == 0 ? "" : reasons[0]);
+}
+
+/* Seldom enough to cost nothing, and by the clock on the wall, which may be
+ * set: a day is what a rotation waits. */
+static void
+on_ca_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	daemon_watch_ca(arg);
 }
 
 static bool
@@ -164,6 +182,7 @@ make_events(struct daemon *d)
 {
 	static const int stops[] = { SIGTERM, SIGINT };
 	struct timeval soon = { .tv_usec = SETTLE_MS * 1000 };
+	const struct timeval tick = { .tv_sec = CA_TICK_S };
 	struct timeval often;
 	uint64_t usec = manager_watchdog_us();
 	bool ok = true;
@@ -178,8 +197,10 @@ make_events(struct daemon *d)
 	d->drain_timer = evtimer_new(d->base, on_drain_timeout, d);
 	d->settle = evtimer_new(d->base, on_settle, d);
 	d->settling = true;
+	d->ca_tick = event_new(d->base, -1, EV_PERSIST, on_ca_tick, d);
 	ok = ok && d->drain_timer != NULL && d->settle != NULL &&
-	    event_add(d->settle, &soon) == 0;
+	    d->ca_tick != NULL && event_add(d->settle, &soon) == 0 &&
+	    event_add(d->ca_tick, &tick) == 0;
 	if (usec > 0) {
 		often.tv_sec = (time_t)(usec / 3 / 1000000);
 		often.tv_usec = (suseconds_t)(usec / 3 % 1000000);
@@ -195,7 +216,7 @@ static void
 free_events(struct daemon *d)
 {
 	struct event *all[] = { d->signals[0], d->signals[1], d->signals[2],
-		d->watchdog, d->drain_timer, d->settle };
+		d->watchdog, d->drain_timer, d->settle, d->ca_tick };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] != NULL)

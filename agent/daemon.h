@@ -2,6 +2,7 @@
 #ifndef AGENT_DAEMON_H
 #define AGENT_DAEMON_H
 
+#include "agent/ca.h"
 #include "agent/config.h"
 #include "agent/listeners.h"
 #include "agent/userdb.h"
@@ -51,6 +52,27 @@ struct trust_load {
 	struct status_detail problem;
 };
 
+/** Looks after the inspection CA's files; the control loop's, but for what is
+ * the thread's. */
+struct ca_work {
+	struct mail mail; /**< first */
+	struct daemon *daemon;
+	pthread_t thread;
+	bool busy, joined;
+	bool again; /**< what is written may have changed since it began */
+	bool over;  /**< the daemon ends */
+	enum config_inspection inspection; /**< when it began */
+	/* the thread's meanwhile */
+	bool rotate, at_once;
+	struct ca_settings settings;
+	char runtime_dir[CONFIG_PATH_BYTES];
+	char ca_file[CONFIG_PATH_BYTES];
+	struct tls_ca *signer;
+	struct ca *ca;
+	enum status rotated, st;
+	struct status_detail problem;
+};
+
 struct daemon {
 	const char *config_path;
 	const struct clock *clock;
@@ -76,7 +98,7 @@ struct daemon {
 	struct admin *admin;
 	struct interfaces *interfaces;
 	struct event *signals[3];
-	struct event *watchdog, *drain_timer, *settle;
+	struct event *watchdog, *drain_timer, *settle, *ca_tick;
 	bool settling;              /**< the last of the start is to come */
 	enum status settled;        /**< what the last of the start gave */
 	struct status_detail fault; /**< where it failed */
@@ -90,6 +112,9 @@ struct daemon {
 	struct name_check names;
 	struct trust_load trust;
 	struct status_detail ca_problem; /**< "" when the CA file is good */
+	struct ca *ca;                   /**< for inspection; NULL: none */
+	bool ca_ready;                   /**< clients find its files */
+	struct ca_work ca_work;
 	int exit_code;
 };
 
@@ -110,6 +135,8 @@ enum status daemon_load(struct daemon *d, struct config **config,
 enum status daemon_reload(struct daemon *d);
 /** Takes up the machine's addresses as they are now; false: it could not. */
 bool daemon_renew_self(struct daemon *d);
+/** Takes up d->ca, which is another; false: it could not. */
+bool daemon_renew_signer(struct daemon *d);
 /** What the broker is to keep to by @c. */
 struct identity_limits daemon_identity_limits(const struct config *c);
 /** A record of our own (start, reload, stop); @extra is JSON members. E_IO:
@@ -142,6 +169,30 @@ void daemon_load_trust(struct daemon *d);
 void daemon_set_trust(struct daemon *d, struct tls_trust *trust);
 /** Before the mailbox goes: nothing is read any more. */
 void daemon_end_trust(struct daemon *d);
+
+/* daemon_ca.c */
+
+/**
+ * The inspection CA that @c and @p need, made where there is none yet: *out
+ * is owned, NULL where none is needed. Errors as ca_open().
+ */
+enum status daemon_open_ca(struct daemon *d, const struct config *c,
+    const struct policy *p, struct ca **out,
+    struct status_detail *detail) ATTR_MUST_USE;
+/** Writes its files for the clients, later, and does what is due. */
+void daemon_write_ca(struct daemon *d);
+/** The same where something is due. */
+void daemon_watch_ca(struct daemon *d);
+/**
+ * Makes the next one, later: until then ca_work is busy. E_NOTFOUND: there is
+ * none. E_BUSY: not now. E_UNSUPPORTED: its key is not ours.
+ */
+enum status daemon_rotate_ca(
+    struct daemon *d, bool at_once, struct status_detail *detail) ATTR_MUST_USE;
+/** Why clients cannot believe it yet; NULL: they can, or need not. */
+const char *daemon_ca_reason(const struct daemon *d);
+/** Before the mailbox goes: nothing is written any more. */
+void daemon_end_ca(struct daemon *d);
 
 /* daemon_parts.c: what is made at start, in order, and unmade. */
 enum status daemon_make(

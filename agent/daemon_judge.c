@@ -77,6 +77,8 @@ daemon_judge(const struct daemon *d, const struct config *c,
 
 	if (st == OK)
 		st = judge_injections(c, p, detail);
+	if (st == OK)
+		st = config_judge_inspection(c, p, detail);
 	return st == OK ? judge_exes(p, detail) : st;
 }
 

@@ -144,6 +144,7 @@ daemon_identity_limits(const struct config *c)
 /* A new generation, made ready beside the one in force. */
 struct change {
 	struct proxy_snapshot *snapshot;
+	struct ca *ca;
 	struct listeners_change *listeners; /* NULL: the same as before */
 	struct peer_source *peers;          /* NULL: those there are will do */
 	struct worker_change *workers[DAEMON_WORKERS_MAX];
@@ -189,8 +190,10 @@ prepare(struct daemon *d, struct config *c, struct policy *p,
 		st = listeners_prepare(&d->listeners, c, (unsigned)d->n_workers,
 		    &change->listeners, detail);
 	if (st == OK)
+		st = daemon_open_ca(d, c, p, &change->ca, detail);
+	if (st == OK)
 		st = snapshot_build(c, p, &change->listeners->next,
-		    d->generation + 1, &change->snapshot);
+		    d->generation + 1, change->ca, &change->snapshot);
 	if (st == OK &&
 	    policy_uses_exes(p) != policy_uses_exes(d->snapshot->policy))
 		st = daemon_make_peers(c, p, &change->peers);
@@ -213,6 +216,7 @@ abandon(struct change *change)
 	listeners_abandon(change->listeners);
 	peer_source_destroy(change->peers);
 	proxy_snapshot_unref(change->snapshot);
+	ca_unref(change->ca);
 }
 
 static void
@@ -248,26 +252,39 @@ commit_snapshot(struct daemon *d, struct change *change)
 	d->wiring_identity.peers = d->peers;
 }
 
+/* Another's files are not there yet; those of one that goes may stay: who
+ * reads them still believes whom he believed. */
+static void
+commit_ca(struct daemon *d, struct ca *ca)
+{
+	if (ca == NULL || d->ca == NULL || ca->signer != d->ca->signer)
+		d->ca_ready = false;
+	ca_unref(d->ca);
+	d->ca = ca;
+}
+
 static void
 commit(struct daemon *d, const struct config *c, struct change *change)
 {
 	const struct identity_limits limits = daemon_identity_limits(c);
 
 	commit_snapshot(d, change);
+	commit_ca(d, change->ca);
 	identity_set_limits(d->identity, &limits);
 	control_set_limits(d->control, c);
 	admin_set_limits(d->admin, c);
 }
 
 /* The policy is the same, and so is its generation. */
-bool
-daemon_renew_self(struct daemon *d)
+static bool
+renew(struct daemon *d, bool only_self)
 {
 	struct change change = { .snapshot = NULL };
 	enum status st = snapshot_build(d->config, d->snapshot->policy,
-	    &d->listeners, d->generation, &change.snapshot);
+	    &d->listeners, d->generation, d->ca, &change.snapshot);
 
-	if (st == OK && snapshot_self_eq(d->snapshot, change.snapshot)) {
+	if (st == OK && only_self &&
+	    snapshot_self_eq(d->snapshot, change.snapshot)) {
 		abandon(&change);
 		return true;
 	}
@@ -277,9 +294,22 @@ daemon_renew_self(struct daemon *d)
 		abandon(&change);
 		return false;
 	}
+	if (!snapshot_self_eq(d->snapshot, change.snapshot))
+		log_info("this machine's addresses changed");
 	commit_snapshot(d, &change);
-	log_info("this machine's addresses changed");
 	return true;
+}
+
+bool
+daemon_renew_self(struct daemon *d)
+{
+	return renew(d, true);
+}
+
+bool
+daemon_renew_signer(struct daemon *d)
+{
+	return renew(d, false);
 }
 
 static enum status
@@ -372,6 +402,7 @@ daemon_reload(struct daemon *d)
 		policy_unref(p);
 		if (st == OK) {
 			take_config(d, c, trust);
+			daemon_write_ca(d);
 			daemon_check_names(d);
 		} else {
 			config_destroy(c);

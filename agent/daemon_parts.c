@@ -219,12 +219,14 @@ daemon_make(
 	if (st == OK)
 		st = daemon_judge(d, d->config, policy, detail);
 	if (st == OK)
+		st = daemon_open_ca(d, d->config, policy, &d->ca, detail);
+	if (st == OK)
 		st = make_audit(d, detail);
 	if (st == OK)
 		st = make_loop_parts(d, policy);
 	if (st == OK)
 		st = snapshot_build(d->config, policy, &d->listeners,
-		    ++d->generation, &d->snapshot);
+		    ++d->generation, d->ca, &d->snapshot);
 	if (st == OK)
 		st = make_servers(d);
 	if (st == OK)
@@ -260,6 +262,7 @@ daemon_unmake(struct daemon *d)
 		(void)daemon_record(d, RECORD_STOP, SLICE(""));
 	audit_log_close(d->audit);
 	daemon_end_trust(d);
+	daemon_end_ca(d);
 	/* Questions under way are answered before their asker's mailbox goes,
 	 * then nobody posts any more and late answers are freed. */
 	mailbox_flush(d->mailbox);
@@ -277,5 +280,6 @@ daemon_unmake(struct daemon *d)
 		proxy_shared_destroy(d->shared);
 	if (d->snapshot != NULL)
 		proxy_snapshot_unref(d->snapshot);
+	ca_unref(d->ca);
 	listeners_close(&d->listeners);
 }

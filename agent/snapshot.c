@@ -26,6 +26,7 @@ owned_release(struct proxy_snapshot *s)
 	struct owned *o = (struct owned *)s;
 
 	policy_unref(s->policy);
+	tls_ca_unref(s->inspection_ca);
 	free(o->gateways);
 	free(o->listeners);
 	free(o->interfaces);
@@ -170,7 +171,7 @@ fill_gateways(struct owned *o, const struct config *c)
 
 enum status
 snapshot_build(const struct config *config, struct policy *policy,
-    const struct listeners *listeners, uint64_t generation,
+    const struct listeners *listeners, uint64_t generation, const struct ca *ca,
     struct proxy_snapshot **out)
 {
 	struct owned *o = calloc(1, sizeof *o);
@@ -184,6 +185,8 @@ snapshot_build(const struct config *config, struct policy *policy,
 	s->generation = generation;
 	s->policy = policy_ref(policy);
 	s->release = owned_release;
+	if (ca != NULL)
+		s->inspection_ca = tls_ca_ref(ca->signer);
 	s->exe_lookup = policy_uses_exes(policy);
 	s->dns = config->dns;
 	memcpy(o->zones, config->dns_zones, sizeof o->zones);

@@ -105,24 +105,30 @@ static enum status
 read_all(int fd, const char *path, size_t bytes, struct buf *out,
     struct status_detail *detail)
 {
+	enum status st = OK;
 	char chunk[16384];
 	ssize_t n;
 
 	if (bytes <= out->max - out->n && !buf_reserve(out, bytes))
 		return status_set(
 		    detail, buf_status(out), "\"%s\": no memory", path);
-	while ((n = read(fd, chunk, sizeof chunk)) != 0) {
+	while (st == OK && (n = read(fd, chunk, sizeof chunk)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return status_set(detail, E_IO,
+		if (n < 0) {
+			st = status_set(detail, E_IO,
 			    "\"%s\" cannot be read: %s", path, strerror(errno));
+			break;
+		}
 		buf_put(out, chunk, (size_t)n);
-		if (buf_status(out) != OK)
-			return status_set(detail, buf_status(out),
+		st = buf_status(out);
+		if (st != OK)
+			(void)status_set(detail, st,
 			    "\"%s\" is larger than %zu bytes", path, out->max);
 	}
-	return OK;
+	if (out->wipe)
+		explicit_bzero(chunk, sizeof chunk);
+	return st;
 }
 
 enum status
@@ -181,7 +187,7 @@ key_create(
 }
 
 static enum status
-key_judge(int fd, const char *path, size_t n, struct status_detail *detail)
+key_judge(int fd, const char *path, size_t *bytes, struct status_detail *detail)
 {
 	struct stat st;
 
@@ -196,11 +202,7 @@ key_judge(int fd, const char *path, size_t n, struct status_detail *detail)
 		    "\"%s\" has mode %04o, not 0600: others may have read it; "
 		    "remove it, and a new one is made",
 		    path, (unsigned)(st.st_mode & ALLPERMS));
-	if ((size_t)st.st_size != n)
-		return status_set(detail, E_DENIED,
-		    "\"%s\" has %lld bytes, not %zu; remove it, and a new one "
-		    "is made",
-		    path, (long long)st.st_size, n);
+	*bytes = (size_t)st.st_size;
 	return OK;
 }
 
@@ -208,6 +210,7 @@ enum status
 key_file_open(
     const char *path, uint8_t *out, size_t n, struct status_detail *detail)
 {
+	size_t bytes = 0;
 	enum status st;
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
@@ -215,9 +218,72 @@ key_file_open(
 		return key_create(path, out, n, detail);
 	if (fd < 0)
 		return open_failed(path, detail);
-	st = key_judge(fd, path, n, detail);
+	st = key_judge(fd, path, &bytes, detail);
+	if (st == OK && bytes != n)
+		st = status_set(detail, E_DENIED,
+		    "\"%s\" has %zu bytes, not %zu; remove it, and a new one "
+		    "is made",
+		    path, bytes, n);
 	if (st == OK && read(fd, out, n) != (ssize_t)n)
 		st = status_set(detail, E_IO, "\"%s\" cannot be read", path);
 	close(fd);
 	return st;
+}
+
+enum status
+key_file_read(const char *path, struct buf *out, struct status_detail *detail)
+{
+	size_t bytes = 0;
+	enum status st;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return open_failed(path, detail);
+	st = key_judge(fd, path, &bytes, detail);
+	if (st == OK)
+		st = read_all(fd, path, bytes, out, detail);
+	close(fd);
+	return st;
+}
+
+static bool
+write_all(int fd, struct slice text)
+{
+	while (text.n > 0) {
+		ssize_t n = write(fd, text.p, text.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		text = slice_from(text, (size_t)n);
+	}
+	return true;
+}
+
+enum status
+trusted_file_put(const char *path, unsigned mode, struct slice text,
+    struct status_detail *detail)
+{
+	char beside[PATH_MAX];
+	int fd, n = snprintf(beside, sizeof beside, "%s.new", path);
+	bool ok;
+
+	if (n < 0 || (size_t)n >= sizeof beside)
+		return status_set(detail, E_IO, "\"%s\" is too long", path);
+	(void)unlink(beside);
+	/* Never wider than @mode, whatever the umask, also for a moment. */
+	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	    S_IRUSR | S_IWUSR);
+	ok = fd >= 0 && write_all(fd, text) && fchmod(fd, (mode_t)mode) == 0 &&
+	    fsync(fd) == 0;
+	if (fd >= 0 && close(fd) != 0)
+		ok = false;
+	if (ok && rename(beside, path) == 0)
+		return OK;
+	n = errno;
+	if (fd >= 0)
+		(void)unlink(beside);
+	return status_set(
+	    detail, E_IO, "\"%s\" cannot be written: %s", path, strerror(n));
 }

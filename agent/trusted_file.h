@@ -22,4 +22,18 @@ enum status trusted_file_read(const char *path, struct buf *out,
 enum status key_file_open(const char *path, uint8_t *out, size_t n,
     struct status_detail *detail) ATTR_MUST_USE;
 
+/**
+ * Reads a secret of ours of any size up to @out's ceiling, by the same rules.
+ * E_NOTFOUND, E_DENIED, E_LIMIT, E_IO.
+ */
+enum status key_file_read(const char *path, struct buf *out,
+    struct status_detail *detail) ATTR_MUST_USE;
+
+/**
+ * Puts @text at @path with @mode, whole or not at all: whoever reads meanwhile
+ * finds what was there or what is there now. E_IO.
+ */
+enum status trusted_file_put(const char *path, unsigned mode, struct slice text,
+    struct status_detail *detail) ATTR_MUST_USE;
+
 #endif

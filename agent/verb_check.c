@@ -273,6 +273,17 @@ check_names(
 	note_text(c, false, &at, text);
 }
 
+static void
+check_inspection(
+    struct check *c, const struct config *config, const struct policy *p)
+{
+	struct spot at = { c->file, "/tls/inspection" };
+	struct status_detail detail = { "" };
+
+	if (config_judge_inspection(config, p, &detail) != OK)
+		note_text(c, true, &at, detail.text);
+}
+
 /* A gateway to a host of no rule refuses all that it is asked. */
 static void
 check_gateways(
@@ -336,6 +347,7 @@ check_all(struct check *c, struct policy_issues *issues)
 	note_issues(c, config->policy_file, issues);
 	if (st == OK) {
 		check_injections(c, config, p);
+		check_inspection(c, config, p);
 		check_identities(c, config, p);
 		check_names(c, config, p);
 		check_gateways(c, config, p);

@@ -7,6 +7,7 @@
  * EX_OK, 1 (the finding is negative) and sysexits.h.
  */
 int verb_audit(int argc, char **argv);
+int verb_ca(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_env(int argc, char **argv);
 int verb_policy(int argc, char **argv);

@@ -12,9 +12,9 @@ from lab import names
 
 HERE = ["check", "why", "policy test", "audit verify", "audit query"]
 HERE += ["audit tail", "audit export", "token list", "env", "run"]
-HERE += ["status", "wait"]
+HERE += ["status", "wait", "ca show", "ca export", "ca rotate"]
 LATER = ["policy learn", "policy diff", "policy init", "token revoke"]
-LATER += ["doctor", "login", "logout", "ca"]
+LATER += ["doctor", "login", "logout"]
 
 
 @pytest.mark.parametrize("verb", HERE + LATER)
@@ -50,6 +50,7 @@ DOWN = [
     ["wait", "--timeout", "1"],
     ["env"],
     ["token", "list"],
+    ["ca", "show"],
     ["why", names.ACCT1],
     ["why", "ABCDEFGH23"],
 ]

@@ -37,14 +37,16 @@ fi
 check "an unknown verb names the nearest" 64 'did you mean "status"' statsu
 check "a far word names none" 64 'see wayleave --help' frobnicate
 check "the version is printed" 0 '^wayleave [0-9]' --version
-for verb in login logout ca doctor; do
+for verb in login logout doctor; do
 	check "$verb says that it is not in this version" 69 \
 		'not in this version' $verb
 done
-for verb in status wait env run token audit check why policy; do
+for verb in status wait env run token audit check why policy ca; do
 	check "$verb has help" 0 "^[Uu]sage: wayleave $verb" $verb --help
 done
 check "status without a daemon" 69 'is wayleaved running' status --socket "$none"
+check "ca without a daemon" 69 'no daemon' ca show --socket "$none"
+check "ca wants a word" 64 'show, export or rotate' ca
 check "wait gives up" 69 'no daemon listens' wait --timeout 0 --socket "$none"
 check "wait wants a number" 64 'seconds' wait --timeout soon
 check "env without a daemon" 69 'no daemon' env --socket "$none"
