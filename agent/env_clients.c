@@ -9,17 +9,25 @@ add_java(struct env_list *l, const struct env_input *in)
 {
 	const char *old = in->get(in->ctx, "JAVA_TOOL_OPTIONS");
 	const char *colon = strrchr(in->proxy, ':');
+	const char *store = in->ca_store != NULL ? in->ca_store : "";
 	int n = colon == NULL ? 0 : (int)(colon - in->proxy);
 
 	if (n == 0)
 		return true;
+	if (*store != '\0' && old != NULL &&
+	    strstr(old, "-Djavax.net.ssl.trustStore=") != NULL)
+		env_list_warn(l,
+		    "JAVA_TOOL_OPTIONS named another trust store; the agent's, "
+		    "with its own CA, takes its place");
 	return env_list_set(l, "JAVA_TOOL_OPTIONS",
 	    "%s%s-Dhttp.proxyHost=%.*s -Dhttp.proxyPort=%s "
 	    "-Dhttps.proxyHost=%.*s -Dhttps.proxyPort=%s "
 	    "-Dhttp.nonProxyHosts=localhost|127.0.0.1|169.254.169.254|"
-	    "168.63.129.16",
+	    "168.63.129.16%s%s%s",
 	    old != NULL ? old : "", old != NULL && *old != '\0' ? " " : "", n,
-	    in->proxy, colon + 1, n, in->proxy, colon + 1);
+	    in->proxy, colon + 1, n, in->proxy, colon + 1,
+	    *store != '\0' ? " -Djavax.net.ssl.trustStore=" : "", store,
+	    *store != '\0' ? " -Djavax.net.ssl.trustStoreType=PKCS12" : "");
 }
 
 static bool

@@ -87,10 +87,8 @@ unset(struct env_list *l, const char *name)
 		l->vars[l->n++] = (struct env_var){ name, NULL };
 }
 
-static void warn(struct env_list *l, const char *fmt, ...) ATTR_PRINTF(2, 3);
-
-static void
-warn(struct env_list *l, const char *fmt, ...)
+void
+env_list_warn(struct env_list *l, const char *fmt, ...)
 {
 	va_list ap;
 	char *s;
@@ -125,8 +123,8 @@ add_no_proxy(struct env_list *l, const struct env_input *in)
 			why = "a host that the policy governs is reached "
 			      "without the agent";
 		if (why != NULL)
-			warn(l, "NO_PROXY has \"%.*s\": %s", (int)entry.n,
-			    entry.p, why);
+			env_list_warn(l, "NO_PROXY has \"%.*s\": %s",
+			    (int)entry.n, entry.p, why);
 	}
 	ok = buf_status(&b) == OK &&
 	    env_list_set(l, "NO_PROXY", "%.*s", (int)b.n, b.p) &&
@@ -149,7 +147,7 @@ add_proxy(struct env_list *l, const struct env_input *in)
 		const char *old = in->get(in->ctx, names[i]);
 		/* Its value may hold a password: it is not repeated. */
 		if (old != NULL && *old != '\0' && strcmp(old, url) != 0)
-			warn(l,
+			env_list_warn(l,
 			    "%s named another proxy; the agent takes its place",
 			    names[i]);
 		if (!env_list_set(l, names[i], "%s", url))
@@ -180,6 +178,36 @@ add_identity(struct env_list *l, const struct env_input *in)
 	        "http://%s/databricks/token", b);
 }
 
+/* Each library has a variable of its own. Node's adds to what it knows, the
+ * others' take the place of that. */
+static bool
+add_ca(struct env_list *l, const struct env_input *in)
+{
+	static const char *const names[] = { "SSL_CERT_FILE",
+		"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
+		"PIP_CERT", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+		"NODE_EXTRA_CA_CERTS" };
+	const size_t adds = ARRAY_LEN(names) - 1;
+
+	/* Who does not come by the proxy sees the services' own. */
+	if (in->ca_bundle == NULL || *in->ca_bundle == '\0' ||
+	    in->proxy[0] == '\0')
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *old = in->get(in->ctx, names[i]);
+		const char *file = i == adds ? in->ca_pem : in->ca_bundle;
+
+		if (old != NULL && *old != '\0' && strcmp(old, file) != 0)
+			env_list_warn(l,
+			    "%s named another file; the agent's, with its "
+			    "own CA, takes its place",
+			    names[i]);
+		if (!env_list_set(l, names[i], "%s", file))
+			return false;
+	}
+	return true;
+}
+
 static bool
 add_client(struct env_list *l, const struct env_input *in)
 {
@@ -201,7 +229,7 @@ look_around(struct env_list *l, const struct env_input *in)
 	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
 		const char *v = in->get(in->ctx, secrets[i]);
 		if (v != NULL && *v != '\0')
-			warn(l,
+			env_list_warn(l,
 			    "%s is set: clients may use it in place of the "
 			    "agent's identity, and it is a secret in the "
 			    "environment; unset it",
@@ -211,7 +239,7 @@ look_around(struct env_list *l, const struct env_input *in)
 	if (id != NULL && *id == '\0')
 		unset(l, "AZURE_CLIENT_ID");
 	else if (id != NULL)
-		warn(l,
+		env_list_warn(l,
 		    "AZURE_CLIENT_ID is set: clients ask for that identity, "
 		    "and a grant must name it");
 	/* it would make clients take us for Service Fabric, https only */
@@ -226,7 +254,7 @@ env_list_build(const struct env_input *in, struct env_list *out)
 	if (in->client != NULL && env_client_find(in->client) == NULL)
 		return E_INVALID;
 	if (add_proxy(out, in) && add_no_proxy(out, in) &&
-	    add_identity(out, in) && add_client(out, in)) {
+	    add_identity(out, in) && add_ca(out, in) && add_client(out, in)) {
 		look_around(out, in);
 		return OK;
 	}

@@ -19,6 +19,9 @@ struct env_input {
 	 * NULL: nobody can tell. */
 	bool (*governed)(void *ctx, struct slice entry);
 	void *governed_ctx;
+	/** Files that clients are to believe, where tunnels are inspected: with
+	 * all other CAs, ours alone, as Java's store; all NULL or "": none. */
+	const char *ca_bundle, *ca_pem, *ca_store;
 };
 
 struct env_var {
@@ -45,6 +48,9 @@ void env_list_release(struct env_list *l);
 /** Appends a variable; @name is kept. False: out of memory or of room. */
 bool env_list_set(struct env_list *l, const char *name, const char *fmt, ...)
     ATTR_PRINTF(3, 4);
+
+/** Appends a warning; what cannot be kept is dropped. */
+void env_list_warn(struct env_list *l, const char *fmt, ...) ATTR_PRINTF(2, 3);
 
 /** Appends a line for people. False: out of memory or of room, or it holds
  * what is no plain text. */

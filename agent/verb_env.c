@@ -110,6 +110,7 @@ environment(
     const char *socket, const char *client, bool quiet, struct env_list *out)
 {
 	char proxy[64], broker[64];
+	const json_t *ca;
 	json_t *reply = NULL;
 	enum status st;
 	int code;
@@ -121,9 +122,12 @@ environment(
 		return code;
 	listener_of(reply, "proxy", proxy);
 	listener_of(reply, "broker", broker);
-	st = env_list_build(&(struct env_input){ proxy, broker,
-	                        cli_member(reply, "identity_header"), client,
-	                        get_env, NULL, is_governed, reply },
+	ca = json_object_get(reply, "ca");
+	st = env_list_build(
+	    &(struct env_input){ proxy, broker,
+	        cli_member(reply, "identity_header"), client, get_env, NULL,
+	        is_governed, reply, cli_member(ca, "bundle"),
+	        cli_member(ca, "pem"), cli_member(ca, "store") },
 	    out);
 	if (st == OK)
 		add_gateways(out, reply);

@@ -17,6 +17,14 @@ AUDIT = "/var/log/wayleave/audit.jsonl"
 BUILD = paths.SRC / os.environ.get("WAYLEAVE_BUILD", "build")
 DAEMON = BUILD / "wayleaved"
 CLI = BUILD / "wayleave"
+# What clients read; where tunnels are inspected `wayleave env` names them.
+CA_VARIABLES = (
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+)
 
 CONFIG = {
     "version": 1,
@@ -263,11 +271,8 @@ class Daemon:
         if result.code != 0:
             raise LabError(f"wayleave env: {result}")
         found = json.loads(result.out)
-        found["REQUESTS_CA_BUNDLE"] = str(paths.CA_FILE)
-        found["SSL_CERT_FILE"] = str(paths.CA_FILE)
-        found["CURL_CA_BUNDLE"] = str(paths.CA_FILE)
-        found["GIT_SSL_CAINFO"] = str(paths.CA_FILE)
-        found["NODE_EXTRA_CA_CERTS"] = str(paths.CA_FILE)
+        for name in CA_VARIABLES:
+            found.setdefault(name, str(paths.CA_FILE))
         return found
 
     def python(self, code, *args, user="alice", env=None, **order):

@@ -27,7 +27,7 @@ build(struct pair *env, const char *client)
 {
 	struct env_list l;
 	const struct env_input in = { "127.0.0.1:3180", "127.0.0.1:3181",
-		"c0ffee", client, get_pair, env, NULL, NULL };
+		"c0ffee", client, get_pair, env, NULL, NULL, NULL, NULL, NULL };
 
 	assert_int_equal(env_list_build(&in, &l), OK);
 	return l;
@@ -148,7 +148,8 @@ what_the_policy_governs_is_warned_about_and_what_it_does_not_is_not(
 		{ NULL, NULL } };
 	unsigned asked = 0;
 	const struct env_input in = { "127.0.0.1:3180", "127.0.0.1:3181",
-		"c0ffee", NULL, get_pair, env, governs_corp, &asked };
+		"c0ffee", NULL, get_pair, env, governs_corp, &asked, NULL, NULL,
+		NULL };
 	struct env_list l;
 
 	(void)state;
@@ -258,7 +259,7 @@ a_client_gets_what_only_it_wants(void **state)
 		{ NULL, NULL } };
 	struct env_list l;
 	struct env_input in = { "", "", "", "toaster", get_pair, java, NULL,
-		NULL };
+		NULL, NULL, NULL, NULL };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
@@ -275,6 +276,62 @@ a_client_gets_what_only_it_wants(void **state)
 	    env_list_get(&l, "JAVA_TOOL_OPTIONS"));
 	env_list_release(&l);
 	assert_int_equal(env_list_build(&in, &l), E_INVALID);
+}
+
+static void
+an_inspected_client_is_told_whom_to_believe(void **state)
+{
+	static const char bundle[] = "/run/wayleave/ca-bundle.pem";
+	static const char *const names[] = { "SSL_CERT_FILE",
+		"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
+		"PIP_CERT", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH" };
+	struct pair env[] = { { "PIP_CERT", "/etc/pip.pem" },
+		{ "SSL_CERT_FILE", bundle },
+		{ "JAVA_TOOL_OPTIONS", "-Djavax.net.ssl.trustStore=/other" },
+		{ NULL, NULL } };
+	struct env_input in = { .proxy = "127.0.0.1:3180",
+		.broker = "127.0.0.1:3181",
+		.header = "c0ffee",
+		.get = get_pair,
+		.ctx = env,
+		.ca_bundle = bundle,
+		.ca_pem = "/run/wayleave/ca.pem",
+		.ca_store = "/run/wayleave/ca.p12" };
+	struct env_list l;
+
+	(void)state;
+	for (const struct env_client *c = env_clients; c->name != NULL; c++) {
+		in.client = c->name;
+		assert_int_equal(env_list_build(&in, &l), OK);
+		for (size_t i = 0; i < ARRAY_LEN(names); i++)
+			assert_string_equal(env_list_get(&l, names[i]), bundle);
+		assert_string_equal(env_list_get(&l, "NODE_EXTRA_CA_CERTS"),
+		    "/run/wayleave/ca.pem");
+		assert_true(warned(&l, "PIP_CERT named another file"));
+		assert_false(warned(&l, "SSL_CERT_FILE named"));
+		env_list_release(&l);
+	}
+	in.client = "java";
+	assert_int_equal(env_list_build(&in, &l), OK);
+	assert_non_null(strstr(env_list_get(&l, "JAVA_TOOL_OPTIONS"),
+	    " -Djavax.net.ssl.trustStore=/run/wayleave/ca.p12 "
+	    "-Djavax.net.ssl.trustStoreType=PKCS12"));
+	assert_true(warned(&l, "named another trust store"));
+	env_list_release(&l);
+	/* By no proxy there is no inspection. */
+	in.client = NULL;
+	in.proxy = "";
+	assert_int_equal(env_list_build(&in, &l), OK);
+	assert_null(env_list_get(&l, "SSL_CERT_FILE"));
+	env_list_release(&l);
+	in.proxy = "127.0.0.1:3180";
+	in.ca_bundle = in.ca_pem = in.ca_store = "";
+	in.client = "java";
+	assert_int_equal(env_list_build(&in, &l), OK);
+	assert_null(env_list_get(&l, "SSL_CERT_FILE"));
+	assert_null(
+	    strstr(env_list_get(&l, "JAVA_TOOL_OPTIONS"), "trustStoreType"));
+	env_list_release(&l);
 }
 
 static void
@@ -386,7 +443,7 @@ without_a_listener_its_variables_are_left_alone(void **state)
 {
 	struct pair none[] = { { NULL, NULL } };
 	struct env_input in = { "", "127.0.0.1:3181", "x", NULL, get_pair, none,
-		NULL, NULL };
+		NULL, NULL, NULL, NULL, NULL };
 	struct env_list l;
 
 	(void)state;
@@ -416,6 +473,7 @@ main(void)
 		cmocka_unit_test(what_gets_in_the_way_is_warned_about_or_unset),
 		cmocka_unit_test(each_shell_gets_its_own_quotes),
 		cmocka_unit_test(a_client_gets_what_only_it_wants),
+		cmocka_unit_test(an_inspected_client_is_told_whom_to_believe),
 		cmocka_unit_test(comments_stand_last_and_on_one_line_each),
 		cmocka_unit_test(spark_gets_its_options_before_the_users),
 		cmocka_unit_test(

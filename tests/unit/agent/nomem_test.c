@@ -98,7 +98,7 @@ static void
 an_environment_is_whole_or_there_is_none(void **state)
 {
 	const struct env_input in = { "127.0.0.1:3180", "127.0.0.1:3181",
-		"c0ffee", "java", get, NULL, NULL, NULL };
+		"c0ffee", "java", get, NULL, NULL, NULL, NULL, NULL, NULL };
 	struct env_list l;
 	bool failed = true;
 	size_t whole;
