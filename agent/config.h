@@ -58,6 +58,7 @@ struct config_limits {
 	unsigned connections;
 	unsigned connections_per_uid;
 	unsigned request_head_bytes;
+	unsigned upstreams_idle;
 	unsigned broker_connections;
 	unsigned control_connections;
 	unsigned admin_connections;
@@ -71,6 +72,7 @@ struct config_timeouts {
 	unsigned idle_ms;
 	unsigned hello_ms;
 	unsigned linger_ms;
+	unsigned upstream_idle_ms;
 	unsigned broker_idle_ms;
 	unsigned drain_ms;
 };

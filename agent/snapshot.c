@@ -143,6 +143,8 @@ fill_limits(struct proxy_limits *out, const struct config *c)
 		.idle_ms = c->timeouts.idle_ms,
 		.hello_ms = c->timeouts.hello_ms,
 		.linger_ms = c->timeouts.linger_ms,
+		.upstreams_idle = c->limits.upstreams_idle,
+		.upstream_idle_ms = c->timeouts.upstream_idle_ms,
 	};
 }
 

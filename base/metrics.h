@@ -14,6 +14,8 @@
 	X(TUNNELS_OPEN, "tunnels_open", "gauge", "Tunnels open now") \
 	X(BYTES_UP_TOTAL, "bytes_up_total", "counter", "Bytes from clients to destinations") \
 	X(BYTES_DOWN_TOTAL, "bytes_down_total", "counter", "Bytes from destinations to clients") \
+	X(UPSTREAMS_IDLE, "upstreams_idle", "gauge", "Connections to destinations kept for the next request") \
+	X(UPSTREAMS_POOLED_TOTAL, "upstreams_pooled_total", "counter", "Requests that went on with a connection of the pool") \
 	X(DNS_QUERIES_TOTAL, "dns_queries_total", "counter", "Questions sent to name servers") \
 	X(DNS_CACHE_HITS_TOTAL, "dns_cache_hits_total", "counter", "Answers given from the cache") \
 	X(TOKENS_SERVED_TOTAL, "tokens_served_total", "counter", "Tokens handed to workloads") \

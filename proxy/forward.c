@@ -36,10 +36,27 @@ forward_reap(struct reapable *r)
 	forward_free(at);
 }
 
+void
+forward_keep_upstream(struct forward *f)
+{
+	const struct proxy_snapshot *now = worker_snapshot(f->worker);
+	struct upstream_pool *pool = worker_upstreams(f->worker);
+
+	/* Plain connections are cheap, and no gateway's. */
+	if (!forward_side_is_open(&f->upstream) || f->idle.tls == NULL ||
+	    pool == NULL || f->idle.generation != now->generation)
+		forward_side_close(&f->upstream);
+	else
+		upstream_pool_put(pool, forward_side_take(&f->upstream),
+		    &f->idle, &now->limits);
+}
+
 /* Everything ends, with its record; the memory stays for this turn. */
 static void
 forward_close(struct forward *f, enum close_reason why)
 {
+	if (f->state == FORWARD_HEAD)
+		forward_keep_upstream(f);
 	f->state = FORWARD_OVER;
 	f->progress = false;
 	forward_broker_cancel(f);
@@ -245,22 +262,11 @@ forward_on_client(evutil_socket_t fd, short what, void *arg)
 		forward_deadline(f, worker_snapshot(f->worker)->limits.head_ms);
 }
 
-/* RFC 9112 9.2: what an idle upstream says is no answer to anything. */
-bool
-forward_upstream_is_quiet(struct forward *f)
-{
-	size_t got = 0;
-	char byte;
-
-	return stream_read(&f->upstream.s, &byte, 1, &got) == OK && got == 0 &&
-	    !f->upstream.s.eof;
-}
-
-/* TLS has words of its own that say nothing to us: RFC 8446 4.6. */
+/* RFC 9112 9.2: what an idle upstream says is no answer to anything. TLS has words of its own that say nothing to us: RFC 8446 4.6. */
 static void
 forward_on_idle_upstream(struct forward *f)
 {
-	if (forward_upstream_is_quiet(f))
+	if (stream_is_quiet(&f->upstream.s))
 		forward_pump(f);
 	else
 		forward_side_close(&f->upstream);

@@ -15,6 +15,7 @@
 #include "proxy/forward_side.h"
 #include "proxy/linger.h"
 #include "proxy/refusal.h"
+#include "proxy/upstream_pool.h"
 #include "proxy/worker.h"
 
 enum forward_state {
@@ -107,8 +108,8 @@ void forward_deny(struct forward *f);
 /** Takes a connection to the destination for the message. */
 void forward_open_upstream(struct forward *f, struct stream s);
 
-/** Whether the idle upstream has said nothing to us, as it should. */
-bool forward_upstream_is_quiet(struct forward *f);
+/** It is idle: others may go on with it, if they are such that may. */
+void forward_keep_upstream(struct forward *f);
 
 /* forward_judge.c */
 

@@ -372,7 +372,7 @@ exchange_settle_upstream(struct forward *f)
 	    f->upstream.s.eof || f->upstream.in.n > 0 ||
 	    !forward_side_is_flushed(&f->upstream) ||
 	    f->x.down.kind == HTTP1_BODY_UNTIL_CLOSE ||
-	    (f->upstream.s.more && !forward_upstream_is_quiet(f)))
+	    (f->upstream.s.more && !stream_is_quiet(&f->upstream.s)))
 		forward_side_close(&f->upstream);
 }
 
@@ -392,7 +392,7 @@ exchange_finish(struct forward *f)
 		                       : f->snapshot->limits.idle_ms);
 		return;
 	}
-	forward_side_close(&f->upstream);
+	forward_keep_upstream(f);
 	buf_init(&nothing, 0);
 	forward_say_last(f, &nothing);
 }

@@ -105,6 +105,7 @@ forward_ask(struct forward *f, bool reuse)
 		.tls = f->gateway,
 		.bearer = f->gateway ? &f->x.bearer : NULL,
 		.local = f->x.local,
+		.fresh = !reuse,
 		.target = f->x.target,
 		.method = slice_head(head, f->x.line.method_bytes),
 		.path = slice_head(slice_from(head, f->x.line.path_at),

@@ -3,6 +3,7 @@
 #include "proxy/worker.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/uid_counts.h"
 
 #include <limits.h>
@@ -30,6 +31,7 @@ struct proxy_shared {
 	atomic_uint total;
 	unsigned room; /* descriptors for connections, two each; and gateways */
 	atomic_uint gateways; /* their listeners */
+	atomic_uint idle;     /* upstreams that nobody uses */
 	unsigned over;        /* so many more hear that there is no room */
 	atomic_flag warned;
 	pthread_mutex_t lock; /* over all below */
@@ -177,11 +179,44 @@ static unsigned
 descriptors_ceiling(const struct proxy_shared *s)
 {
 	unsigned taken =
-	    atomic_load_explicit(&s->gateways, memory_order_relaxed);
+	    atomic_load_explicit(&s->gateways, memory_order_relaxed) +
+	    atomic_load_explicit(&s->idle, memory_order_relaxed);
 
 	if (s->room == UINT_MAX)
 		return UINT_MAX;
 	return s->room < taken + 2 ? 1 : (s->room - taken) / 2;
+}
+
+/* With an eighth left the idle go: clients come first. */
+bool
+shared_is_crowded(const struct proxy_shared *s)
+{
+	uint64_t taken = 2 * (uint64_t)shared_total(s) +
+	    atomic_load_explicit(&s->gateways, memory_order_relaxed) +
+	    atomic_load_explicit(&s->idle, memory_order_relaxed);
+
+	return s->room != UINT_MAX && taken > s->room - s->room / 8;
+}
+
+bool
+shared_idle_enter(struct proxy_shared *s, unsigned max)
+{
+	unsigned n =
+	    atomic_fetch_add_explicit(&s->idle, 1, memory_order_relaxed) + 1;
+
+	if (n <= max && !shared_is_crowded(s)) {
+		metric_add(METRIC_UPSTREAMS_IDLE, 1);
+		return true;
+	}
+	atomic_fetch_sub_explicit(&s->idle, 1, memory_order_relaxed);
+	return false;
+}
+
+void
+shared_idle_leave(struct proxy_shared *s)
+{
+	atomic_fetch_sub_explicit(&s->idle, 1, memory_order_relaxed);
+	metric_add(METRIC_UPSTREAMS_IDLE, -1);
 }
 
 unsigned

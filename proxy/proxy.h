@@ -52,8 +52,10 @@ struct proxy_limits {
 	unsigned connect_ms;
 	unsigned tls_ms; /**< a whole handshake with a destination */
 	unsigned idle_ms;
-	unsigned hello_ms;  /**< ClientHello after the CONNECT answer */
-	unsigned linger_ms; /**< draining after an early answer */
+	unsigned hello_ms;         /**< ClientHello after the CONNECT answer */
+	unsigned linger_ms;        /**< draining after an early answer */
+	unsigned upstreams_idle;   /**< kept for others, all workers */
+	unsigned upstream_idle_ms; /**< for so long */
 };
 
 /** A listener whose requests all go to one https destination. */

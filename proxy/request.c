@@ -264,7 +264,7 @@ request_dial(struct request *r)
 		.port = r->port,
 		.timeout_ms = r->snapshot->limits.connect_ms };
 
-	if (request_reuses(r)) {
+	if (request_reuses(r) || request_secure_takes_pooled(r)) {
 		request_open(r);
 		return;
 	}

@@ -42,6 +42,7 @@ struct request_params {
 	/** An idle upstream to that host and port, to use instead of dialling
 	 * if it is judged fit; lives until done(). */
 	const struct upstream_facts *reuse;
+	bool fresh; /**< one that was there has failed: no other such */
 };
 
 enum request_outcome {

@@ -20,6 +20,7 @@ struct request_asking {
 	struct event turn; /**< tells the outcome from the loop */
 	int64_t dns_start_ms, connect_start_ms;
 	const struct upstream_facts *reuse; /**< used if it is judged fit */
+	bool fresh;                         /**< nor any of the pool */
 	bool audit_waits;
 	void (*done)(void *arg, enum request_outcome outcome);
 	void *arg;
@@ -164,6 +165,8 @@ void request_secure_start(struct request *r);
 void request_secure_tick(struct request *r, int64_t now_ms);
 /** Whether @u, judged fit, is so by its TLS and its tokens; then it is used. */
 bool request_secure_reuses(struct request *r, const struct upstream_facts *u);
+/** Whether the pool has one to a judged address; then it is used. */
+bool request_secure_takes_pooled(struct request *r);
 /** Dialled: request_open() or a failure follows. */
 void request_handshake(struct request *r);
 /** Whether the destination has proved itself to those whom we believe now. */

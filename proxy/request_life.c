@@ -76,6 +76,7 @@ request_init_asking(struct request *r, const struct request_params *params)
 	r->asking = a;
 	a->request = r;
 	a->reuse = params->reuse;
+	a->fresh = params->fresh;
 	return OK;
 }
 
@@ -162,8 +163,13 @@ request_upstream(const struct request *r)
 
 	/* The text of the host ends where that of the method begins. */
 	memcpy(u.host, request_host(r), r->method_at - r->host_at);
+	/* Some bind a credential to the connection (RFC 4559 4): where that is
+	 * the client's own nobody else goes on with it. */
+	u.uid = r->peer->known ? r->peer->uid : UINT32_MAX;
 	if (r->secure == NULL)
 		return u;
+	if (r->secure->credential.identity[0] != '\0')
+		u.uid = 0;
 	u.trust = r->secure->trust;
 	u.tls = r->secure->word;
 	memcpy(u.identity, r->secure->credential.identity, sizeof u.identity);

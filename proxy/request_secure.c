@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "proxy/tls_client.h"
+#include "proxy/upstream_pool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,29 @@ request_secure_reuses(struct request *r, const struct upstream_facts *u)
 		return false;
 	s->word = u->tls;
 	s->trust = u->trust;
+	return true;
+}
+
+bool
+request_secure_takes_pooled(struct request *r)
+{
+	struct upstream_pool *pool = worker_upstreams(r->worker);
+	struct policy_answer facts = request_facts(r);
+	struct request_secure *s = r->secure;
+	struct upstream_facts want;
+
+	if (s == NULL || r->asking->fresh || pool == NULL || !r->peer->known)
+		return false;
+	want = request_upstream(r);
+	want.trust = worker_trust(r->worker);
+	s->stream =
+	    upstream_pool_take(pool, facts.addresses, facts.n_addresses, &want);
+	if (!stream_is_open(&s->stream))
+		return false;
+	s->word = want.tls;
+	s->trust = want.trust;
+	r->address = want.address;
+	r->reused = true;
 	return true;
 }
 

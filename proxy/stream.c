@@ -103,6 +103,16 @@ stream_may_read(const struct stream *s, short what)
 	return s->more || (what & EV_READ) != 0;
 }
 
+bool
+stream_is_quiet(struct stream *s)
+{
+	size_t got = 0;
+	char byte;
+
+	return stream_read(s, &byte, 1, &got) == OK && got == 0 && !s->eof &&
+	    !s->read_waits_write;
+}
+
 void
 stream_end(struct stream *s)
 {

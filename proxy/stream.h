@@ -61,6 +61,8 @@ void stream_wants(
     const struct stream *s, bool read, bool write, short *events, bool *again);
 /** Whether to read upon the events @what. */
 bool stream_may_read(const struct stream *s, short what);
+/** Whether it has said nothing, and no end: nobody waits for any bytes. */
+bool stream_is_quiet(struct stream *s);
 /** Says our end; never waited for. */
 void stream_end(struct stream *s);
 /** The close that follows resets. */

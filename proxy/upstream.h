@@ -14,8 +14,8 @@ struct upstream_facts {
 	uint64_t trust;      /**< what its certificate was held against; 0:
 	                          no TLS */
 	const char *tls;     /**< its version, static; NULL: none */
-	char identity[64];   /**< whose tokens went through it; "": none of ours
-	                      */
+	char identity[64];   /**< whose tokens went through it, or "" and */
+	uint32_t uid;        /**< whose own requests did */
 };
 
 #endif

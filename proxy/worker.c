@@ -7,6 +7,7 @@
 #include "proxy/relay.h"
 #include "proxy/session.h"
 #include "proxy/tls_client.h"
+#include "proxy/upstream_pool.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -42,6 +43,7 @@ struct proxy_worker {
 	struct peer_pool peer_pool;
 	struct relay_pool pool;
 	struct tls_client_ctx *tls; /* of the trust there was */
+	struct upstream_pool *upstreams;
 	struct listener *listeners[WORKER_LISTENERS_MAX];
 	size_t n_listeners;
 	LIST_HEAD(, session) sessions;
@@ -117,6 +119,12 @@ worker_tls(struct proxy_worker *w, uint64_t *epoch)
 	return w->tls;
 }
 
+struct upstream_pool *
+worker_upstreams(struct proxy_worker *w)
+{
+	return w->upstreams;
+}
+
 uint64_t
 worker_trust(const struct proxy_worker *w)
 {
@@ -188,6 +196,14 @@ worker_arm_tick(struct proxy_worker *w)
 }
 
 static void
+worker_sweep_upstreams(struct proxy_worker *w)
+{
+	if (w->upstreams != NULL)
+		upstream_pool_sweep(
+		    w->upstreams, w->snapshot->generation, worker_trust(w));
+}
+
+static void
 worker_on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct proxy_worker *w = arg;
@@ -202,6 +218,7 @@ worker_on_tick(evutil_socket_t fd, short what, void *arg)
 		next = LIST_NEXT(s, link);
 		session_tick(s, now_ms, now_unix_s);
 	}
+	worker_sweep_upstreams(w);
 	worker_arm_tick(w);
 }
 
@@ -240,6 +257,10 @@ proxy_worker_create(
 	if (st == OK)
 		st = peer_source_create(
 		    snapshot->cgroup_root, snapshot->exe_lookup, &w->peers);
+	w->upstreams =
+	    upstream_pool_create(config->base, config->clock, config->shared);
+	if (st == OK && w->upstreams == NULL)
+		st = E_NOMEM;
 	if (st != OK) {
 		proxy_worker_destroy(w);
 		return st;
@@ -270,6 +291,7 @@ proxy_worker_destroy(struct proxy_worker *w)
 	for (size_t i = 0; i < w->n_listeners; i++)
 		listener_destroy(w->listeners[i]);
 	relay_pool_release(&w->pool);
+	upstream_pool_destroy(w->upstreams);
 	tls_client_ctx_destroy(w->tls);
 	resolver_destroy(w->resolver);
 	peer_source_destroy(w->peers);
@@ -409,6 +431,7 @@ proxy_worker_apply(struct proxy_worker *w, struct proxy_change *change)
 		next = LIST_NEXT(at, link);
 		session_rejudge(at);
 	}
+	worker_sweep_upstreams(w);
 	worker_close_listeners(w);
 	worker_open_listeners(w, change);
 	free(change);
@@ -434,6 +457,8 @@ proxy_worker_drain(struct proxy_worker *w, void (*done)(void *arg), void *arg)
 	w->draining = true;
 	w->drained = done;
 	w->drained_arg = arg;
+	upstream_pool_destroy(w->upstreams);
+	w->upstreams = NULL;
 	for (size_t i = 0; i < w->n_listeners; i++)
 		listener_close(w->listeners[i]);
 	for (s = LIST_FIRST(&w->sessions); s != NULL; s = next) {

@@ -8,6 +8,7 @@
 struct peer_pool;
 struct relay_pool;
 struct session;
+struct upstream_pool;
 
 /* Borrowed views for request.c, tunnel.c, forward.c and session.c. */
 struct event_base *worker_base(struct proxy_worker *w);
@@ -18,6 +19,8 @@ struct proxy_shared *worker_shared(struct proxy_worker *w);
 struct peer_source *worker_peers(struct proxy_worker *w);
 struct peer_pool *worker_peer_pool(struct proxy_worker *w);
 struct relay_pool *worker_relay_pool(struct proxy_worker *w);
+/** Idle connections to destinations; NULL: they are not kept (any more). */
+struct upstream_pool *worker_upstreams(struct proxy_worker *w);
 /** The current snapshot; take a reference to keep it. */
 struct proxy_snapshot *worker_snapshot(struct proxy_worker *w);
 bool worker_is_draining(const struct proxy_worker *w);
@@ -55,6 +58,12 @@ unsigned shared_over(const struct proxy_shared *s);
 /** A gateway's listener more, or less: no connection has its descriptor. */
 void shared_gateway_opened(struct proxy_shared *s);
 void shared_gateway_closed(struct proxy_shared *s);
+/** One idle upstream more; false: there is no room, of @max or by far of the
+ * descriptors. */
+bool shared_idle_enter(struct proxy_shared *s, unsigned max);
+void shared_idle_leave(struct proxy_shared *s);
+/** Whether descriptors are so few that idle upstreams must make room. */
+bool shared_is_crowded(const struct proxy_shared *s);
 /** The @configured number of connections, or as many as can be served. */
 unsigned shared_ceiling(struct proxy_shared *s, unsigned configured);
 unsigned shared_total(const struct proxy_shared *s);

@@ -35,6 +35,8 @@ def config():
         "tls_ms": gateways.TLS_MS,
         "idle_ms": IDLE_MS,
     }
+    # What one test leaves open is not to serve the next.
+    value["limits"] = {"upstreams_idle": 0}
     value["gateways"] = [
         {
             "name": f"to-{port}",

@@ -200,7 +200,9 @@ fake_snapshot(uint64_t generation)
 		.tls_ms = 60000,
 		.idle_ms = 300000,
 		.hello_ms = 10000,
-		.linger_ms = 100 };
+		.linger_ms = 100,
+		.upstreams_idle = 8,
+		.upstream_idle_ms = 50000 };
 	assert_true(slice_copy(SLICE("lab"), s->name, sizeof s->name));
 	s->release = snapshot_release;
 	return s;

@@ -81,6 +81,7 @@ request_start(const struct request_params *params,
 	r->arg = arg;
 	r->fd = -1;
 	r->port = params->port;
+	fake.fresh = params->fresh;
 	r->log.code = fake.code;
 	r->log.reused = params->reuse != NULL;
 	r->verdict.expires_unix_s = fake.expires_s;

@@ -3,6 +3,7 @@
 #define TESTS_UNIT_PROXY_FORWARD_FAKE_H
 
 #include "proxy/forward.h"
+#include "proxy/upstream.h"
 #include "proxy/worker.h"
 
 enum { FAKE_LOG_MAX = 16 };
@@ -38,6 +39,9 @@ struct fake {
 	const struct stream_ops *ops;
 	struct proxy_gateway gateway;
 	unsigned dropped; /**< tokens whose memory was given back */
+	unsigned pooled;  /**< upstreams that were given to the pool */
+	struct upstream_facts pooled_facts;
+	bool fresh; /**< what the last question said of the pool */
 	bool hold_refusal;
 	struct request *held_refusal;
 	bool hold; /**< answers wait for fake_release() */

@@ -4,6 +4,7 @@
 #include "tests/unit/proxy/forward_fake.h"
 
 #include "proxy/relay.h"
+#include "proxy/upstream_pool.h"
 
 #include <poll.h>
 #include <string.h>
@@ -37,6 +38,24 @@ worker_ports(struct proxy_worker *w)
 {
 	(void)w;
 	return &fake.ports;
+}
+
+struct upstream_pool *
+worker_upstreams(struct proxy_worker *w)
+{
+	(void)w;
+	return (void *)&fake.pooled;
+}
+
+void
+upstream_pool_put(struct upstream_pool *p, struct stream s,
+    const struct upstream_facts *facts, const struct proxy_limits *limits)
+{
+	(void)limits;
+	assert_ptr_equal(p, &fake.pooled);
+	fake.pooled++;
+	fake.pooled_facts = *facts;
+	stream_close(&s);
 }
 
 struct proxy_snapshot *

@@ -6,10 +6,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HOST      "Host: 127.0.0.1:3190\r\n"
 #define GET(more) "GET /x?q=1 HTTP/1.1\r\n" HOST more "\r\n"
 #define ANSWER    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define LAST_ANSWER \
+	"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 static int
 tear_down(void **state)
@@ -337,6 +340,88 @@ a_proxy_client_does_not_care_for_gateways(void **state)
 }
 
 static void
+what_a_client_is_done_with_is_left_to_others(void **state)
+{
+	(void)state;
+	fake_start_gateway(GET("Connection: close\r\n"));
+	fake_upstream_says(ANSWER);
+	assert_int_equal(fake.pooled, 1);
+	assert_string_equal(fake.pooled_facts.host, "up.example");
+	assert_int_equal(fake.pooled_facts.port, 443);
+	assert_string_equal(fake.pooled_facts.tls, "TLSv1.3");
+	fake_stop();
+	/* One that leaves between two requests. */
+	fake_start_gateway(GET(""));
+	fake_upstream_says(ANSWER);
+	assert_int_equal(fake.pooled, 0);
+	(void)close(fake.client_fd);
+	fake.client_fd = -1;
+	fake_turn();
+	assert_true(fake.done);
+	assert_int_equal(fake.pooled, 1);
+}
+
+static void
+nobody_gets_a_connection_on_which_anything_is_left(void **state)
+{
+	static const char *const answers[] = {
+		/* A byte too many; no framing; its last words. */
+		ANSWER "x", "HTTP/1.1 200 OK\r\n\r\nbody", LAST_ANSWER
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		fake_start_gateway(GET("Connection: close\r\n"));
+		fake_upstream_says(answers[i]);
+		if (i == 1)
+			fake_upstream_closes();
+		assert_int_equal(fake.n_ended, 1);
+		assert_int_equal(fake.pooled, 0);
+		fake_stop();
+	}
+	/* The answer came before the end of what it answers. */
+	fake_start_gateway(
+	    "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nabc");
+	fake_upstream_says(ANSWER);
+	assert_int_equal(fake.n_ended, 1);
+	assert_int_equal(fake.pooled, 0);
+	fake_stop();
+	/* It was cut off in the middle. */
+	fake_start_gateway(GET(""));
+	fake_upstream_says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+	(void)close(fake.client_fd);
+	fake.client_fd = -1;
+	fake_upstream_says("c");
+	fake_turn();
+	assert_int_equal(fake.pooled, 0);
+}
+
+static void
+a_plain_connection_is_left_to_nobody(void **state)
+{
+	(void)state;
+	fake_start("GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n"
+	           "Connection: close\r\n\r\n");
+	fake_upstream_says(ANSWER);
+	assert_int_equal(fake.n_ended, 1);
+	assert_int_equal(fake.pooled, 0);
+}
+
+static void
+a_retry_asks_for_a_fresh_one(void **state)
+{
+	(void)state;
+	fake_start_gateway(GET(""));
+	fake_upstream_says(ANSWER);
+	(void)fake_client_got();
+	fake_client_says(GET(""));
+	assert_false(fake.fresh);
+	fake_upstream_closes();
+	assert_true(fake.fresh);
+	assert_int_equal(fake.dialled, 2);
+}
+
+static void
 a_reload_lets_the_idle_upstream_of_the_old_rules_go(void **state)
 {
 	(void)state;
@@ -398,6 +483,10 @@ main(void)
 		T(a_gateway_that_is_gone_ends_even_an_idle_client),
 		T(a_gateway_that_is_gone_ends_the_message_in_flight),
 		T(a_proxy_client_does_not_care_for_gateways),
+		T(what_a_client_is_done_with_is_left_to_others),
+		T(nobody_gets_a_connection_on_which_anything_is_left),
+		T(a_plain_connection_is_left_to_nobody),
+		T(a_retry_asks_for_a_fresh_one),
 		T(a_reload_lets_the_idle_upstream_of_the_old_rules_go),
 		T(another_upstream_of_a_reload_is_not_the_idle_one),
 	};

@@ -2,6 +2,8 @@
  * is recorded of it, and what never gets so far. */
 #include "tests/unit/proxy/secure_steps.h"
 
+#include "proxy/upstream_pool.h"
+
 #include "proxy/worker.h"
 
 static void
@@ -348,6 +350,91 @@ an_idle_upstream_that_is_not_fit_lends_no_word(void **state)
 	}
 }
 
+/* As the client of one request leaves it to the next. */
+static void
+leave_to_others(void)
+{
+	const struct upstream_facts was = request_upstream(the_request);
+
+	upstream_pool_put(worker_upstreams(fake.worker),
+	    request_take_stream(the_request), &was, &fake.snapshot->limits);
+	finish();
+}
+
+static void
+what_another_client_is_done_with_needs_no_handshake(void **state)
+{
+	(void)state;
+	ask();
+	leave_to_others();
+	ask();
+	assert_true(request_is_reused(the_request));
+	assert_int_equal(fake.dials, 1);
+	assert_int_equal(tls.started, 1);
+	assert_string_equal(last_record()->tls, "TLSv1.3");
+	assert_int_equal(last_record()->tls_ms, -1);
+	/* The token is one's own. */
+	assert_int_equal(port.asked, 2);
+	assert_non_null(request_credential(the_request));
+	ready();
+}
+
+static void
+what_failed_once_is_asked_for_afresh(void **state)
+{
+	struct request_params params = params_of(REQUEST_GATEWAY);
+
+	(void)state;
+	ask();
+	leave_to_others();
+	params.fresh = true;
+	told = 0;
+	start(&params);
+	assert_false(request_is_reused(the_request));
+	assert_int_equal(fake.dials, 2);
+}
+
+static void
+without_injection_it_is_for_the_same_user_alone(void **state)
+{
+	struct request_params params = params_of(REQUEST_GATEWAY);
+	const struct peer other = { .known = true, .uid = 1001, .user = "" };
+
+	(void)state;
+	fake.inject = NULL;
+	ask();
+	leave_to_others();
+	params.peer = &other;
+	told = 0;
+	start(&params);
+	assert_false(request_is_reused(the_request));
+	finish();
+	ask();
+	assert_true(request_is_reused(the_request));
+	finish();
+	/* Nor for one of whom we have a token. */
+	ask();
+	leave_to_others();
+	fake.inject = &inject;
+	ask();
+	assert_false(request_is_reused(the_request));
+}
+
+static void
+what_is_refused_takes_none_from_others(void **state)
+{
+	(void)state;
+	ask();
+	leave_to_others();
+	fake.route_code = REASON_PUBLIC_ADDRESS;
+	ask();
+	refused(REASON_PUBLIC_ADDRESS);
+	finish();
+	fake.route_code = REASON_NONE;
+	ask();
+	assert_true(request_is_reused(the_request));
+}
+
 static void
 whoever_leaves_leaves_nothing_behind(void **state)
 {
@@ -392,6 +479,10 @@ main(void)
 		S(trust_that_is_never_read_is_not_waited_for_long),
 		S(an_idle_upstream_needs_no_handshake),
 		S(an_idle_upstream_that_is_not_fit_lends_no_word),
+		S(what_another_client_is_done_with_needs_no_handshake),
+		S(what_failed_once_is_asked_for_afresh),
+		S(without_injection_it_is_for_the_same_user_alone),
+		S(what_is_refused_takes_none_from_others),
 		S(whoever_leaves_leaves_nothing_behind),
 	};
 
