@@ -58,6 +58,7 @@ forward_close(struct forward *f, enum close_reason why)
 	if (f->state == FORWARD_HEAD)
 		forward_keep_upstream(f);
 	f->state = FORWARD_OVER;
+	f->why = why;
 	f->progress = false;
 	forward_broker_cancel(f);
 	forward_exchange_record(f, why);
@@ -82,10 +83,23 @@ forward_end(struct forward *f, enum close_reason why)
 }
 
 void
+forward_stop(struct forward *f, enum close_reason why)
+{
+	if (f->state != FORWARD_OVER)
+		forward_close(f, why);
+}
+
+void
 forward_destroy(struct forward *f)
 {
-	if (f != NULL && f->state != FORWARD_OVER)
-		forward_close(f, CLOSE_DRAIN);
+	if (f != NULL)
+		forward_stop(f, CLOSE_DRAIN);
+}
+
+enum close_reason
+forward_why(const struct forward *f)
+{
+	return f->why;
 }
 
 static void
@@ -325,7 +339,10 @@ forward_init(struct forward *f, const struct forward_params *params)
 	head_max = HTTP1_HEAD_PARTS * (size_t)f->snapshot->limits.head_bytes;
 	f->peer = params->peer;
 	f->listener = params->listener;
-	f->gateway = params->gateway;
+	f->protocol = params->protocol;
+	f->inside = params->inside;
+	f->inside_port = params->inside_port;
+	f->secure = params->inside != NULL || f->protocol == REQUEST_GATEWAY;
 	f->draining = worker_is_draining(f->worker);
 	forward_side_init(&f->client, head_max + FORWARD_PIECE_BYTES,
 	    FORWARD_RESPONSE_HEAD_BYTES + FORWARD_HEAD_SLACK +
@@ -333,18 +350,21 @@ forward_init(struct forward *f, const struct forward_params *params)
 	forward_side_init(&f->upstream, FORWARD_RESPONSE_HEAD_BYTES,
 	    head_max + FORWARD_HEAD_SLACK + FORWARD_PIECE_BYTES +
 	        FORWARD_BODY_OVERHEAD +
-	        (f->gateway ? FORWARD_CREDENTIAL_BYTES : 0));
+	        (f->secure ? FORWARD_CREDENTIAL_BYTES : 0));
 	buf_init(&f->x.head, head_max + FORWARD_HEAD_SLACK);
 	buf_init_secret(&f->x.bearer_value, head_max);
 	buf_put_slice(&f->client.in, params->first);
-	forward_side_open(&f->client, worker_base(f->worker),
-	    stream_plain(params->fd), forward_on_client, f);
+	forward_side_open(&f->client, worker_base(f->worker), params->stream,
+	    forward_on_client, f);
 	(void)evtimer_assign(
 	    &f->wake, worker_base(f->worker), forward_on_wake, f);
 	(void)evtimer_assign(
 	    &f->timer, worker_base(f->worker), forward_on_timer, f);
 	f->timer_ms = INT64_MAX;
-	forward_deadline(f, f->snapshot->limits.head_ms);
+	/* In a tunnel nothing need have come yet. */
+	forward_deadline(f,
+	    params->first.n > 0 ? f->snapshot->limits.head_ms
+	                        : f->snapshot->limits.idle_ms);
 }
 
 struct forward *
@@ -354,7 +374,8 @@ forward_start(
 	struct forward *f = calloc(1, sizeof *f);
 
 	if (f == NULL) {
-		(void)close(params->fd);
+		struct stream s = params->stream;
+		stream_close(&s);
 		return NULL;
 	}
 	forward_init(f, params);
@@ -397,6 +418,13 @@ forward_tick(struct forward *f, int64_t now_ms)
 }
 
 void
+forward_bytes(const struct forward *f, uint64_t *up, uint64_t *down)
+{
+	*up = f->bytes_up;
+	*down = f->bytes_down;
+}
+
+void
 forward_rejudge(struct forward *f)
 {
 	const struct proxy_snapshot *now = worker_snapshot(f->worker);
@@ -406,7 +434,8 @@ forward_rejudge(struct forward *f)
 	/* It could not serve any more. */
 	if (f->state == FORWARD_HEAD && f->idle.generation != now->generation)
 		forward_side_close(&f->upstream);
-	if (f->gateway && proxy_snapshot_gateway(now, f->listener) == NULL)
+	if (f->protocol == REQUEST_GATEWAY &&
+	    proxy_snapshot_gateway(now, f->listener) == NULL)
 		forward_end(f, CLOSE_POLICY);
 	else if (f->state == FORWARD_EXCHANGE && f->x.request != NULL &&
 	    !request_still_allowed(f->x.request))

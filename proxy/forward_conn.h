@@ -70,10 +70,15 @@ struct forward {
 	struct proxy_snapshot *snapshot; /**< of this message */
 	const struct peer *peer;
 	const char *listener;
-	bool gateway;
+	enum request_protocol protocol;
+	const struct host *inside; /**< where its tunnel leads; or NULL */
+	uint16_t inside_port;
+	bool secure; /**< it goes on through TLS, as one host's requests */
+	uint64_t bytes_up, bytes_down; /**< of the messages that are over */
 	void (*done)(void *arg);
 	void *arg;
 	enum forward_state state;
+	enum close_reason why; /**< once it is over */
 	bool draining;
 	bool was_slow; /**< a head came too late */
 	bool progress; /**< another turn of the pump may help */

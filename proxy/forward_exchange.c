@@ -21,6 +21,8 @@ forward_exchange_record(struct forward *f, enum close_reason why)
 	f->x.request = NULL;
 	if (r == NULL)
 		return;
+	f->bytes_up += end.bytes_up;
+	f->bytes_down += end.bytes_down;
 	request_finish(r, &end);
 }
 

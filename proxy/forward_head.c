@@ -201,9 +201,9 @@ check_target(const struct forward_route *route, struct forward_request *r,
 
 	if (slice_is(r->http.method, "CONNECT"))
 		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
-		    r->gateway ? "a gateway opens no tunnels"
-		               : "CONNECT comes first on its connection");
-	st = r->gateway
+		    r->secure ? "no tunnel is opened from here"
+		              : "CONNECT comes first on its connection");
+	st = r->secure
 	    ? forward_route_target(route, r->http.target, &r->uri, fault)
 	    : check_absolute(r, fault);
 	if (st != OK)
@@ -245,8 +245,8 @@ forward_head_read(struct slice head, const struct forward_route *route,
 	enum status st;
 
 	out->answer_here = false;
-	out->gateway = route->kind == FORWARD_ROUTE_GATEWAY;
-	out->prefix = out->gateway ? slice_of(route->prefix) : SLICE("");
+	out->secure = route->kind != FORWARD_ROUTE_PROXY;
+	out->prefix = out->secure ? slice_of(route->prefix) : SLICE("");
 	out->tenants = NULL;
 	out->bearer = (struct forward_bearer){ .kind = FORWARD_BEARER_NONE };
 	out->uri = (struct uri){ .scheme = URI_HTTP };
@@ -261,18 +261,19 @@ forward_head_read(struct slice head, const struct forward_route *route,
 	st = check_target(route, out, fault);
 	if (st == OK)
 		st = check_host(&out->http, fault);
-	if (out->gateway &&
+	if (out->secure &&
 	    forward_route_check_client(route, &out->http.fields, &stranger) !=
 	        OK) {
-		/* It does not learn what is behind it. */
-		out->uri = (struct uri){ .scheme = URI_HTTP };
+		/* It does not learn what is behind a gateway. */
+		if (route->kind == FORWARD_ROUTE_GATEWAY)
+			out->uri = (struct uri){ .scheme = URI_HTTP };
 		if (st == OK)
 			*fault = stranger;
 		return E_SYNTAX;
 	}
 	if (st != OK)
 		return st;
-	if (out->gateway) {
+	if (out->secure) {
 		/* What that means the rule that injects will say. */
 		out->bearer = forward_bearer_read(&out->http.fields);
 		spared = SLICE("authorization");
@@ -394,7 +395,7 @@ forward_head_put_request(const struct forward_request *r, const char *name,
 		if (!slice_is_nocase(n, "host") && !is_dropped(all, n) &&
 		    !is_claim(n) &&
 		    !(r->tenants != NULL && tenants_own_field(n)) &&
-		    !(r->gateway && slice_is_nocase(n, "authorization")))
+		    !(r->secure && slice_is_nocase(n, "authorization")))
 			put_request_field(r, &all->at[i], out);
 	}
 	if (r->tenants != NULL)

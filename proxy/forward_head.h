@@ -14,15 +14,16 @@ struct forward_request {
 	struct uri uri;
 	struct http1_framing framing;
 	bool answer_here; /**< OPTIONS with Max-Forwards: 0 */
-	bool gateway;
+	bool secure; /**< of a gateway or a tunnel: to its one host, by TLS */
 	const struct policy_tenants *tenants; /**< to be told of, or NULL */
 	struct slice prefix;                  /**< of the path; a gateway's */
-	struct forward_bearer bearer;         /**< of a gateway's request */
+	struct forward_bearer bearer;         /**< where it is secure */
 };
 
 /**
  * Parses and checks @head: absolute-form http only, or on the @route of a
- * gateway origin-form only; a sound Host, framing with one reading, no hop-by-hop abuse, not through @name before. E_SYNTAX
+ * gateway or a tunnel origin-form only; a sound Host, framing with one
+ * reading, no hop-by-hop abuse, not through @name before. E_SYNTAX
  * with @fault; then the method and the authority in @out are set as far as
  * they could be read, and empty else. Source: RFC 9112 3.2, 6.3; RFC 9110 7.6.
  */
@@ -37,7 +38,7 @@ struct forward_line {
 };
 
 /**
- * Writes the origin-form head that goes to the destination; of a gateway's
+ * Writes the origin-form head that goes to the destination; of a secure one
  * without Authorization, which is not the client's to decide.
  */
 void forward_head_put_request(const struct forward_request *r, const char *name,

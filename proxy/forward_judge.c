@@ -18,7 +18,8 @@ forward_refuse(struct forward *f, const struct forward_fault *fault,
     const struct forward_request *r)
 {
 	struct request_refusal what = { .worker = f->worker,
-		.protocol = f->gateway ? REQUEST_GATEWAY : REQUEST_FORWARD,
+		.protocol = f->protocol,
+		.inside = f->inside != NULL,
 		.peer = f->peer,
 		.listener = f->listener,
 		.code = fault->code,
@@ -96,14 +97,14 @@ forward_ask(struct forward *f, bool reuse)
 {
 	struct slice head = buf_slice(&f->x.head);
 	struct request_params params = { .worker = f->worker,
-		.protocol = f->gateway ? REQUEST_GATEWAY : REQUEST_FORWARD,
+		.protocol = f->protocol,
 		.peer = f->peer,
 		.listener = f->listener,
 		.host = f->x.host,
 		.port = f->x.port,
-		.plaintext = !f->gateway,
-		.tls = f->gateway,
-		.bearer = f->gateway ? &f->x.bearer : NULL,
+		.plaintext = !f->secure,
+		.tls = f->secure,
+		.bearer = f->secure ? &f->x.bearer : NULL,
 		.local = f->x.local,
 		.fresh = !reuse,
 		.target = f->x.target,
@@ -183,7 +184,14 @@ forward_find_route(const struct forward *f, struct forward_route *route)
 	const struct proxy_gateway *g;
 
 	*route = (struct forward_route){ .kind = FORWARD_ROUTE_PROXY };
-	if (!f->gateway)
+	if (f->inside != NULL) {
+		*route = (struct forward_route){ .kind = FORWARD_ROUTE_TUNNEL,
+			.host = f->inside->name,
+			.port = f->inside_port,
+			.prefix = "" };
+		return true;
+	}
+	if (f->protocol != REQUEST_GATEWAY)
 		return true;
 	g = proxy_snapshot_gateway(f->snapshot, f->listener);
 	if (g == NULL)
@@ -217,7 +225,7 @@ forward_take_head(struct forward *f, struct slice head)
 		return;
 	}
 	to = &r.uri.authority.host;
-	if (!f->gateway && to->kind == HOST_IP && addr_is_metadata(&to->addr)) {
+	if (!f->secure && to->kind == HOST_IP && addr_is_metadata(&to->addr)) {
 		forward_metadata(f, &r);
 		return;
 	}

@@ -1,4 +1,4 @@
-/* The requests of a gateway: their target, their sender, their credential. */
+/* Requests to one host: their target, their sender, their credential. */
 #include "proxy/forward_route.h"
 
 #include <string.h>
@@ -12,7 +12,9 @@ forward_route_target(const struct forward_route *route, struct slice target,
 	/* RFC 9112 3.2.1; a fragment and control bytes have no place in it. */
 	if (!slice_starts(target, SLICE("/")))
 		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
-		    "this is a gateway: send a path, as to an origin");
+		    route->kind == FORWARD_ROUTE_GATEWAY
+		        ? "this is a gateway: send a path, as to an origin"
+		        : "in a tunnel send a path, as to an origin");
 	for (size_t i = 0; i < target.n; i++)
 		if (target.p[i] <= ' ' || target.p[i] >= 0x7f ||
 		    target.p[i] == '#')
@@ -77,12 +79,38 @@ is_other_origin(const struct http1_fields *f, struct slice host)
 	    !slice_eq_nocase(slice_from(origin, scheme.n), host);
 }
 
+/* RFC 9110 4.2.2: 443 where it says none. */
+static bool
+host_is_destination(const struct forward_route *route, struct slice value)
+{
+	struct authority to;
+
+	return authority_parse(value, &to) == OK &&
+	    (to.has_port ? to.port : 443) == route->port &&
+	    strcmp(to.host.name, route->host) == 0;
+}
+
+static enum status
+check_inside(const struct forward_route *route, const struct http1_fields *f,
+    struct forward_fault *fault)
+{
+	struct slice host;
+
+	if (http1_field_only(f, "host", &host) == OK &&
+	    host_is_destination(route, host))
+		return OK;
+	return forward_fault_set(fault, REASON_BAD_HOST, 0,
+	    "the Host field does not name the tunnel's destination");
+}
+
 enum status
 forward_route_check_client(const struct forward_route *route,
     const struct http1_fields *f, struct forward_fault *fault)
 {
 	struct slice host;
 
+	if (route->kind == FORWARD_ROUTE_TUNNEL)
+		return check_inside(route, f, fault);
 	if (http1_field_only(f, "host", &host) != OK ||
 	    (!route->any_host && !host_is_own(route, host)))
 		return forward_fault_set(fault, REASON_BAD_HOST, 0,

@@ -10,9 +10,11 @@
 enum forward_route_kind {
 	FORWARD_ROUTE_PROXY,   /**< as the request's absolute URI says */
 	FORWARD_ROUTE_GATEWAY, /**< to one https destination */
+	FORWARD_ROUTE_TUNNEL,  /**< to that of the tunnel that it is in */
 };
 
-/** All borrowed; of a PROXY route nothing but the kind. */
+/** All borrowed; of a PROXY route nothing but the kind, of a TUNNEL no more
+ * than whom it leads to and an empty prefix. */
 struct forward_route {
 	enum forward_route_kind kind;
 	const char *host; /**< canonical */
@@ -33,7 +35,7 @@ struct forward_bearer {
 };
 
 /**
- * Fills @uri for the origin-form @target of a gateway's request. E_SYNTAX
+ * Fills @uri for the origin-form @target of a request to @route. E_SYNTAX
  * with @fault.
  */
 enum status forward_route_target(const struct forward_route *route,
@@ -42,7 +44,8 @@ enum status forward_route_target(const struct forward_route *route,
 /**
  * Whether a request speaks to this gateway by its own name, and is not sent
  * by a page of another site: either would have a browser spend what only its
- * user's programs may. E_SYNTAX with @fault.
+ * user's programs may. In a tunnel: whether it is for the tunnel's host, as
+ * no other was judged. E_SYNTAX with @fault.
  */
 enum status forward_route_check_client(const struct forward_route *route,
     const struct http1_fields *f, struct forward_fault *fault) ATTR_MUST_USE;

@@ -242,9 +242,11 @@ hello_read(struct hello_scan *s, struct slice raw, struct hello *out)
 void
 hello_alert(enum reason code, uint8_t out[HELLO_ALERT_BYTES])
 {
-	/* RFC 8446 6: fatal; decode_error, access_denied, unrecognized_name */
+	/* RFC 8446 6: fatal; decode_error, access_denied, internal_error,
+	 * unrecognized_name */
 	uint8_t description = code == REASON_NOT_TLS ? 50
 	    : code == REASON_ECH_REFUSED             ? 49
+	    : code == REASON_LIMIT_REACHED           ? 80
 	                                             : 112;
 	const uint8_t alert[HELLO_ALERT_BYTES] = { 21, 3, 3, 0, 2, 2,
 		description };

@@ -36,6 +36,7 @@ struct proxy_shared {
 	atomic_flag warned;
 	pthread_mutex_t lock; /* over all below */
 	struct uid_counts uids;
+	struct uid_counts handshakes;
 	struct tls_trust *trust;
 	_Atomic uint64_t trust_epoch; /* read without it */
 	struct shared_refusal refusals[SHARED_REFUSALS];
@@ -110,6 +111,7 @@ proxy_shared_destroy(struct proxy_shared *s)
 		return;
 	(void)pthread_mutex_destroy(&s->lock);
 	uid_counts_release(&s->uids);
+	uid_counts_release(&s->handshakes);
 	tls_trust_unref(s->trust);
 	free(s);
 }
@@ -255,6 +257,30 @@ shared_enter_uid(struct proxy_shared *s, uint32_t uid, unsigned *count)
 	st = uid_counts_enter(&s->uids, uid, count);
 	(void)pthread_mutex_unlock(&s->lock);
 	return st;
+}
+
+enum status
+shared_enter_handshake(struct proxy_shared *s, uint32_t uid)
+{
+	unsigned count = 0;
+	enum status st;
+
+	(void)pthread_mutex_lock(&s->lock);
+	st = uid_counts_enter(&s->handshakes, uid, &count);
+	if (st == OK && count > SHARED_HANDSHAKES_PER_UID) {
+		uid_counts_leave(&s->handshakes, uid);
+		st = E_LIMIT;
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return st;
+}
+
+void
+shared_leave_handshake(struct proxy_shared *s, uint32_t uid)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	uid_counts_leave(&s->handshakes, uid);
+	(void)pthread_mutex_unlock(&s->lock);
 }
 
 void

@@ -23,6 +23,12 @@ struct refusal {
 	void *arg;
 };
 
+static bool
+speaks_http(const struct request_refusal *what)
+{
+	return what->protocol != REQUEST_SOCKS5 || what->inside;
+}
+
 static void
 refusal_put_record(const struct request_refusal *what,
     const struct proxy_snapshot *s, const char *id, struct record *rec)
@@ -37,7 +43,7 @@ refusal_put_record(const struct request_refusal *what,
 	rec->method = what->method;
 	rec->host = what->host;
 	rec->port = what->port;
-	if (what->protocol != REQUEST_SOCKS5)
+	if (speaks_http(what))
 		rec->status = what->status != 0
 		    ? what->status
 		    : reason_info(what->code)->status;
@@ -65,7 +71,7 @@ refusal_write(
 	rec.n_workload_names = record_workload_names(s, what->peer, names);
 	st = ports->audit.submit(ports->audit.ctx, &rec, wait);
 	/* The client hears AUDIT_UNAVAILABLE: that is what is counted. */
-	if (st != OK && wait != NULL && what->protocol != REQUEST_SOCKS5)
+	if (st != OK && wait != NULL && speaks_http(what))
 		return st;
 	if (st != OK)
 		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
@@ -135,7 +141,7 @@ refusal_say_unrecorded(struct refusal *r, bool lost)
 {
 	struct request_refusal sick = r->what;
 
-	if (r->what.protocol != REQUEST_SOCKS5) {
+	if (speaks_http(&r->what)) {
 		sick.code = REASON_AUDIT_UNAVAILABLE;
 		sick.status = 0;
 		sick.detail = NULL;
@@ -204,10 +210,10 @@ refusal_start(const struct request_refusal *what,
 	r->waits = refusal_write(what, r->id, &r->wait) == OK;
 	r->until_ms =
 	    clock_boot_ms(worker_clock(what->worker)) + RECORD_WAIT_MS;
-	if (what->protocol == REQUEST_SOCKS5)
-		buf_put_slice(&r->answer, what->reply);
-	else
+	if (speaks_http(what))
 		refusal_render(what, r->id, r->no_body, &r->answer);
+	else
+		buf_put_slice(&r->answer, what->reply);
 	if (!r->waits)
 		event_active(&r->turn, EV_TIMEOUT, 1);
 	return r;

@@ -8,6 +8,7 @@
 struct request_refusal {
 	struct proxy_worker *worker;
 	enum request_protocol protocol;
+	bool inside;             /**< the tunnel: it is HTTP all the same */
 	const struct peer *peer; /**< NULL: unknown */
 	const char *listener;
 	enum reason code;

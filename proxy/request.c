@@ -94,7 +94,7 @@ request_fail(struct request *r, enum reason code)
 	struct request_end end = { .close = close_word(CLOSE_DENIED) };
 
 	request_set_denied(r, code);
-	if (r->protocol != REQUEST_SOCKS5)
+	if (r->protocol != REQUEST_SOCKS5 || request_is_seen(r))
 		end.status = reason_info(code)->status;
 	request_close(r, &end);
 }
@@ -264,7 +264,10 @@ request_dial(struct request *r)
 		.port = r->port,
 		.timeout_ms = r->snapshot->limits.connect_ms };
 
-	if (request_reuses(r) || request_secure_takes_pooled(r)) {
+	/* What is inside will dial. */
+	r->inspected = r->verdict.inspect && !request_is_seen(r);
+	if (r->inspected || request_reuses(r) ||
+	    request_secure_takes_pooled(r)) {
 		request_open(r);
 		return;
 	}
@@ -388,8 +391,11 @@ request_finish(struct request *r, const struct request_end *end)
 		(void)close(r->fd);
 	if (!r->closed && request_record(r, RECORD_REQUEST, end, NULL) != OK)
 		metric_add(METRIC_AUDIT_LOST_ENDS_TOTAL, 1);
-	metric_add(METRIC_BYTES_UP_TOTAL, (int64_t)end->bytes_up);
-	metric_add(METRIC_BYTES_DOWN_TOTAL, (int64_t)end->bytes_down);
+	/* The requests inside have counted theirs. */
+	if (!r->inspected) {
+		metric_add(METRIC_BYTES_UP_TOTAL, (int64_t)end->bytes_up);
+		metric_add(METRIC_BYTES_DOWN_TOTAL, (int64_t)end->bytes_down);
+	}
 	request_note_denial(r);
 	request_free(r);
 }

@@ -46,7 +46,8 @@ struct request_params {
 };
 
 enum request_outcome {
-	REQUEST_READY,  /**< allowed, recorded, connected (unless local) */
+	REQUEST_READY,  /**< allowed, recorded, connected (unless local, or to
+	                     be looked into) */
 	REQUEST_DENIED, /**< request_code() says why, its record is written */
 };
 
@@ -98,6 +99,19 @@ void request_record_refusal(struct request *r, const struct request_end *end,
  * wait for, only the last one to write.
  */
 void request_rest(struct request *r);
+
+/** Whose it is, and where it leads to. */
+struct request_origin {
+	enum request_protocol protocol;
+	const struct peer *peer; /**< borrowed as by the request */
+	const char *listener;    /**< likewise */
+	struct host host;
+	uint16_t port;
+};
+
+void request_tell_origin(const struct request *r, struct request_origin *out);
+/** Whether it passed only to be looked into; then there is no socket. */
+bool request_is_inspected(const struct request *r);
 /** Another verdict after READY (SNI_*, UPSTREAM_*): for the final record. */
 void request_set_code(struct request *r, enum reason code);
 /** Milliseconds to the first upstream byte are measured when this is called. */

@@ -78,6 +78,7 @@ struct request {
 	bool reused : 1; /**< by a connection that was there */
 	bool hello_seen : 1;
 	bool sni_is_host : 1;
+	bool inspected : 1;  /**< a tunnel that passed to be looked into */
 	bool is_literal : 1; /**< an address was asked for, not a name */
 	struct addr address; /**< that was dialled */
 	char id[RECORD_ID_BYTES];
@@ -116,7 +117,8 @@ request_literal(const struct request *r)
 static inline bool
 request_is_seen(const struct request *r)
 {
-	return r->protocol == REQUEST_FORWARD || r->protocol == REQUEST_GATEWAY;
+	return r->protocol == REQUEST_FORWARD ||
+	    r->protocol == REQUEST_GATEWAY || r->target != NULL;
 }
 
 /** With its asking, whose `turn` the caller assigns. NULL: no memory. */

@@ -19,6 +19,7 @@ request_question(const struct request *r, struct host *host)
 	host->kind = literal != NULL ? HOST_IP : HOST_NAME;
 	host->addr = literal != NULL ? *literal : (struct addr){ 0 };
 	/* A tunnel's own method and path are not to be seen. */
+	q.inspects = !request_is_seen(r) && r->snapshot->inspection_ca != NULL;
 	if (request_is_seen(r)) {
 		q.method = slice_of(request_method(r));
 		q.path = slice_of(request_path(r));
@@ -97,6 +98,7 @@ request_judge_again(const struct request *r, const struct proxy_snapshot *s,
 		.hello = (enum policy_hello)r->hello,
 		.sni = request_sni(r) };
 
+	q.inspects = !request_is_seen(r) && s->inspection_ca != NULL;
 	policy_judge(s->policy, &c, v);
 }
 
@@ -112,6 +114,9 @@ request_still_allowed(struct request *r)
 		return r->outcome != REQUEST_DENIED;
 	request_judge_again(r, s, &v);
 	fault = request_injection_fault(r, v.inject);
+	/* One that nobody looks into has to be. */
+	if (v.inspect && !r->inspected && !request_is_seen(r))
+		fault = REASON_METHOD_NOT_ALLOWED;
 	/* The verdict borrows from its policy: both change together. */
 	r->verdict = v;
 	if (s != r->snapshot) {

@@ -177,6 +177,23 @@ request_upstream(const struct request *r)
 }
 
 void
+request_tell_origin(const struct request *r, struct request_origin *out)
+{
+	*out = (struct request_origin){ .protocol =
+		                            (enum request_protocol)r->protocol,
+		.peer = r->peer,
+		.listener = r->listener,
+		.port = r->port };
+	(void)request_question(r, &out->host);
+}
+
+bool
+request_is_inspected(const struct request *r)
+{
+	return r->inspected;
+}
+
+void
 request_set_code(struct request *r, enum reason code)
 {
 	r->code = code;

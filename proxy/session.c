@@ -447,4 +447,6 @@ session_drain(struct session *s)
 		s->opening->deadline_ms = soon;
 	else if (s->state == SESSION_FORWARD)
 		forward_drain(s->forward);
+	else if (s->state == SESSION_TUNNEL)
+		tunnel_drain(s->tunnel);
 }

@@ -88,10 +88,10 @@ static void
 http_forward(struct session *s)
 {
 	struct forward_params params = { .worker = s->worker,
-		.fd = s->fd,
+		.stream = stream_plain(s->fd),
 		.peer = s->peer,
 		.listener = s->listener,
-		.gateway = s->gateway,
+		.protocol = s->gateway ? REQUEST_GATEWAY : REQUEST_FORWARD,
 		.first = buf_slice(&s->opening->in) };
 
 	if (s->opening->over_limit) {

@@ -177,5 +177,10 @@ struct stream
 stream_tls(struct tls_conn *c)
 {
 	c->settled = true;
-	return (struct stream){ .fd = c->fd, .ops = &tls_ops, .priv = c };
+	/* The peer's first words may have come with its last of the handshake.
+	 */
+	return (struct stream){ .fd = c->fd,
+		.ops = &tls_ops,
+		.priv = c,
+		.more = SSL_has_pending(c->ssl) == 1 || c->early.n > 0 };
 }

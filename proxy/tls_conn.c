@@ -7,7 +7,26 @@
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+
+/* What came before TLS was asked to look. */
+static size_t
+early_read(struct tls_conn *c, char *to, size_t room)
+{
+	struct slice left =
+	    slice_head(slice_from(buf_slice(&c->early), c->early_at), room);
+
+	if (left.n == 0)
+		return 0;
+	memcpy(to, left.p, left.n);
+	c->early_at += left.n;
+	if (c->early_at == c->early.n) {
+		buf_release(&c->early);
+		c->early_at = 0;
+	}
+	return left.n;
+}
 
 static int
 socket_read(BIO *bio, char *to, size_t room, size_t *got)
@@ -20,6 +39,9 @@ socket_read(BIO *bio, char *to, size_t room, size_t *got)
 		errno = EPROTO;
 		return 0;
 	}
+	*got = early_read(c, to, room);
+	if (*got > 0)
+		return 1;
 	n = recv(c->fd, to, room, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		BIO_set_retry_read(bio);
@@ -89,9 +111,14 @@ on_progress(const SSL *ssl, int where, int value)
 	OSSL_HANDSHAKE_STATE at = SSL_get_state(ssl);
 
 	(void)value;
-	if (where == SSL_CB_CONNECT_LOOP && c->settled &&
+	if (!c->settled)
+		return;
+	if (where == SSL_CB_CONNECT_LOOP &&
 	    (at == TLS_ST_CR_SESSION_TICKET || at == TLS_ST_CR_KEY_UPDATE ||
 	        at == TLS_ST_CR_HELLO_REQ))
+		c->late++;
+	if (where == SSL_CB_ACCEPT_LOOP &&
+	    (at == TLS_ST_SR_KEY_UPDATE || at == TLS_ST_SR_CLNT_HELLO))
 		c->late++;
 }
 
@@ -137,5 +164,6 @@ tls_conn_destroy(struct tls_conn *c)
 	if (c == NULL)
 		return;
 	SSL_free(c->ssl);
+	buf_release(&c->early);
 	free(c);
 }

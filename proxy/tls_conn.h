@@ -2,6 +2,7 @@
 #ifndef PROXY_TLS_CONN_H
 #define PROXY_TLS_CONN_H
 
+#include "base/buf.h"
 #include "proxy/stream.h"
 
 #include <openssl/types.h>
@@ -26,8 +27,11 @@ struct tls_conn {
 	bool drained; /**< the socket gave its end */
 	bool settled; /**< the handshake is over */
 	bool mute;    /**< nothing may be written any more */
+	bool h2;      /**< a server that would speak it */
 	enum tls_end end;
-	unsigned late; /**< handshake messages since it was over */
+	unsigned late;    /**< handshake messages since it was over */
+	struct buf early; /**< what was read of the socket before */
+	size_t early_at;  /**< bytes of it that are used */
 };
 
 /** Sets what every connection of @ctx needs of us; once for each. */

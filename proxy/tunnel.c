@@ -3,6 +3,7 @@
 
 #include "base/metrics.h"
 #include "proxy/hello.h"
+#include "proxy/inspect.h"
 #include "proxy/linger.h"
 #include "proxy/relay.h"
 #include "proxy/worker.h"
@@ -15,6 +16,7 @@
 enum tunnel_stage {
 	TUNNEL_HELLO, /* nothing has gone to the destination yet */
 	TUNNEL_RELAY,
+	TUNNEL_INSPECT, /* its client speaks with us */
 	TUNNEL_REFUSED, /* its record is being written */
 	TUNNEL_LAST,    /* an alert is on its way; the record is written */
 	TUNNEL_OVER,
@@ -32,6 +34,7 @@ struct tunnel {
 	struct request *request; /* NULL once recorded */
 	struct first_flight *first;
 	struct lingering *last;
+	struct inspect *inspect;
 	int64_t deadline_ms; /* of the hello, then of idleness */
 	struct relay relay;
 	void (*done)(void *arg);
@@ -84,6 +87,9 @@ tunnel_settle(struct tunnel *t, enum close_reason why)
 
 	if (t->request == NULL)
 		return;
+	if (t->inspect != NULL)
+		inspect_end(t->inspect, why, &end.bytes_up, &end.bytes_down);
+	t->inspect = NULL;
 	tunnel_forget_hello(t);
 	relay_stop(&t->relay);
 	close_fd(&t->upstream_fd);
@@ -206,6 +212,34 @@ tunnel_relay(struct tunnel *t, struct slice first)
 	return st;
 }
 
+static void
+tunnel_on_inspected(void *arg, enum close_reason why)
+{
+	tunnel_over(arg, why);
+}
+
+/* What the hello asks for is answered here; it goes no further. */
+static void
+tunnel_inspect(struct tunnel *t, struct slice hello)
+{
+	const struct inspect_params params = { .worker = t->worker,
+		.request = t->request,
+		.client_fd = t->client_fd,
+		.hello = hello,
+		.done = tunnel_on_inspected,
+		.arg = t };
+
+	if (inspect_start(&params, &t->inspect) != OK) {
+		request_set_code(t->request, REASON_LIMIT_REACHED);
+		tunnel_refuse(t, true);
+		return;
+	}
+	t->stage = TUNNEL_INSPECT;
+	t->client_fd = -1;
+	tunnel_forget_hello(t);
+	request_rest(t->request);
+}
+
 /* @raw is all that came so far; E_PARTIAL: not yet all of the hello. */
 static enum status
 tunnel_check_hello(struct tunnel *t, struct slice raw)
@@ -219,6 +253,8 @@ tunnel_check_hello(struct tunnel *t, struct slice raw)
 	    (struct slice){ .p = hello.sni, .n = hello.sni_n });
 	if (code != REASON_NONE)
 		tunnel_refuse(t, hello.is_tls);
+	else if (request_is_inspected(t->request))
+		tunnel_inspect(t, raw);
 	else if (tunnel_relay(t, raw) != OK)
 		tunnel_over(t, CLOSE_ERROR);
 	return OK;
@@ -302,7 +338,8 @@ tunnel_await_hello(struct tunnel *t, struct buf *early)
 static enum status
 tunnel_begin(struct tunnel *t, struct buf *early)
 {
-	if (request_verdict(t->request)->sni_any)
+	if (request_verdict(t->request)->sni_any &&
+	    !request_is_inspected(t->request))
 		return tunnel_relay(t, buf_slice(early));
 	return tunnel_await_hello(t, early);
 }
@@ -340,7 +377,8 @@ tunnel_start(
 	t->done = done;
 	t->arg = arg;
 	metric_add(METRIC_TUNNELS_OPEN, 1);
-	if (t->upstream_fd < 0 || tunnel_begin(t, params->early) != OK) {
+	if ((t->upstream_fd < 0 && !request_is_inspected(t->request)) ||
+	    tunnel_begin(t, params->early) != OK) {
 		tunnel_destroy(t, CLOSE_ERROR);
 		t = NULL;
 	}
@@ -363,6 +401,15 @@ tunnel_rejudge(struct tunnel *t)
 	if (t->request != NULL && t->stage != TUNNEL_REFUSED &&
 	    !request_still_allowed(t->request))
 		tunnel_over(t, CLOSE_POLICY);
+	else if (t->stage == TUNNEL_INSPECT)
+		inspect_rejudge(t->inspect);
+}
+
+void
+tunnel_drain(struct tunnel *t)
+{
+	if (t->stage == TUNNEL_INSPECT)
+		inspect_drain(t->inspect);
 }
 
 void
@@ -380,11 +427,15 @@ tunnel_tick(struct tunnel *t, int64_t now_ms, int64_t now_unix_s)
 		tunnel_over(t, CLOSE_POLICY);
 		return;
 	}
+	if (t->stage == TUNNEL_INSPECT && inspect_is_serving(t->inspect)) {
+		inspect_tick(t->inspect, now_ms);
+		return;
+	}
 	if (t->stage == TUNNEL_RELAY && t->relay.moved) {
 		t->relay.moved = false;
 		t->deadline_ms = now_ms + tunnel_limits(t)->idle_ms;
 	}
 	if (now_ms >= t->deadline_ms)
 		tunnel_over(
-		    t, t->stage == TUNNEL_HELLO ? CLOSE_HELLO : CLOSE_IDLE);
+		    t, t->stage == TUNNEL_RELAY ? CLOSE_IDLE : CLOSE_HELLO);
 }

@@ -26,6 +26,8 @@ struct tunnel *tunnel_start(
 void tunnel_destroy(struct tunnel *t, enum close_reason why);
 /** Idle time, hello deadline and `expires`; may call done(). */
 void tunnel_tick(struct tunnel *t, int64_t now_ms, int64_t now_unix_s);
+/** Draining: what is looked into ends after its message; may call done(). */
+void tunnel_drain(struct tunnel *t);
 /** The snapshot changed; may call done(). */
 void tunnel_rejudge(struct tunnel *t);
 

@@ -6,6 +6,7 @@
 #include "proxy/peer_pool.h"
 #include "proxy/relay.h"
 #include "proxy/session.h"
+#include "proxy/tls_accept.h"
 #include "proxy/tls_client.h"
 #include "proxy/upstream_pool.h"
 
@@ -42,7 +43,8 @@ struct proxy_worker {
 	struct peer_source *peers;
 	struct peer_pool peer_pool;
 	struct relay_pool pool;
-	struct tls_client_ctx *tls; /* of the trust there was */
+	struct tls_client_ctx *tls;    /* of the trust there was */
+	struct tls_accept_ctx *accept; /* of the CA there was */
 	struct upstream_pool *upstreams;
 	struct listener *listeners[WORKER_LISTENERS_MAX];
 	size_t n_listeners;
@@ -129,6 +131,21 @@ uint64_t
 worker_trust(const struct proxy_worker *w)
 {
 	return shared_trust_epoch(w->config.shared);
+}
+
+struct tls_accept_ctx *
+worker_accept(struct proxy_worker *w)
+{
+	struct tls_ca *ca = w->snapshot->inspection_ca;
+
+	if (w->accept != NULL &&
+	    (ca == NULL || !tls_accept_ctx_is_of(w->accept, ca))) {
+		tls_accept_ctx_destroy(w->accept);
+		w->accept = NULL;
+	}
+	if (w->accept == NULL && ca != NULL)
+		w->accept = tls_accept_ctx_new(ca);
+	return w->accept;
 }
 
 struct proxy_snapshot *
@@ -293,6 +310,7 @@ proxy_worker_destroy(struct proxy_worker *w)
 	relay_pool_release(&w->pool);
 	upstream_pool_destroy(w->upstreams);
 	tls_client_ctx_destroy(w->tls);
+	tls_accept_ctx_destroy(w->accept);
 	resolver_destroy(w->resolver);
 	peer_source_destroy(w->peers);
 	proxy_snapshot_unref(w->snapshot);

@@ -8,6 +8,7 @@
 struct peer_pool;
 struct relay_pool;
 struct session;
+struct tls_accept_ctx;
 struct upstream_pool;
 
 /* Borrowed views for request.c, tunnel.c, forward.c and session.c. */
@@ -30,6 +31,9 @@ bool worker_is_draining(const struct proxy_worker *w);
 struct tls_client_ctx *worker_tls(struct proxy_worker *w, uint64_t *trust);
 /** The epoch of whom to believe now; never 0. */
 uint64_t worker_trust(const struct proxy_worker *w);
+
+/** What handshakes with clients have in common; NULL: there is no CA. */
+struct tls_accept_ctx *worker_accept(struct proxy_worker *w);
 
 /** Within what is freed at the end of a turn; needed from then on only. */
 struct reapable {
@@ -71,6 +75,14 @@ unsigned shared_total(const struct proxy_shared *s);
 enum status shared_enter_uid(
     struct proxy_shared *s, uint32_t uid, unsigned *count) ATTR_MUST_USE;
 void shared_leave_uid(struct proxy_shared *s, uint32_t uid);
+
+/** Handshakes at a time of one uid, so that no one has them all. */
+enum { SHARED_HANDSHAKES_PER_UID = 128 };
+
+/** Every OK has its leave. E_LIMIT, E_NOMEM. */
+enum status shared_enter_handshake(
+    struct proxy_shared *s, uint32_t uid) ATTR_MUST_USE;
+void shared_leave_handshake(struct proxy_shared *s, uint32_t uid);
 
 /**
  * Whom to believe; a reference for the caller, or NULL. *@epoch is another

@@ -15,6 +15,13 @@ static const struct forward_route gateway_route = {
 	.own_host = "127.0.0.1:3190",
 };
 
+static const struct forward_route tunnel_route = {
+	.kind = FORWARD_ROUTE_TUNNEL,
+	.host = "up.example",
+	.port = 443,
+	.prefix = "",
+};
+
 enum { FIELDS_ADDED = 5 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -175,6 +182,26 @@ try_gateway(struct slice head)
 	check_gateway(&r);
 }
 
+/* In a tunnel no other host is asked for. */
+static void
+try_tunnel(struct slice head)
+{
+	struct forward_fault fault = { .code = REASON_NONE };
+	struct forward_request r;
+	struct slice host;
+
+	if (forward_head_read(head, &tunnel_route, "wayleave", &r, &fault) !=
+	    OK) {
+		check(fault.code != REASON_NONE);
+		return;
+	}
+	check(http1_field_only(&r.http.fields, "host", &host) == OK &&
+	    slice_is_nocase(slice_head(host, 10), "up.example") &&
+	    r.uri.authority.port == 443 && r.http.target.n > 0 &&
+	    r.http.target.p[0] == '/');
+	check_request(&r);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -188,6 +215,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	try_response(slice_head(in, end), slice_from(in, end));
 	try_gateway(slice_head(in, end));
+	try_tunnel(slice_head(in, end));
 	if (forward_head_read(slice_head(in, end), &proxy_route, "wayleave", &r,
 	        &fault) != OK) {
 		check(fault.code != REASON_NONE);

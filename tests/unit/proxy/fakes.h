@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_PROXY_FAKES_H
 #define TESTS_UNIT_PROXY_FAKES_H
 
+#include "proxy/close.h"
 #include "proxy/proxy.h"
 
 #include <event2/event.h>
@@ -35,6 +36,7 @@ struct fakes {
 	enum reason name_code, route_code;
 	enum reason would_code; /**< report mode: passes, but would not */
 	bool sni_any;
+	bool looks_inside; /**< where it may: the tunnel is inspected */
 	int64_t expires_unix_s;
 	const struct policy_inject *inject;
 	/* the others */
@@ -47,6 +49,13 @@ struct fakes {
 	enum reason dial_code; /**< NONE: a connected pair */
 	int upstream;          /**< our end of the dialled pair, or -1 */
 	bool sends_at_once;    /**< TCP_NODELAY on what was accepted last */
+	void (*forward_done)(void *arg); /**< of the last forward */
+	void *forward_arg;
+	struct forward *forward;
+	enum close_reason forward_why; /**< what it will say */
+	char forward_host[FAKE_TEXT_BYTES];
+	uint16_t forward_port;
+	unsigned rejudged, drained;
 	unsigned dials, resolutions, cache_hits, forwards, denials, cancelled;
 	struct fake_record records[FAKE_RECORDS_MAX];
 	size_t n_records;
@@ -73,6 +82,8 @@ void fake_pass_ms(int64_t ms);
 void fake_connect(int fd);
 /** A blocking socket to the worker, with a short receive time-out. */
 int fake_client(void);
+/** Ends the last forward as @why, from the loop. */
+void fake_end_forward(enum close_reason why);
 /** Sends @text while the loop runs. */
 void fake_say(int fd, const void *text, size_t n);
 /** What has come on @fd by now, as text; returns its length, -1 at the end. */

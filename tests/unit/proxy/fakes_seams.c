@@ -62,6 +62,7 @@ policy_decide_name(const struct policy *p, const struct policy_request *r,
 	*out = (struct policy_verdict){ .sni_any = fake.sni_any,
 		.expires_unix_s = fake.expires_unix_s,
 		.inject = fake.inject,
+		.inspect = fake.looks_inside && r->inspects,
 		.rule = "r1" };
 	verdict_set(
 	    out, r->peer->known ? fake.name_code : REASON_WORKLOAD_NOT_ALLOWED);
@@ -394,7 +395,7 @@ peer_has_left(struct peer_source *s, int fd)
 /* forward */
 
 struct forward {
-	int fd;
+	struct stream stream;
 };
 
 struct forward *
@@ -403,25 +404,73 @@ forward_start(
 {
 	struct forward *f = fake_alloc(sizeof *f);
 
-	(void)done;
-	(void)arg;
 	assert_non_null(f);
 	fake.forwards++;
-	f->fd = params->fd;
+	fake.forward_done = done;
+	fake.forward_arg = arg;
+	if (params->inside != NULL) {
+		assert_true(slice_copy(slice_of(params->inside->name),
+		    fake.forward_host, sizeof fake.forward_host));
+		fake.forward_port = params->inside_port;
+	}
+	f->stream = params->stream;
+	fake.forward = f;
 	return f;
 }
 
 void
 forward_destroy(struct forward *f)
 {
-	(void)close(f->fd);
+	stream_close(&f->stream);
 	free(f);
+}
+
+/* The real one lives until the end of the turn. */
+static void
+forward_reap(struct later *l)
+{
+	struct forward *f = l->arg;
+
+	free(f);
+}
+
+void
+forward_stop(struct forward *f, enum close_reason why)
+{
+	fake.forward_why = why;
+	stream_close(&f->stream);
+	(void)later_new(forward_reap, f);
+}
+
+enum close_reason
+forward_why(const struct forward *f)
+{
+	(void)f;
+	return fake.forward_why;
+}
+
+void
+forward_bytes(const struct forward *f, uint64_t *up, uint64_t *down)
+{
+	(void)f;
+	*up = 11;
+	*down = 22;
+}
+
+void
+fake_end_forward(enum close_reason why)
+{
+	struct forward *f = fake.forward;
+
+	forward_stop(f, why);
+	fake.forward_done(fake.forward_arg);
 }
 
 void
 forward_drain(struct forward *f)
 {
 	(void)f;
+	fake.drained++;
 }
 
 void
@@ -435,4 +484,5 @@ void
 forward_rejudge(struct forward *f)
 {
 	(void)f;
+	fake.rejudged++;
 }

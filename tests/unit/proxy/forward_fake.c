@@ -340,13 +340,16 @@ on_done(void *arg)
 }
 
 static void
-start(const char *first, const char *listener, bool gateway)
+start(const char *first, const char *listener, enum request_protocol protocol,
+    const struct host *inside)
 {
 	static const struct peer peer = { .known = true, .uid = 1 };
 	struct forward_params params = { .worker = the_worker,
 		.peer = &peer,
 		.listener = listener,
-		.gateway = gateway,
+		.protocol = protocol,
+		.inside = inside,
+		.inside_port = 443,
 		.first = slice_of(first) };
 	int fds[2];
 
@@ -377,7 +380,7 @@ start(const char *first, const char *listener, bool gateway)
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	fake.client_fd = fds[1];
-	params.fd = fds[0];
+	params.stream = stream_plain(fds[0]);
 	fake.forward = forward_start(&params, on_done, NULL);
 	assert_non_null(fake.forward);
 	memset(&fake_next, 0, sizeof fake_next);
@@ -387,13 +390,22 @@ start(const char *first, const char *listener, bool gateway)
 void
 fake_start(const char *first)
 {
-	start(first, "127.0.0.1:3180", false);
+	start(first, "127.0.0.1:3180", REQUEST_FORWARD, NULL);
 }
 
 void
 fake_start_gateway(const char *first)
 {
-	start(first, "127.0.0.1:3190", true);
+	start(first, "127.0.0.1:3190", REQUEST_GATEWAY, NULL);
+}
+
+void
+fake_start_inside(const char *first)
+{
+	static struct host host;
+
+	assert_int_equal(host_parse(SLICE("up.example"), &host), OK);
+	start(first, "127.0.0.1:3180", REQUEST_SOCKS5, &host);
 }
 
 static void

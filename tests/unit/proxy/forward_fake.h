@@ -71,6 +71,8 @@ extern struct fake_next fake_next;
 void fake_start(const char *first);
 /** The same on a gateway's listener, 127.0.0.1:3190, to https://up.example/base. */
 void fake_start_gateway(const char *first);
+/** The same inside a SOCKS5 tunnel to up.example:443. */
+void fake_start_inside(const char *first);
 void fake_stop(void);
 /** Lets the held answer come. */
 void fake_release(void);

@@ -1,0 +1,183 @@
+/* A tunnel's client speaks TLS with us, and HTTP/1.1 inside. */
+#include "proxy/inspect.h"
+
+#include "base/log.h"
+#include "proxy/forward.h"
+#include "proxy/tls_accept.h"
+#include "proxy/worker.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+
+struct inspect {
+	struct proxy_worker *worker;
+	struct request_origin origin;
+	struct tls_accept *handshake; /* NULL once it is over */
+	struct event io;
+	struct forward *forward;
+	uint64_t bytes_up, bytes_down; /* of a forward that is gone */
+	void (*done)(void *arg, enum close_reason why);
+	void *arg;
+};
+
+static uint32_t
+counted_as(const struct inspect *h)
+{
+	return h->origin.peer->known ? h->origin.peer->uid : UINT32_MAX;
+}
+
+static void
+handshake_forget(struct inspect *h)
+{
+	if (h->handshake == NULL)
+		return;
+	(void)event_del(&h->io);
+	shared_leave_handshake(worker_shared(h->worker), counted_as(h));
+}
+
+static void
+inspect_on_forward_done(void *arg)
+{
+	struct inspect *h = arg;
+	enum close_reason why = forward_why(h->forward);
+
+	/* It has closed and freed itself. */
+	forward_bytes(h->forward, &h->bytes_up, &h->bytes_down);
+	h->forward = NULL;
+	h->done(h->arg, why);
+}
+
+static void
+inspect_serve(struct inspect *h)
+{
+	struct forward_params params = { .worker = h->worker,
+		.peer = h->origin.peer,
+		.listener = h->origin.listener,
+		.protocol = h->origin.protocol,
+		.inside = &h->origin.host,
+		.inside_port = h->origin.port };
+
+	handshake_forget(h);
+	params.stream = tls_accept_take(h->handshake);
+	h->handshake = NULL;
+	h->forward = forward_start(&params, inspect_on_forward_done, h);
+	if (h->forward == NULL)
+		h->done(h->arg, CLOSE_ERROR);
+}
+
+static void
+inspect_on_io(evutil_socket_t fd, short what, void *arg)
+{
+	struct inspect *h = arg;
+	short events = 0;
+	enum status st = tls_accept_step(h->handshake, &events);
+
+	(void)what;
+	if (st == E_PARTIAL) {
+		(void)event_del(&h->io);
+		(void)event_assign(&h->io, worker_base(h->worker), fd, events,
+		    inspect_on_io, h);
+		if (event_add(&h->io, NULL) != 0)
+			h->done(h->arg, CLOSE_ERROR);
+		return;
+	}
+	if (st == OK) {
+		inspect_serve(h);
+		return;
+	}
+	log_info("TLS of a client with us as %s: %s", h->origin.host.name,
+	    tls_accept_problem(h->handshake));
+	h->done(h->arg, CLOSE_CLIENT);
+}
+
+static enum status
+inspect_accept(struct inspect *h, const struct inspect_params *params)
+{
+	const struct tls_accept_params accept = {
+		.ctx = worker_accept(h->worker),
+		.fd = params->client_fd,
+		.host = h->origin.host.name,
+		.now_unix_s = clock_unix_s(worker_clock(h->worker)),
+		.early = params->hello,
+	};
+	struct proxy_shared *shared = worker_shared(h->worker);
+	enum status st;
+
+	if (accept.ctx == NULL)
+		return E_NOTFOUND;
+	st = shared_enter_handshake(shared, counted_as(h));
+	if (st != OK)
+		return st;
+	st = tls_accept_start(&accept, &h->handshake);
+	if (st != OK)
+		shared_leave_handshake(shared, counted_as(h));
+	return st;
+}
+
+enum status
+inspect_start(const struct inspect_params *params, struct inspect **out)
+{
+	struct inspect *h = calloc(1, sizeof *h);
+	enum status st;
+
+	if (h == NULL)
+		return E_NOMEM;
+	h->worker = params->worker;
+	request_tell_origin(params->request, &h->origin);
+	st = inspect_accept(h, params);
+	if (st != OK) {
+		free(h);
+		return st;
+	}
+	h->done = params->done;
+	h->arg = params->arg;
+	(void)event_assign(&h->io, worker_base(h->worker), params->client_fd,
+	    EV_READ, inspect_on_io, h);
+	/* The hello was read before: no event tells of it. */
+	event_active(&h->io, EV_READ, 1);
+	*out = h;
+	return OK;
+}
+
+bool
+inspect_is_serving(const struct inspect *h)
+{
+	return h->handshake == NULL;
+}
+
+void
+inspect_tick(struct inspect *h, int64_t now_ms)
+{
+	if (h->forward != NULL)
+		forward_tick(h->forward, now_ms);
+}
+
+void
+inspect_rejudge(struct inspect *h)
+{
+	if (h->forward != NULL)
+		forward_rejudge(h->forward);
+}
+
+void
+inspect_drain(struct inspect *h)
+{
+	if (h->forward != NULL)
+		forward_drain(h->forward);
+}
+
+void
+inspect_end(
+    struct inspect *h, enum close_reason why, uint64_t *up, uint64_t *down)
+{
+	handshake_forget(h);
+	tls_accept_cancel(h->handshake);
+	if (h->forward != NULL) {
+		forward_stop(h->forward, why);
+		forward_bytes(h->forward, &h->bytes_up, &h->bytes_down);
+	}
+	*up = h->bytes_up;
+	*down = h->bytes_down;
+	free(h);
+}

@@ -1,0 +1,124 @@
+/* Requests inside a tunnel: to its host, and to no other. */
+#include "tests/unit/test.h"
+
+#include "tests/unit/proxy/forward_fake.h"
+
+#include <string.h>
+
+#define HOST      "Host: up.example\r\n"
+#define GET(more) "GET /x?q=1 HTTP/1.1\r\n" HOST more "\r\n"
+#define ANSWER    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static int
+tear_down(void **state)
+{
+	struct secret *token = fake.token;
+
+	(void)state;
+	fake_stop();
+	secret_unref(token);
+	return 0;
+}
+
+static void
+a_request_goes_to_the_tunnels_host_as_it_was_sent(void **state)
+{
+	(void)state;
+	fake_start_inside(GET("X: 1\r\n"));
+	assert_string_equal(fake_upstream_got(),
+	    "GET /x?q=1 HTTP/1.1\r\nHost: up.example\r\nX: 1\r\n"
+	    "Via: 1.1 w\r\n\r\n");
+	fake_upstream_says(ANSWER);
+	assert_non_null(strstr(fake_client_got(), "200 OK"));
+	assert_int_equal(fake.n_ended, 1);
+	assert_true(fake.ended[0].tls);
+	assert_string_equal(fake.ended[0].host, "up.example");
+	assert_string_equal(fake.ended[0].path, "/x");
+}
+
+static void
+the_token_is_sent_in_the_clients_place(void **state)
+{
+	struct secret *token;
+	const char *got;
+
+	(void)state;
+	assert_int_equal(secret_create(SLICE("t0ken"), &token), OK);
+	fake_next.token = token;
+	fake_start_inside(GET("Authorization: Bearer placeholder\r\n"));
+	got = fake_upstream_got();
+	assert_non_null(strstr(got, "\r\nAuthorization: Bearer t0ken\r\n\r\n"));
+	assert_null(strstr(got, "placeholder"));
+}
+
+static void
+a_page_of_another_site_may_ask_as_it_could_without_us(void **state)
+{
+	(void)state;
+	fake_start_inside(GET("Sec-Fetch-Site: cross-site\r\n"
+	                      "Origin: https://page.example\r\n"));
+	assert_non_null(
+	    strstr(fake_upstream_got(), "Origin: https://page.example\r\n"));
+}
+
+static void
+the_port_may_stand_in_host_where_it_is_the_tunnels(void **state)
+{
+	(void)state;
+	fake_start_inside("GET /x HTTP/1.1\r\nHost: UP.example:443\r\n\r\n");
+	assert_non_null(strstr(fake_upstream_got(), "GET /x HTTP/1.1\r\n"));
+}
+
+static void
+what_is_not_for_the_tunnels_host_is_refused_in_http(void **state)
+{
+	static const char *const heads[] = {
+		"GET /x HTTP/1.1\r\nHost: other.example\r\n\r\n",
+		"GET /x HTTP/1.1\r\nHost: up.example:8443\r\n\r\n",
+		"GET /x HTTP/1.1\r\nHost: up.example:80\r\n\r\n",
+		"GET /x HTTP/1.1\r\nHost: 127.0.0.1:3180\r\n\r\n",
+		"GET /x HTTP/1.0\r\n\r\n",
+		"GET http://up.example/x HTTP/1.1\r\n" HOST "\r\n",
+		"GET https://up.example/x HTTP/1.1\r\n" HOST "\r\n",
+		"GET http://169.254.169.254/metadata/identity/oauth2/token "
+		"HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n",
+		"CONNECT up.example:443 HTTP/1.1\r\n" HOST "\r\n",
+		"OPTIONS * HTTP/1.1\r\n" HOST "\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+		fake_start_inside(heads[i]);
+		assert_non_null(
+		    strstr(fake_client_got(), "HTTP/1.1 400 Denied BAD_"));
+		assert_int_equal(fake.dialled, 0);
+		assert_null(fake.ask);
+		if (i + 1 < ARRAY_LEN(heads))
+			fake_stop();
+	}
+}
+
+static int
+group_set_up(void **state)
+{
+	bool locked;
+
+	(void)state;
+	return secret_arena_init(65536, false, &locked) == OK ? 0 : -1;
+}
+
+#define T(name) cmocka_unit_test_teardown(name, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_request_goes_to_the_tunnels_host_as_it_was_sent),
+		T(the_token_is_sent_in_the_clients_place),
+		T(a_page_of_another_site_may_ask_as_it_could_without_us),
+		T(the_port_may_stand_in_host_where_it_is_the_tunnels),
+		T(what_is_not_for_the_tunnels_host_is_refused_in_http),
+	};
+
+	return cmocka_run_group_tests(tests, group_set_up, NULL);
+}
