@@ -135,6 +135,24 @@ on_audited(struct identity_wait *w, enum status st)
 }
 
 static enum status
+no_phantom(struct answer *a, enum status st)
+{
+	secret_unref(a->token.secret);
+	a->token.secret = NULL;
+	if (st == E_DENIED)
+		refuse(a, 400, REASON_TOKEN_NOT_ALLOWED,
+		    "the kernel does not say which unit asks");
+	else if (st == E_INVALID)
+		refuse(a, 503, REASON_CREDENTIAL_UNAVAILABLE,
+		    "no phantom can stand for this token: it is no JSON Web "
+		    "Token");
+	else
+		refuse(a, 503, REASON_LIMIT_REACHED,
+		    reason_info(REASON_LIMIT_REACHED)->text);
+	return a->st;
+}
+
+static enum status
 record_token(struct answer *a)
 {
 	char token_id[SECRET_ID_BYTES];
@@ -143,6 +161,11 @@ record_token(struct answer *a)
 
 	answer_fill_record(a, &r);
 	secret_id(a->token.secret, token_id);
+	if (a->grant.phantom) {
+		st = answer_make_phantom(a, token_id);
+		if (st != OK)
+			return no_phantom(a, st);
+	}
 	r.verdict = RECORD_ALLOW;
 	r.token_id = token_id;
 	r.status = 200;

@@ -21,6 +21,14 @@ enum status answer_refuse_malformed(
 void answer_refuse_now(
     struct answer *a, int status, enum reason code, const char *text);
 
+/**
+ * Where a phantom is granted, puts it in the place of the token, whose id is
+ * @token_id. E_INVALID: the token is of no form that one can stand for;
+ * E_DENIED: nothing says for whom it would be; E_LIMIT, E_NOMEM.
+ */
+enum status answer_make_phantom(
+    struct answer *a, const char *token_id) ATTR_MUST_USE;
+
 /** Remembers what a record may show of a request that is no good. */
 void answer_note_head(struct answer *a, const struct http1_request *r);
 

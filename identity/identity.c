@@ -179,7 +179,13 @@ identity_create(const struct identity_settings *settings, struct identity **out)
 	id->ports = settings->ports;
 	memcpy(id->key, settings->broker_key, sizeof id->key);
 	id->limits = settings->limits;
-	st = fill(id);
+	if (settings->name != NULL &&
+	    !slice_copy(slice_of(settings->name), id->name, sizeof id->name))
+		st = E_INVALID;
+	else if (!phantom_key(id->key, id->phantom_key))
+		st = E_NOMEM;
+	else
+		st = fill(id);
 	if (st != OK) {
 		identity_destroy(id);
 		return st;
@@ -312,6 +318,7 @@ identity_destroy(struct identity *id)
 	if (id->timer != NULL)
 		event_free(id->timer);
 	OPENSSL_cleanse(id->key, sizeof id->key);
+	OPENSSL_cleanse(id->phantom_key, sizeof id->phantom_key);
 	free(id);
 }
 

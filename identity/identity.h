@@ -61,6 +61,8 @@ struct identity_token_answer {
 	uint64_t policy_generation;
 	char policy_sha256[65];
 	const char *mode; /**< "enforce" or "report": static; NULL unknown */
+	/** One of ours is given in the token's place: identity/phantom.h. */
+	bool phantom;
 };
 
 struct identity_ports {
@@ -111,7 +113,8 @@ struct identity_settings {
 	const struct clock *clock; /**< kept */
 	struct identity_ports ports;
 	const uint8_t
-	    *broker_key; /**< 32 bytes, copied: signs caller headers */
+	    *broker_key;  /**< 32 bytes, copied: signs caller headers */
+	const char *name; /**< of the deployment, copied; phantoms say it */
 	struct identity_limits limits;
 };
 

@@ -6,6 +6,7 @@
 #include "identity/cache.h"
 #include "identity/fetch.h"
 #include "identity/header.h"
+#include "identity/phantom.h"
 #include "identity/refusals.h"
 
 struct broker;
@@ -14,7 +15,8 @@ struct identity {
 	struct event_base *base;
 	const struct clock *clock;
 	struct identity_ports ports;
-	uint8_t key[HEADER_KEY_BYTES];
+	uint8_t key[HEADER_KEY_BYTES], phantom_key[PHANTOM_KEY_BYTES];
+	char name[64];
 	struct identity_limits limits;
 	bool draining;
 	struct cache *cache;

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const uint8_t key[32] = "0123456789abcdef0123456789abcde";
+const uint8_t world_key[32] = "0123456789abcdef0123456789abcde";
 
 static void
 allow_token(void *ctx, const struct identity_token_question *q,
@@ -29,6 +29,7 @@ allow_token(void *ctx, const struct identity_token_question *q,
 	out->allowed =
 	    !w->deny && (w->deny_from == 0 || w->grants_asked < w->deny_from);
 	out->code = !out->allowed ? REASON_TOKEN_NOT_ALLOWED : REASON_NONE;
+	out->phantom = w->phantom;
 	snprintf(out->grant, sizeof out->grant, "grant-1");
 	snprintf(out->identity, sizeof out->identity, "%s",
 	    q->identity == NULL ? "" : q->identity);
@@ -79,7 +80,9 @@ audit_submit(void *ctx, const struct record *rec, struct identity_wait *wait)
 	assert_true(
 	    slice_copy(slice_of(rec->id), w->last.id, sizeof w->last.id) &&
 	    slice_copy(rec->method, w->last.method, sizeof w->last.method) &&
-	    slice_copy(rec->path, w->last.path, sizeof w->last.path));
+	    slice_copy(rec->path, w->last.path, sizeof w->last.path) &&
+	    slice_copy(slice_of(rec->token_id == NULL ? "" : rec->token_id),
+	        w->last.token_id, sizeof w->last.token_id));
 	snprintf(w->records_text + n, sizeof w->records_text - n,
 	    "%s %s %s %d;", rec->verdict == RECORD_ALLOW ? "allow" : "deny",
 	    reason_code(rec->code), rec->identity == NULL ? "" : rec->identity,
@@ -260,7 +263,8 @@ world_init(struct world *w)
 {
 	struct identity_settings s = {
 		.clock = &clock_system,
-		.broker_key = key,
+		.broker_key = world_key,
+		.name = "w1",
 		.limits.connections = 20,
 		.limits.connections_per_uid = 17,
 		.limits.head_ms = 300,

@@ -27,6 +27,7 @@ struct world {
 	/* the ports */
 	struct peer peer;
 	bool peer_late, peer_gone, deny, deny_host, audit_fails, audit_silent;
+	bool phantom; /**< is what the grant gives */
 	struct identity_wait *audit_waits[32];
 	struct identity_wait *peer_wait; /**< of one who is looked up */
 	unsigned peers_held;
@@ -41,11 +42,15 @@ struct world {
 	struct { /* of the last record */
 		enum record_event event;
 		char id[RECORD_ID_BYTES], method[32], path[256];
+		char token_id[SECRET_ID_BYTES];
 	} last;
 
 	unsigned noted; /**< refusals told to people */
 	char asked_identity[64];
 };
+
+/** What the values that callers prove themselves with are made of. */
+extern const uint8_t world_key[32];
 
 void world_init(struct world *w);
 void world_release(struct world *w);

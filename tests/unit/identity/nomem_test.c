@@ -5,6 +5,7 @@
 #include "tests/unit/identity/cache_sim.h"
 
 #include "base/log.h"
+#include "identity/phantom.h"
 #include "identity/shapes.h"
 #include "identity/wiping.h"
 
@@ -116,6 +117,35 @@ composes_a_whole_answer_or_none(void **state)
 	sweep(shape_once);
 }
 
+static void
+phantom_once(bool failing)
+{
+	static const uint8_t key[PHANTOM_KEY_BYTES] = "k";
+	const struct phantom p = { .id = "0123456789abcdef0123456789abcdef",
+		.identity = "host" };
+	struct phantom got;
+	struct buf b;
+	enum status st;
+
+	buf_init_secret(&b, PHANTOM_TEXT_MAX);
+	st = phantom_make(key, &p, "w1",
+	    SLICE("a.eyJhdWQiOiJodHRwczovL2EiLCJleHAiOjF9.b"), &b);
+	if (st == OK)
+		st = phantom_read(key, buf_slice(&b), &got);
+	if (!failing)
+		assert_int_equal(st, OK);
+	if (failures > 0)
+		assert_int_equal(st, E_NOMEM);
+	buf_release(&b);
+}
+
+static void
+makes_and_reads_a_phantom_or_says_no_memory(void **state)
+{
+	(void)state;
+	sweep(phantom_once);
+}
+
 static struct sim sim;
 
 static void
@@ -174,6 +204,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_token_or_says_no_memory),
 		cmocka_unit_test(composes_a_whole_answer_or_none),
+		cmocka_unit_test(makes_and_reads_a_phantom_or_says_no_memory),
 		cmocka_unit_test(keeps_the_cache_sound),
 		cmocka_unit_test(moves_blocks_without_losing_bytes),
 	};
