@@ -3,6 +3,7 @@
 
 #include "agent/control_ca.h"
 #include "agent/control_env.h"
+#include "agent/control_token.h"
 #include "agent/control_why.h"
 #include "agent/denials.h"
 #include "agent/serve.h"
@@ -30,6 +31,7 @@ struct call {
 	struct why_asker asker;
 	struct userdb_wait *wait;
 	struct why *why;
+	struct token_revoke *revoke;
 	json_t *request;
 	const char *problem; /**< of the verb, where it failed; or NULL */
 	struct status_detail detail;
@@ -42,6 +44,8 @@ call_free(struct call *c)
 		userdb_cancel(c->wait);
 	if (c->why != NULL)
 		why_cancel(c->why);
+	if (c->revoke != NULL)
+		token_revoke_cancel(c->revoke);
 	json_decref(c->request);
 	free(c);
 }
@@ -102,48 +106,6 @@ is_operator(const struct control *c, const struct peer *p)
 	return false;
 }
 
-struct listing {
-	struct jsonw *w;
-	const struct call *call;
-};
-
-/* Others see what their own grants would give them, and no more. */
-static bool
-may_see(const struct call *c, const struct identity_listing *l)
-{
-	const struct policy_token_request r = {
-		.peer = &c->facts.peer,
-		.audience = slice_of(l->audience),
-		.identity = l->identity,
-	};
-	struct policy_token_verdict v;
-
-	if (c->asker.is_operator)
-		return true;
-	policy_decide_token(c->control->daemon->snapshot->policy, &r, &v);
-	return v.effect == POLICY_ALLOW;
-}
-
-static void
-put_listing(void *arg, const struct identity_listing *l)
-{
-	const struct listing *list = arg;
-	struct jsonw *w = list->w;
-
-	if (!may_see(list->call, l))
-		return;
-	jsonw_object(w, NULL);
-	jsonw_str(w, "identity", l->identity);
-	jsonw_str(w, "audience", l->audience);
-	jsonw_str(w, "token_id", l->token_id);
-	jsonw_str(w, "state", l->state);
-	jsonw_i64(w, "expires", l->expires_unix_s);
-	jsonw_i64(w, "refresh", l->refresh_unix_s);
-	jsonw_i64(w, "last_used", l->last_used_unix_s);
-	jsonw_str(w, "last_error", l->last_error);
-	jsonw_object_end(w);
-}
-
 static enum status
 verb_status(struct call *c, struct jsonw *w)
 {
@@ -185,11 +147,7 @@ verb_denials(struct call *c, struct jsonw *w)
 static enum status
 verb_tokens(struct call *c, struct jsonw *w)
 {
-	struct listing list = { .w = w, .call = c };
-
-	jsonw_array(w, "tokens");
-	identity_list(c->control->daemon->identity, put_listing, &list);
-	jsonw_array_end(w);
+	control_put_tokens(w, c->control->daemon, &c->asker);
 	return OK;
 }
 
@@ -282,6 +240,41 @@ run_why(struct call *c)
 }
 
 static void
+on_revoked(void *arg, enum status st, const char *detail)
+{
+	struct call *c = arg;
+	struct serve_conn *conn = c->conn;
+	struct serve *serve = c->control->serve;
+
+	c->revoke = NULL;
+	if (st == OK)
+		put_json(conn, json_pack("{s:b}", "ok", 1));
+	else
+		put_error(conn, error_code(st), detail);
+	conn->priv = NULL;
+	call_free(c);
+	serve_reply(serve, conn);
+}
+
+/* E_PARTIAL: on_revoked() comes; OK: it was refused. */
+static enum status
+run_revoke(struct call *c)
+{
+	const struct token_revoke_question q = { .asker = &c->asker,
+		.request = c->request,
+		.done = on_revoked,
+		.arg = c };
+	struct status_detail detail = { "" };
+	enum status st =
+	    token_revoke_start(c->control->daemon, &q, &c->revoke, &detail);
+
+	if (st == OK)
+		return E_PARTIAL;
+	put_error(c->conn, error_code(st), detail.text);
+	return OK;
+}
+
+static void
 run_verb(struct call *c, size_t i)
 {
 	struct buf *out = &c->conn->out;
@@ -319,6 +312,8 @@ run(struct call *c)
 
 	if (verb != NULL && strcmp(verb, "why") == 0)
 		return run_why(c);
+	if (verb != NULL && strcmp(verb, "token_revoke") == 0)
+		return run_revoke(c);
 	for (size_t i = 0; verb != NULL && i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, verb) == 0) {
 			run_verb(c, i);

@@ -35,10 +35,15 @@
  *   tokens                   tokens [{identity audience token_id state
  *                            expires refresh last_used (Unix seconds)
  *                            last_error}]
+ *   token_revoke {id, uid, all}
+ *                            nothing, once it is on the disk: the asker's
+ *                            own, those of uid, all of them; with an id those
+ *                            of that one alone, an operator's whoever has it
  *   reload                   message; "unavailable" when the load failed
  *
- * Who may ask what is decided by SO_PEERCRED: why about others,
- * reload and ca_rotate are for root and the daemon's own user and group; tokens gives
+ * Who may ask what is decided by SO_PEERCRED: why and token_revoke about
+ * others, reload and ca_rotate are for root and the daemon's own user and
+ * group; tokens gives
  * everybody else what their own grants cover. */
 #ifndef AGENT_CONTROL_CLIENT_H
 #define AGENT_CONTROL_CLIENT_H

@@ -89,6 +89,7 @@ struct daemon {
 	struct peer_source *peers;
 	struct broker_desk *desk;
 	struct credential_desk *credentials;
+	struct phantom_desk *phantoms;
 	struct wiring wiring; /**< of the control loop */
 	struct wiring_identity wiring_identity;
 	struct identity *identity;

@@ -5,6 +5,7 @@
 #include "agent/daemon.h"
 #include "agent/harden.h"
 #include "agent/interfaces.h"
+#include "agent/phantom_desk.h"
 #include "agent/snapshot.h"
 #include "agent/trusted_file.h"
 #include "base/secret.h"
@@ -79,11 +80,22 @@ make_broker_key(struct daemon *d, struct status_detail *detail)
 }
 
 static enum status
+make_phantoms(struct daemon *d)
+{
+	char path[CONFIG_PATH_BYTES + 24];
+
+	(void)snprintf(
+	    path, sizeof path, "%s/phantom.revoked", d->config->state_dir);
+	return phantom_desk_create(d->clock, d->broker_key, path, &d->phantoms);
+}
+
+static enum status
 make_identity(struct daemon *d)
 {
 	struct identity_settings s = { .base = d->base,
 		.clock = d->clock,
 		.broker_key = d->broker_key,
+		.name = d->config->name,
 		.limits = daemon_identity_limits(d->config) };
 	enum status st;
 
@@ -161,6 +173,8 @@ make_loop_parts(struct daemon *d, const struct policy *policy)
 		st = credential_desk_create(
 		    d->mailbox, d->clock, &d->credentials);
 	if (st == OK)
+		st = make_phantoms(d);
+	if (st == OK)
 		st = daemon_make_peers(d->config, policy, &d->peers);
 	d->shared = proxy_shared_create();
 	if (st == OK && d->shared == NULL)
@@ -170,7 +184,8 @@ make_loop_parts(struct daemon *d, const struct policy *policy)
 		.denials = d->denials,
 		.mailbox = d->mailbox,
 		.desk = d->desk,
-		.credentials = d->credentials };
+		.credentials = d->credentials,
+		.phantoms = d->phantoms };
 	wiring_open(&d->wiring, d->base);
 	return st;
 }
@@ -274,6 +289,7 @@ daemon_unmake(struct daemon *d)
 	wiring_close(&d->wiring);
 	broker_desk_destroy(d->desk);
 	credential_desk_destroy(d->credentials);
+	phantom_desk_destroy(d->phantoms);
 	denials_destroy(d->denials);
 	peer_source_destroy(d->peers);
 	if (d->shared != NULL)

@@ -1,4 +1,4 @@
-/* wayleave status, wait and token: what the daemon says of itself. */
+/* wayleave status and wait: what the daemon says of itself. */
 #include "agent/cli.h"
 #include "agent/control_client.h"
 #include "agent/verbs.h"
@@ -230,59 +230,4 @@ verb_wait(int argc, char **argv)
 	if (!slice_to_u64(slice_of(timeout), 86400, &timeout_s))
 		return cli_usage("wait", "--timeout takes 0 to 86400 seconds");
 	return wait_ready(socket, timeout_s, json);
-}
-
-static void
-print_time(json_int_t unix_s)
-{
-	char text[CLOCK_RFC3339_BYTES];
-
-	if (unix_s <= 0) {
-		(void)printf(" %-20s", "-");
-		return;
-	}
-	clock_rfc3339((int64_t)unix_s * 1000000000, text);
-	(void)printf(" %.19sZ", text);
-}
-
-static void
-print_tokens(const json_t *tokens)
-{
-	const json_t *t;
-	size_t i;
-
-	(void)printf("%-12s %-44s %-12s %-8s %-20s %s\n", "IDENTITY",
-	    "AUDIENCE", "TOKEN ID", "STATE", "EXPIRES", "LAST USED");
-	json_array_foreach(tokens, i, t) {
-		(void)printf("%-12s %-44s %-12s %-8s",
-		    cli_member(t, "identity"), cli_member(t, "audience"),
-		    cli_member(t, "token_id"), cli_member(t, "state"));
-		print_time(number(t, "expires"));
-		print_time(number(t, "last_used"));
-		if (cli_member(t, "last_error")[0] != '\0') {
-			(void)fputs("\n  ", stdout);
-			cli_print_safe(cli_member(t, "last_error"));
-		}
-		(void)putchar('\n');
-	}
-}
-
-int
-verb_token(int argc, char **argv)
-{
-	static const char help[] =
-	    "Usage: wayleave token list [--json] [--socket PATH]\n"
-	    "What is cached: identity, audience, expiry; never the token.\n"
-	    "token revoke is not in this version.\n";
-	struct wanted w = { 0 };
-	int code = read_wanted(argc, argv, help, &w);
-
-	if (code >= 0)
-		return code;
-	if (argc - w.rest >= 1 && strcmp(argv[w.rest], "revoke") == 0)
-		return cli_fail(
-		    EX_UNAVAILABLE, "token revoke is not in this version");
-	if (argc - w.rest != 1 || strcmp(argv[w.rest], "list") != 0)
-		return cli_usage("token", "say what: list");
-	return answer(&w, "tokens", "tokens", print_tokens);
 }

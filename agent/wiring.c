@@ -1,6 +1,8 @@
 /* Fills in the ports of proxy and identity: where the rooms meet. */
 #include "agent/wiring.h"
 
+#include "agent/phantom_desk.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +65,10 @@ wiring_fill_proxy(struct wiring *w, struct proxy_ports *out)
 		    .ctx = w },
 		.denials = { .note = denial_note, .ctx = w },
 	};
+	if (w->phantoms != NULL)
+		out->phantoms =
+		    (struct proxy_phantom_port){ .read = phantom_desk_read,
+			    .ctx = w->phantoms };
 }
 
 /* Cut where it does not fit, as it never is; this is on every answer's way. */
@@ -104,6 +110,7 @@ allow_token(void *ctx, const struct identity_token_question *q,
 	policy_decide_token(p, &request, &v);
 	out->allowed = v.effect == POLICY_ALLOW;
 	out->code = v.code;
+	out->phantom = v.phantom;
 	put_text(v.grant, out->grant, sizeof out->grant);
 	put_text(v.identity, out->identity, sizeof out->identity);
 	put_text(v.detail, out->detail, sizeof out->detail);

@@ -18,6 +18,8 @@ struct credential_desk;
 /** One loop's end of it: what it has at hand and what it waits for. */
 struct credential_home;
 
+struct phantom_desk;
+
 /** What one loop's ports need; one a loop, all borrowed. */
 struct wiring {
 	struct audit_log *audit;
@@ -27,6 +29,7 @@ struct wiring {
 	struct broker_desk *desk;
 	struct credential_desk *credentials;
 	struct credential_home *home; /**< of this loop; NULL: no tokens */
+	struct phantom_desk *phantoms;
 	/* wiring_audit.c: what this loop's turn has queued for the writer. */
 	struct event kick;
 	unsigned awaited, seen, turns; /**< records since the last kick */

@@ -95,7 +95,8 @@ wiring_share(const struct wiring *from, struct wiring *to)
 		.denials = from->denials,
 		.mailbox = from->mailbox,
 		.desk = from->desk,
-		.credentials = from->credentials };
+		.credentials = from->credentials,
+		.phantoms = from->phantoms };
 }
 
 void

@@ -378,6 +378,9 @@ explain_name(const struct policy *p, const struct policy_request *r,
 	case REASON_SAS_REFUSED:
 	case REASON_COPY_SOURCE_REFUSED:
 	case REASON_AUTHORIZATION_PRESENT:
+	case REASON_TOKEN_INVALID:
+	case REASON_TOKEN_AUDIENCE:
+	case REASON_TOKEN_NOT_ALLOWED:
 	case REASON_BAD_REQUEST:
 		explain_request(p, r, v, near, out);
 		break;

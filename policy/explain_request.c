@@ -92,6 +92,26 @@ explain_path(const struct policy *p, const struct policy_request *r,
 	explain_addition(p, r, rule, out);
 }
 
+/* Its audience is no secret: it is what the client asked for. */
+static void
+explain_audience(const struct policy_request *r, const struct policy_verdict *v,
+    const struct rule *rule, struct policy_explanation *out)
+{
+	const char *audience = r->bearer == NULL ? "" : r->bearer->audience;
+
+	if (v->inject == NULL)
+		SAY(out->unmet,
+		    "token: the phantom in the request is for \"%.60s\", and "
+		    "rule \"%s\" injects nothing",
+		    audience, id_of(rule));
+	else
+		SAY(out->unmet,
+		    "token: the phantom in the request is for \"%.60s\", and "
+		    "rule \"%s\" injects \"%.60s\"",
+		    audience, id_of(rule), v->inject->audience);
+	SAY(out->fix, "send it to the hosts of its own audience alone");
+}
+
 void
 explain_request(const struct policy *p, const struct policy_request *r,
     const struct policy_verdict *v, const struct rule *rule,
@@ -127,6 +147,23 @@ explain_request(const struct policy *p, const struct policy_request *r,
 		    "request has one of its own",
 		    id_of(rule));
 		SAY(out->fix, "send the request without credentials");
+		break;
+	case REASON_TOKEN_INVALID:
+		SAY(out->unmet,
+		    "token: the phantom in the request was not given to this "
+		    "user and unit, or it has ended or was revoked");
+		SAY(out->fix, "ask the agent for a token of your own");
+		break;
+	case REASON_TOKEN_AUDIENCE:
+		explain_audience(r, v, rule, out);
+		break;
+	case REASON_TOKEN_NOT_ALLOWED:
+		SAY(out->unmet,
+		    "token: the grant by which the phantom was given does not "
+		    "give it to this workload any more");
+		SAY(out->fix,
+		    "if this is wanted, add a grant with \"form\": "
+		    "\"phantom\" to \"tokens\"");
 		break;
 	default:
 		SAY(out->unmet, "path: it is malformed");

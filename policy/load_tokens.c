@@ -12,17 +12,43 @@ static const struct key_set key_set = {
 	.known = keys, .n_known = ARRAY_LEN(keys), .what = "a token grant"
 };
 
+static bool
+is_injected(const struct policy *p, const char *audience)
+{
+	char normal[AUDIENCE_BYTES];
+
+	for (size_t i = 0; i < p->n_requests; i++) {
+		const struct policy_inject *inject = p->requests[i].inject;
+
+		if (inject != NULL &&
+		    audience_normalise(slice_of(inject->audience), normal) &&
+		    strcmp(normal, audience) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Rules are loaded: a phantom that nothing takes would only look granted. */
 static void
-load_form(struct loader *l, const struct jsonr_value *v, const struct where *w)
+load_form(struct loader *l, const struct jsonr_value *v, const struct where *w,
+    struct grant *out)
 {
 	static const char *const names[] = { "bearer", "phantom" };
 	static const struct text_list list = { names, ARRAY_LEN(names) };
-	struct where at = where_key(w, "form");
+	struct where list_at = where_key(w, "audiences");
 
-	if (load_choice(l, v, "form", w, &list, 0) == 1)
-		load_unsupported(l, &at,
-		    "\"form\": \"phantom\" is not in this version; leave "
-		    "\"form\" out to give the token itself");
+	out->phantom = load_choice(l, v, "form", w, &list, 0) == 1;
+	for (size_t i = 0; out->phantom && i < out->audiences.n; i++) {
+		const char *audience = out->audiences.at[i];
+		struct where at = where_at(&list_at, i);
+
+		if (*audience != '\0' && !is_injected(l->p, audience))
+			load_error(l, &at,
+			    "no rule injects \"%.128s\", so that a phantom "
+			    "for it would be of no use: add \"inject\" with "
+			    "this audience to the rule of its hosts",
+			    audience);
+	}
 }
 
 static void
@@ -72,8 +98,8 @@ load_grant(struct loader *l, const struct jsonr_value *v, const struct where *w,
 	if (!load_object(l, v, w, &key_set))
 		return;
 	out->id = load_id(l, v, w);
-	load_form(l, v, w);
 	load_audiences(l, v, w, out);
+	load_form(l, v, w, out);
 	load_texts(l, v, "identities", w, &out->identities);
 	if (jsonr_member(v, "workloads") == NULL)
 		load_error(l, w,
@@ -98,6 +124,48 @@ check_ids(struct loader *l, const struct where *w)
 				    "the list",
 				    p->grants[i].id, k + 1);
 	}
+}
+
+static bool
+shares_workload(const struct grant *a, const struct grant *b)
+{
+	for (size_t i = 0; i < a->n_workloads; i++)
+		for (size_t k = 0; k < b->n_workloads; k++)
+			if (a->workloads[i] == b->workloads[k])
+				return true;
+	return false;
+}
+
+static bool
+shares_audience(const struct grant *a, const struct grant *b)
+{
+	for (size_t i = 0; i < a->audiences.n; i++)
+		for (size_t k = 0; k < b->audiences.n; k++)
+			if (strcmp(a->audiences.at[i], b->audiences.at[k]) == 0)
+				return true;
+	return false;
+}
+
+/* One of the two does nothing: it may be the one that was wanted. */
+static void
+check_forms(struct loader *l, const struct where *w)
+{
+	const struct policy *p = l->p;
+
+	for (size_t i = 0; i < p->n_grants; i++)
+		for (size_t k = 0; k < p->n_grants; k++) {
+			struct where at = where_at(w, i);
+			const struct grant *a = &p->grants[i];
+			const struct grant *b = &p->grants[k];
+
+			if (!a->phantom && b->phantom &&
+			    shares_audience(a, b) && shares_workload(a, b))
+				load_warning(l, &at,
+				    "grant \"%s\" gives the same workload a "
+				    "phantom for the same audience: the token "
+				    "itself is not given",
+				    b->id);
+		}
 }
 
 static void
@@ -166,6 +234,7 @@ load_grants(struct loader *l, const struct jsonr_value *root)
 		v = jsonr_next(v);
 	}
 	check_ids(l, &w);
+	check_forms(l, &w);
 }
 
 void

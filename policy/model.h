@@ -62,6 +62,7 @@ struct grant {
 	size_t n_workloads;
 	struct text_list audiences;  /**< normalised */
 	struct text_list identities; /**< none: all configured */
+	bool phantom;
 };
 
 /** One entry of `tests`, ready to run. */
@@ -112,6 +113,12 @@ bool workloads_may_match(const struct policy *p, const uint32_t *at, size_t n,
 /** Whether @peer is one of the @n workloads; none given is all the known. */
 bool workloads_match(const struct policy *p, const uint32_t *at, size_t n,
     const struct peer *peer);
+/** Whether a grant of that id gives @r what it asks for. */
+bool grant_holds(const struct policy *p, const char *id,
+    const struct policy_token_request *r);
+/** What is wrong with the phantom that @r brings, or NONE. */
+enum reason phantom_fault(const struct policy *p,
+    const struct policy_request *r, const struct policy_inject *inject);
 bool rule_has_port(const struct rule *r, uint16_t port);
 bool rule_has_expired(const struct rule *r, int64_t now_unix_s);
 

@@ -81,6 +81,14 @@ struct policy_target;
 /* policy/tenants.h */
 struct policy_tenants;
 
+/** One of our own tokens, that a request brings; everything is borrowed. */
+struct policy_bearer {
+	bool sound; /**< made by us and not revoked; else no more is known */
+	uint32_t uid;
+	const char *unit, *audience, *identity, *grant;
+	int64_t expires_unix_s;
+};
+
 /** One destination as asked for; everything is borrowed. */
 struct policy_request {
 	const struct host *host; /**< canonical */
@@ -92,6 +100,8 @@ struct policy_request {
 	const struct policy_target *target;
 	/** A tunnel could be looked into: its TLS would end here. */
 	bool inspects;
+	/** The phantom in it; NULL: it brings none, or cannot be seen. */
+	const struct policy_bearer *bearer;
 	const struct peer *peer;
 	int64_t now_unix_s;
 };
@@ -184,8 +194,9 @@ void policy_decide_route(const struct policy *p, const struct policy_request *r,
     struct policy_verdict *v);
 
 /**
- * Signatures, sources and credentials of a request that can be seen. Call
- * only after an allowing route phase; nothing where `target` is NULL.
+ * Phantoms, signatures, sources and credentials of a request that can be
+ * seen. Call only after an allowing route phase; nothing where `target` is
+ * NULL.
  */
 void policy_decide_request(const struct policy *p,
     const struct policy_request *r, struct policy_verdict *v);
@@ -246,6 +257,7 @@ struct policy_token_verdict {
 	enum reason code;
 	const char *grant;    /**< id of the grant */
 	const char *identity; /**< NULL: the daemon's first configured one */
+	bool phantom;         /**< one of ours is given in its place */
 	char detail[256];     /**< names both sides of an ambiguity */
 };
 

@@ -29,6 +29,7 @@ judge_source(const struct policy *p, const struct policy_request *r,
 	if (s->broken)
 		return REASON_COPY_SOURCE_REFUSED;
 	q.target = &target;
+	q.bearer = NULL; /* is not for it */
 	q.method = target.method;
 	q.path = target.path;
 	if (s->host.n > 0) {
@@ -46,20 +47,34 @@ judge_source(const struct policy *p, const struct policy_request *r,
 	    : REASON_NONE;
 }
 
+static enum reason
+own_fault(const struct policy *p, const struct policy_request *r,
+    const struct policy_verdict *v)
+{
+	enum reason code = REASON_NONE;
+
+	if (r->bearer != NULL)
+		code = phantom_fault(p, r, v->inject);
+	if (code != REASON_NONE)
+		return code;
+	if (v->inject != NULL && r->target->other_secret)
+		return REASON_AUTHORIZATION_PRESENT;
+	if (r->target->sas && (v->deny_sas || v->inject != NULL))
+		return REASON_SAS_REFUSED;
+	return REASON_NONE;
+}
+
 /* Contract 3: these are enforced in both modes. */
 void
 policy_decide_request(const struct policy *p, const struct policy_request *r,
     struct policy_verdict *v)
 {
 	const struct policy_target *t = r->target;
-	enum reason code = REASON_NONE;
+	enum reason code;
 
 	if (v->effect != POLICY_ALLOW || t == NULL)
 		return;
-	if (v->inject != NULL && t->other_secret)
-		code = REASON_AUTHORIZATION_PRESENT;
-	else if (t->sas && (v->deny_sas || v->inject != NULL))
-		code = REASON_SAS_REFUSED;
+	code = own_fault(p, r, v);
 	for (size_t i = 0; i < t->n_sources && code == REASON_NONE; i++)
 		code = judge_source(p, r, &t->sources[i], v);
 	if (code != REASON_NONE)

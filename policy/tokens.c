@@ -6,7 +6,8 @@
 #include <string.h>
 
 struct choice {
-	const struct grant *grant; /**< smallest id of those that fit */
+	const struct grant *grant; /**< smallest id of those that fit, or of
+	                                the phantoms among them */
 	const char *identity;      /**< first of that grant, or NULL */
 	const struct grant *rival; /**< fits too, but as somebody else */
 };
@@ -32,6 +33,21 @@ grant_fits(const struct policy *p, const struct grant *g,
 	return workloads_match(p, g->workloads, g->n_workloads, r->peer);
 }
 
+bool
+grant_holds(const struct policy *p, const char *id,
+    const struct policy_token_request *r)
+{
+	char audience[AUDIENCE_BYTES];
+
+	if (!peer_is_known(r->peer) ||
+	    !audience_normalise(r->audience, audience))
+		return false;
+	for (size_t i = 0; i < p->n_grants; i++)
+		if (strcmp(p->grants[i].id, id) == 0)
+			return grant_fits(p, &p->grants[i], r, audience);
+	return false;
+}
+
 static const char *
 first_identity(const struct grant *g)
 {
@@ -44,6 +60,15 @@ same_identity(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* Who may have a phantom is given no more. */
+static bool
+goes_before(const struct grant *a, const struct grant *b)
+{
+	if (a->phantom != b->phantom)
+		return a->phantom;
+	return strcmp(a->id, b->id) < 0;
+}
+
 static void
 weigh(struct choice *c, const struct grant *g)
 {
@@ -52,8 +77,8 @@ weigh(struct choice *c, const struct grant *g)
 		return;
 	}
 	if (!same_identity(first_identity(c->grant), first_identity(g)))
-		c->rival = strcmp(g->id, c->grant->id) < 0 ? c->grant : g;
-	if (strcmp(g->id, c->grant->id) < 0)
+		c->rival = goes_before(g, c->grant) ? c->grant : g;
+	if (goes_before(g, c->grant))
 		c->grant = g;
 }
 
@@ -111,6 +136,7 @@ policy_decide_token(const struct policy *p,
 	out->effect = POLICY_ALLOW;
 	out->code = REASON_NONE;
 	out->grant = c.grant->id;
+	out->phantom = c.grant->phantom;
 	out->identity =
 	    r->identity != NULL ? r->identity : first_identity(c.grant);
 }

@@ -139,3 +139,17 @@ forward_bearer_read(const struct http1_fields *f)
 		b.kind = FORWARD_BEARER_ODD;
 	return b;
 }
+
+/* RFC 6750 2.1, RFC 9110 11.1. */
+bool
+forward_bearer_token(const struct forward_bearer *b, struct slice *out)
+{
+	struct slice scheme = SLICE("Bearer");
+
+	if (b->kind != FORWARD_BEARER_ONE ||
+	    !slice_eq_nocase(slice_head(b->value, scheme.n), scheme) ||
+	    !slice_starts(slice_from(b->value, scheme.n), SLICE(" ")))
+		return false;
+	*out = slice_trim_ows(slice_from(b->value, scheme.n));
+	return true;
+}

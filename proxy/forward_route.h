@@ -51,5 +51,8 @@ enum status forward_route_check_client(const struct forward_route *route,
     const struct http1_fields *f, struct forward_fault *fault) ATTR_MUST_USE;
 
 struct forward_bearer forward_bearer_read(const struct http1_fields *f);
+/** The token of "Bearer TOKEN"; false where it is of another scheme. */
+bool forward_bearer_token(
+    const struct forward_bearer *b, struct slice *out) ATTR_MUST_USE;
 
 #endif

@@ -175,6 +175,28 @@ struct proxy_credential_port {
 	void *ctx;
 };
 
+/** One of the agent's own tokens, as it was given out: what it is good for. */
+struct proxy_phantom {
+	uint32_t uid;
+	char unit[128];
+	char audience[1024];
+	char identity[64]; /**< whose token goes on in its place */
+	char grant[64];
+	char id[33]; /**< its first 12 digits are the real one's token_id */
+	int64_t expires_unix_s;
+};
+
+struct proxy_phantom_port {
+	/**
+	 * At once, on any thread. E_NOTFOUND: @text is none of ours at all;
+	 * E_DENIED: it looks like ours, but is made up, has ended or was
+	 * revoked; E_NOMEM. NULL: there are none.
+	 */
+	enum status (*read)(
+	    void *ctx, struct slice text, struct proxy_phantom *out);
+	void *ctx;
+};
+
 /** Past denials, so that equal ones share an id and `why ID` finds them. */
 struct proxy_denial {
 	char id[RECORD_ID_BYTES];
@@ -193,6 +215,7 @@ struct proxy_ports {
 	struct proxy_userdb_port userdb;
 	struct proxy_broker_port broker;
 	struct proxy_credential_port credentials;
+	struct proxy_phantom_port phantoms;
 	struct proxy_denial_port denials;
 };
 

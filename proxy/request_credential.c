@@ -8,18 +8,16 @@
 
 enum { CREDENTIAL_WAIT_MS = 10000 }; /* the port has its own, shorter ones */
 
-/* RFC 6750 2.1, RFC 9110 11.1. The client's own token is told from a
- * placeholder in constant time. */
+/* The client's own token is told from a placeholder in constant time. */
 static bool
-is_placeholder(const struct policy_inject *inject, struct slice value)
+is_placeholder(
+    const struct policy_inject *inject, const struct forward_bearer *b)
 {
-	struct slice scheme = SLICE("Bearer");
+	struct slice value;
 	bool found = false;
 
-	if (!slice_eq_nocase(slice_head(value, scheme.n), scheme) ||
-	    !slice_starts(slice_from(value, scheme.n), SLICE(" ")))
+	if (!forward_bearer_token(b, &value))
 		return false;
-	value = slice_trim_ows(slice_from(value, scheme.n));
 	for (size_t i = 0; i < inject->n_placeholders; i++) {
 		struct slice p = slice_of(inject->placeholders[i]);
 		if (p.n == value.n && CRYPTO_memcmp(p.p, value.p, p.n) == 0)
@@ -37,10 +35,15 @@ bearer_fault(const struct request *r)
 
 	if (b == NULL || b->kind == FORWARD_BEARER_NONE)
 		return REASON_NONE;
+	/* The policy has judged it, where it saw the request. */
+	if (r->phantom != NULL)
+		return r->target != NULL && inject != NULL
+		    ? REASON_NONE
+		    : REASON_TOKEN_INVALID;
 	if (inject == NULL)
 		return b->kind == FORWARD_BEARER_ONE ? REASON_NONE
 		                                     : REASON_BAD_REQUEST;
-	if (b->kind == FORWARD_BEARER_ONE && is_placeholder(inject, b->value))
+	if (is_placeholder(inject, b))
 		return REASON_NONE;
 	return REASON_AUTHORIZATION_PRESENT;
 }
@@ -119,6 +122,15 @@ credential_on_asked(struct proxy_wait *w, enum status st)
 	credential_on_answer(s->request, st);
 }
 
+/* A phantom is one of an identity: no other's token goes in its place. */
+static const char *
+identity_of(const struct request *r)
+{
+	const struct policy_bearer *b = request_phantom_bearer(r);
+
+	return b != NULL ? b->identity : r->verdict.inject->identity;
+}
+
 static void
 credential_ask(struct request *r)
 {
@@ -130,7 +142,7 @@ credential_ask(struct request *r)
 
 	s->ask =
 	    (struct proxy_credential_ask){ .wait.done = credential_on_asked,
-		    .identity = inject->identity,
+		    .identity = identity_of(r),
 		    .audience = inject->audience,
 		    .rule = r->verdict.rule };
 	if (port->ask != NULL)

@@ -44,6 +44,8 @@ struct request_secure {
 	uint64_t trust;   /**< what the stream's peer was held against */
 	int64_t tls_start_ms, tls_ms;
 };
+/** Of a request that brings a phantom; for request_phantom.c alone. */
+struct request_phantom;
 
 /** What lasts as long as the tunnel: there are thousands, mostly idle. */
 struct request {
@@ -51,8 +53,9 @@ struct request {
 	struct proxy_snapshot *snapshot; /**< one reference; the last judge */
 	const struct peer *peer;
 	const char *listener;
-	struct request_asking *asking; /**< NULL: all is asked */
-	struct request_secure *secure; /**< NULL: no TLS of ours */
+	struct request_asking *asking;   /**< NULL: all is asked */
+	struct request_secure *secure;   /**< NULL: no TLS of ours */
+	struct request_phantom *phantom; /**< NULL: it brings none */
 	struct resolver_answer *answer;
 	const struct policy_target *target; /**< NULL: it cannot be seen */
 	struct policy_verdict verdict;
@@ -189,6 +192,17 @@ bool request_credential_holds(struct request *r);
 enum reason request_injection_fault(
     const struct request *r, const struct policy_inject *inject);
 void request_secure_record(struct record *rec, const struct request *r);
+
+/* request_phantom.c */
+
+/** Looks for a phantom in place of the client's own credential. E_NOMEM. */
+enum status request_phantom_init(
+    struct request *r, const struct request_params *params) ATTR_MUST_USE;
+void request_phantom_free(struct request *r);
+/** What the policy is to judge of it; NULL: there is none. */
+const struct policy_bearer *request_phantom_bearer(const struct request *r);
+/** Names it in the record of its refusal. */
+void request_phantom_record(struct record *rec, const struct request *r);
 
 /* request_record.c, for refusal.c too. */
 

@@ -24,6 +24,7 @@ request_question(const struct request *r, struct host *host)
 		q.method = slice_of(request_method(r));
 		q.path = slice_of(request_path(r));
 		q.target = r->target;
+		q.bearer = request_phantom_bearer(r);
 	}
 	return q;
 }

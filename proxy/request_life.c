@@ -30,6 +30,7 @@ request_free(struct request *r)
 {
 	request_rest(r);
 	request_secure_free(r);
+	request_phantom_free(r);
 	resolver_answer_unref(r->answer);
 	proxy_snapshot_unref(r->snapshot);
 	free(r->sni);
@@ -115,6 +116,7 @@ request_create(const struct request_params *params)
 	request_init(r, params);
 	/* request_rest() takes it that what is asked with is all there. */
 	if ((!params->tls || request_secure_init(r, params) == OK) &&
+	    request_phantom_init(r, params) == OK &&
 	    request_init_asking(r, params) == OK)
 		return r;
 	request_free(r);

@@ -64,6 +64,7 @@ record_put_facts(struct record *rec, const struct request *r)
 	rec->zone = r->verdict.zone;
 	rec->sni = request_sni(r);
 	request_secure_record(rec, r);
+	request_phantom_record(rec, r);
 	if (r->address.family != ADDR_NONE)
 		rec->address = &r->address;
 	if (r->answer == NULL)

@@ -220,7 +220,7 @@ class Gates:
                 return found
             time.sleep(0.02)
 
-    def play(self, *plays, user="alice"):
+    def play(self, *plays, user="alice", unit=None):
         """Each is (name of a gateway or its port, steps; see script.py)."""
         orders = [
             {"to": ["127.0.0.1", PORTS.get(to, to)], "steps": steps}
@@ -230,6 +230,7 @@ class Gates:
         result = self.lab.run_as(
             user,
             argv,
+            unit=unit,
             env={"PYTHONPATH": str(paths.SRC / "tests")},
             stdin=json.dumps(orders),
             timeout_s=120,

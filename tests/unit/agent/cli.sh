@@ -57,8 +57,14 @@ check "env lists its clients as JSON" 0 '"name": "urllib3"' env --clients --json
 check "env knows its shells" 64 'no shell "csh"' env --shell csh
 check "run runs nothing without a daemon" 69 'no daemon' run --socket "$none" -- true
 check "run wants a command" 64 'what to run' run
-check "token revoke is not there yet" 69 'not in this version' token revoke
-check "token revoke of one neither" 69 'not in this version' token revoke x
+check "token wants a word" 64 'list or revoke' token
+check "token list takes no user" 64 'list or revoke' token list --user root
+check "token revoke without a daemon" 69 'no daemon' \
+	token revoke --all --socket "$none"
+check "token revoke takes one of them" 64 'exclude each other' \
+	token revoke --all --user root
+check "token revoke knows its users" 64 'no user is called' \
+	token revoke --user no-such-user
 for verb in learn diff init; do
 	check "policy $verb is not there yet" 69 \
 		"policy $verb is not in this version" policy $verb a b --against c

@@ -33,7 +33,9 @@ struct fakes {
 	struct clock clock;
 	int64_t now_ms, now_unix_s;
 	/* policy: the verdict of each phase */
-	enum reason name_code, route_code;
+	enum reason name_code, route_code, request_code;
+	bool bearer_seen; /**< the request phase was shown a phantom: */
+	struct policy_bearer bearer;
 	enum reason would_code; /**< report mode: passes, but would not */
 	bool sni_any;
 	bool looks_inside; /**< where it may: the tunnel is inspected */

@@ -88,8 +88,13 @@ policy_decide_request(const struct policy *p, const struct policy_request *r,
     struct policy_verdict *v)
 {
 	(void)p;
-	(void)r;
-	(void)v;
+	fake.bearer_seen = r->bearer != NULL;
+	if (r->bearer != NULL)
+		fake.bearer = *r->bearer;
+	if (v->effect == POLICY_ALLOW && fake.request_code != REASON_NONE) {
+		v->effect = POLICY_DENY;
+		v->code = fake.request_code;
+	}
 }
 
 void

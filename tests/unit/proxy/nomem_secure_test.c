@@ -2,6 +2,10 @@
  * leaks, and no stream is given out without its `open` record. */
 #include "tests/unit/proxy/secure_steps.h"
 
+#include "policy/target.h"
+
+static const struct policy_target seen = { .method = SLICE_INIT("GET") };
+
 /* Allocations until one fails; 0: none does. */
 static unsigned countdown;
 static bool failed;
@@ -32,6 +36,15 @@ __wrap_malloc(size_t size)
 	return fails_now() ? NULL : __real_malloc(size);
 }
 
+static enum status
+read_phantom(void *ctx, struct slice text, struct proxy_phantom *out)
+{
+	(void)ctx;
+	(void)text;
+	*out = (struct proxy_phantom){ .identity = "alice" };
+	return OK;
+}
+
 static void
 on_told_either(void *arg, enum request_outcome o)
 {
@@ -48,6 +61,10 @@ attempt(unsigned n)
 
 	(void)secure_setup(NULL);
 	params = params_of(REQUEST_GATEWAY);
+	fake.ports.phantoms.read = read_phantom;
+	bearer = (struct forward_bearer){ .kind = FORWARD_BEARER_ONE,
+		.value = SLICE("Bearer phantom") };
+	params.target = &seen;
 	failed = false;
 	countdown = n;
 	the_request = request_start(&params, on_told_either, NULL);
