@@ -21,7 +21,8 @@
  *   why {target, user, groups, unit, cgroup, method, at}
  *                            verdict would mode code reason rule route zone
  *                            host port resolved {chain addresses} rule_near
- *                            unmet fix fix_rule; note where a rule asks for
+ *                            unmet fix fix_rule inspect, inject {identity
+ *                            audience} where it is; note where a rule asks for
  *                            a unit and none was given. With a user that is
  *                            named unit and cgroup are those given, or none
  *   denials {after}          last (how many there were so far) and, of the

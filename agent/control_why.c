@@ -71,7 +71,7 @@ answer_json(struct why *w, const struct policy_answer *a)
 	    "rule_near", e.rule_near, "unmet", e.unmet, "fix", e.fix,
 	    "fix_rule", e.fix_rule);
 	if (j != NULL)
-		why_put_inject(j, v);
+		why_put_inside(j, v);
 	if (j != NULL && !w->who.has_place)
 		why_note_unit(j, w->snapshot->policy, &w->request);
 	if (j != NULL && a != NULL && w->is_operator)
@@ -166,6 +166,7 @@ read_rest(struct why *w, json_t *request, struct status_detail *detail)
 		    detail, E_INVALID, "sni and method must be short texts");
 	w->request.peer = &w->who.peer;
 	why_plain_settle(&w->plain, &w->request);
+	w->request.inspects &= w->snapshot->inspection_ca != NULL;
 	return read_time(w, request, detail);
 }
 

@@ -62,8 +62,10 @@ why_resolved_json(const struct policy_answer *a)
 }
 
 void
-why_put_inject(json_t *reply, const struct policy_verdict *v)
+why_put_inside(json_t *reply, const struct policy_verdict *v)
 {
+	(void)json_object_set_new(reply, "inspect",
+	    json_boolean(v->inspect && v->effect == POLICY_ALLOW));
 	if (v->inject != NULL && v->effect == POLICY_ALLOW && !v->would_deny)
 		(void)json_object_set_new(reply, "inject",
 		    json_pack("{s:s, s:s}", "identity", v->inject->identity,
@@ -103,7 +105,7 @@ why_json(const struct policy *p, const struct why_request *w,
 
 	if (out == NULL)
 		return NULL;
-	why_put_inject(out, v);
+	why_put_inside(out, v);
 	(void)json_object_set_new(
 	    out, "phase", json_string(j->whole ? "whole" : "name"));
 	if (w->unit[0] == '\0' && w->cgroup[0] == '\0')
@@ -177,6 +179,9 @@ why_print(const json_t *reply)
 	print_member(reply, "route", "route");
 	print_member(reply, "zone", "zone");
 	print_inject(json_object_get(reply, "inject"));
+	if (json_is_true(json_object_get(reply, "inspect")))
+		(void)puts("  inspect    its TLS ends in the agent, and each "
+		           "request in it is judged");
 	if (strcmp(text_of(reply, "rule"), text_of(reply, "rule_near")) != 0)
 		print_member(reply, "rule_near", "near rule");
 	print_member(reply, "unmet", "unmet");

@@ -22,8 +22,8 @@ json_t *why_json(const struct policy *p, const struct why_request *w,
  */
 void why_note_unit(
     json_t *reply, const struct policy *p, const struct policy_request *r);
-/** Adds "inject" to @reply where what is allowed gets a credential. */
-void why_put_inject(json_t *reply, const struct policy_verdict *v);
+/** Adds "inspect", and "inject" where what is allowed gets a credential. */
+void why_put_inside(json_t *reply, const struct policy_verdict *v);
 /** `resolved`: chain and addresses, for operators. Owned. */
 json_t *why_resolved_json(const struct policy_answer *a);
 /** For a person, several lines. Members as in why_json(). */

@@ -50,6 +50,7 @@ why_plain_settle(struct why_plain *w, struct policy_request *r)
 		.query = slice_of(w->query),
 		.no_coded_slash = true };
 
+	r->inspects = !r->plaintext;
 	if (!w->is_url || plain.method.n == 0)
 		return;
 	policy_target_read(&plain, w->text, &w->target);

@@ -119,7 +119,7 @@ judge_sight(const struct policy *p, const struct policy_request *r,
 	bool told = policy_tenants_of(p, r->host->name) != NULL;
 	bool matters = told || v->inject != NULL || m->inside != RULE_NONE;
 
-	v->inspect = matters && r->inspects && !r->plaintext &&
+	v->inspect = matters && r->inspects && !r->plaintext && r->port != 80 &&
 	    r->host->kind == HOST_NAME;
 	if (r->target == NULL && v->inspect) {
 		v->inject = NULL;

@@ -139,22 +139,37 @@ load_paths(struct loader *l, const struct jsonr_value *v, const struct where *w,
 	out->paths = (struct text_list){ globs, texts.n };
 }
 
-static void
-load_deny_sas(struct loader *l, const struct jsonr_value *v,
-    const struct where *w, const struct rule *rule, struct rule_request *out)
+static bool
+load_yes(struct loader *l, const struct jsonr_value *v, const char *key,
+    const struct where *w, const struct rule *rule)
 {
-	const struct jsonr_value *yes = jsonr_member(v, "deny_sas");
-	struct where at = where_key(w, "deny_sas");
+	const struct jsonr_value *yes = jsonr_member(v, key);
+	struct where at = where_key(w, key);
 
 	if (yes == NULL)
-		return;
+		return false;
 	if (!jsonr_is(yes, JSONR_TRUE) && !jsonr_is(yes, JSONR_FALSE))
 		load_error(l, &at, "must be true or false");
 	else if (rule->deny)
 		load_error(l, &at,
-		    "a deny rule has no \"deny_sas\": say it in the rule that "
-		    "allows");
-	out->deny_sas = jsonr_is(yes, JSONR_TRUE);
+		    "a deny rule has no \"%s\": say it in the rule that "
+		    "allows",
+		    key);
+	return jsonr_is(yes, JSONR_TRUE);
+}
+
+/* No certificate is made for an address. */
+static void
+load_inspect(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, const struct rule *rule, struct rule_request *out)
+{
+	struct where addresses = where_key(w, "addresses");
+
+	out->inspect = load_yes(l, v, "inspect", w, rule);
+	if (out->inspect && jsonr_member(v, "addresses") != NULL)
+		load_error(l, &addresses,
+		    "\"inspect\" is for names, which a certificate proves: "
+		    "give the addresses a rule of their own");
 }
 
 /* RFC 6750 2.1: what a client can send behind "Bearer ". */
@@ -265,8 +280,8 @@ check_sni(struct loader *l, const struct jsonr_value *v, const struct where *w,
 	    rule_looks_inside(q))
 		load_error(l, &at,
 		    "\"sni\": \"any\" lets through what nobody sees, and "
-		    "\"methods\", \"paths\" and \"deny_sas\" need to see: "
-		    "leave it out");
+		    "\"methods\", \"paths\", \"deny_sas\" and \"inspect\" "
+		    "need to see: leave it out");
 }
 
 void
@@ -274,7 +289,7 @@ load_rule_request(struct loader *l, const struct jsonr_value *v,
     const struct where *w, struct rule *rule)
 {
 	static const char *const asks[] = { "methods", "paths", "deny_sas",
-		"inject" };
+		"inject", "inspect" };
 	struct rule_request *q = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(asks) && q == NULL; i++)
@@ -285,7 +300,8 @@ load_rule_request(struct loader *l, const struct jsonr_value *v,
 	rule->request = (uint32_t)l->p->n_requests;
 	load_methods(l, v, w, q);
 	load_paths(l, v, w, q);
-	load_deny_sas(l, v, w, rule, q);
+	q->deny_sas = load_yes(l, v, "deny_sas", w, rule);
+	load_inspect(l, v, w, rule, q);
 	load_inject(l, v, w, rule, q);
 	check_sni(l, v, w, rule, q);
 }

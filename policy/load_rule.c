@@ -8,8 +8,8 @@
 
 static const char *const keys[] = { "id", "effect", "hosts", "addresses",
 	"ports", "route", "workloads", "expires", "reason", "sni", "methods",
-	"paths", "deny_sas", "inject" };
-static const char *const later[] = { "inspect", "upload_budget_bytes" };
+	"paths", "deny_sas", "inject", "inspect" };
+static const char *const later[] = { "upload_budget_bytes" };
 static const struct key_set key_set = { .known = keys,
 	.n_known = ARRAY_LEN(keys),
 	.later = later,

@@ -20,6 +20,7 @@ run(const struct policy *p, const struct test_case *t, int64_t now_unix_s,
 		.method = t->method,
 		.path = t->path,
 		.target = t->target,
+		.inspects = !t->plaintext,
 		.peer = &t->peer,
 		.now_unix_s = t->has_at ? t->at_unix_s : now_unix_s };
 	struct policy_answer literal = { .addresses = &t->host.addr,

@@ -89,7 +89,6 @@ def test_a_wrong_rule_is_refused_with_its_place(tmp_path, case):
 
 
 LATER = {
-    "inspect": True,
     "upload_budget_bytes": 1,
 }
 

@@ -15,7 +15,8 @@
 	"{\"id\":\"ml\",\"effect\":\"allow\",\"hosts\":[\"*.ml.example.net\"],\"inject\":{\"identity\":\"host\",\"audience\":\"https://ml.example.net/\",\"placeholders\":[\"none\"]}}," \
 	"{\"id\":\"exact\",\"effect\":\"allow\",\"hosts\":[\"b.ml.example.net\"]}," \
 	"{\"id\":\"plain\",\"effect\":\"allow\",\"hosts\":[\"a.ml.example.net\"],\"ports\":[80]}," \
-	"{\"id\":\"free\",\"effect\":\"allow\",\"hosts\":[\"free.example.net\"]}"
+	"{\"id\":\"free\",\"effect\":\"allow\",\"hosts\":[\"free.example.net\"]}," \
+	"{\"id\":\"seen\",\"effect\":\"allow\",\"hosts\":[\"seen.example.net\"],\"inspect\":true}"
 #define POLICY(mode) "{\"version\":1,\"mode\":\"" mode "\",\"rules\":[" RULES "]}"
 
 #define ALLOW REASON_NONE
@@ -91,6 +92,9 @@ static const struct {
 	{ "a.ml.example.net", NULL, NULL, NULL, REASON_METHOD_NOT_ALLOWED, "ml", false, "inject: rule \"ml\" puts a credential into requests, which a tunnel hides" },
 	{ "b.ml.example.net", NULL, NULL, NULL, ALLOW, "exact", false, NULL },
 	{ "b.ml.example.net", "POST", "/api", NULL, ALLOW, "exact", false, NULL },
+	/* for the records' sake */
+	{ "seen.example.net", NULL, NULL, NULL, REASON_METHOD_NOT_ALLOWED, "seen", true, "a tunnel hides" },
+	{ "seen.example.net", "DELETE", "/?sig=x", NULL, ALLOW, "seen", false, NULL },
 	{ "x.example.net", "GET", "/", NULL, REASON_HOST_NOT_ALLOWED, NULL, true, "host:" },
 };
 
@@ -373,6 +377,8 @@ a_policy_knows_whether_it_needs_to_look_into_tunnels(void **state)
 		{ "", false },
 		{ ",\"deny_sas\":false", false },
 		{ ",\"deny_sas\":true", true },
+		{ ",\"inspect\":false", false },
+		{ ",\"inspect\":true", true },
 		{ ",\"methods\":[\"GET\"]", true },
 		{ ",\"methods\":[\"GET\"],\"ports\":[80]", false },
 		{ ",\"methods\":[\"GET\"],\"ports\":[80,443]", true },

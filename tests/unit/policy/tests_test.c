@@ -13,7 +13,12 @@
 	"{\"id\":\"n\",\"effect\":\"allow\",\"hosts\":[\"n.example.net\"],"        \
 	"\"workloads\":[\"n\"],\"expires\":\"2030-01-01T00:00:00Z\"},"             \
 	"{\"id\":\"lit\",\"effect\":\"allow\",\"addresses\":[\"10.20.0.9\","       \
-	"\"10.99.0.9\"]}],\"tests\":[" tests "]}"
+	"\"10.99.0.9\"]},{\"id\":\"m\",\"effect\":\"allow\",\"hosts\":"            \
+	"[\"m.example.net\"],\"methods\":[\"GET\"]},{\"id\":\"m80\","              \
+	"\"effect\":\"allow\",\"hosts\":[\"m80.example.net\"],\"ports\":"          \
+	"[80],\"methods\":[\"GET\"]},{\"id\":\"m-any\",\"effect\":\"allow\","      \
+	"\"hosts\":[\"m.example.net\"],\"sni\":\"any\"}],"                         \
+	"\"tests\":[" tests "]}"
 #define BLOB "\"url\":\"https://acct1.blob.core.windows.net/c\""
 #define TEST(request, expect) \
 	"{\"request\":{" request "},\"expect\":" expect "}"
@@ -62,6 +67,18 @@ static const struct {
 	      "\"deny\",\"code\":\"EXCEPTION_EXPIRED\""),
 	    "" },
 	{ TEST("\"connect\":\"10.20.0.9:443\"", "\"allow\""), "" },
+	/* A tunnel is looked into, and its TLS has to be to that name. */
+	{ TEST("\"connect\":\"m.example.net:443\"", "\"allow\""), "" },
+	{ TEST("\"connect\":\"m.example.net:443\",\"sni\":\"x.example\"",
+	      "\"deny\",\"code\":\"SNI_MISMATCH\""),
+	    "" },
+	{ TEST("\"url\":\"https://m.example.net/\",\"method\":\"GET\","
+	       "\"sni\":\"x.example\"",
+	      "\"deny\",\"code\":\"SNI_MISMATCH\""),
+	    "" },
+	{ TEST("\"connect\":\"m80.example.net:80\"",
+	      "\"deny\",\"code\":\"METHOD_NOT_ALLOWED\""),
+	    "" },
 	{ TEST("\"connect\":\"10.99.0.9:443\"",
 	      "\"deny\",\"code\":\"UNEXPECTED_PRIVATE\""),
 	    "" },
