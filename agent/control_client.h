@@ -8,7 +8,8 @@
  *   status                   version name pid uptime_s ready reasons policy
  *                            {generation sha256 mode rules} reload {ok time
  *                            message} workers connections listeners {proxy
- *                            broker admin} identities audit {healthy seq head
+ *                            broker admin} gateways inspection {mode on}
+ *                            identities audit {healthy seq head
  *                            records errors key_id last_error} memory {locked
  *                            used_bytes total_bytes}
  *   wait                     ready reasons; at once: who waits asks again

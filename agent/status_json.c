@@ -129,6 +129,10 @@ status_put_all(struct jsonw *w, const struct daemon *d)
 		    d, (enum listen_role)r);
 	jsonw_object_end(w);
 	status_put_gateways(w, d);
+	jsonw_object(w, "inspection");
+	jsonw_str(w, "mode", config_inspection_name(d->config->inspection));
+	jsonw_bool(w, "on", d->ca != NULL);
+	jsonw_object_end(w);
 	jsonw_array(w, "identities");
 	for (size_t i = 0; i < d->config->n_identities; i++)
 		jsonw_str(w, NULL, d->config->identities[i].name);

@@ -72,6 +72,7 @@ print_status(const json_t *r)
 	const json_t *policy = json_object_get(r, "policy");
 	const json_t *reload = json_object_get(r, "reload");
 	const json_t *audit = json_object_get(r, "audit");
+	const json_t *inspection = json_object_get(r, "inspection");
 	bool ready = json_is_true(json_object_get(r, "ready"));
 	bool healthy = json_is_true(json_object_get(audit, "healthy"));
 
@@ -92,6 +93,9 @@ print_status(const json_t *r)
 	}
 	print_listeners(json_object_get(r, "listeners"));
 	print_gateways(json_object_get(r, "gateways"));
+	if (json_is_true(json_object_get(inspection, "on")))
+		(void)printf("  inspects  what rules look into, by a CA of its "
+		             "own: wayleave ca show\n");
 	(void)printf("  open      %" JSON_INTEGER_FORMAT
 	             " connections, %" JSON_INTEGER_FORMAT " workers\n",
 	    number(r, "connections"), number(r, "workers"));

@@ -148,6 +148,10 @@ it_is_made_where_a_rule_needs_it_and_clients_are_told(void **state)
 	assert_int_equal(strlen(first), 64);
 	assert_string_equal(cli_member(r, "problem"), "");
 	json_decref(r);
+	r = ask(l, "status");
+	assert_true(json_is_true(
+	    json_object_get(json_object_get(r, "inspection"), "on")));
+	json_decref(r);
 	assert_int_equal(run_verb(l, "show", NULL), EX_OK);
 	assert_int_equal(run_verb(l, "show", "--json"), EX_OK);
 	assert_int_equal(run_verb(l, "export", NULL), EX_OK);
