@@ -11,9 +11,9 @@ from lab import daemon as lab_daemon
 from lab import names
 
 HERE = ["check", "why", "policy test", "audit verify", "audit query"]
-HERE += ["audit tail", "audit export", "token list", "env", "run"]
-HERE += ["status", "wait", "ca show", "ca export", "ca rotate"]
-LATER = ["policy learn", "policy diff", "policy init", "token revoke"]
+HERE += ["audit tail", "audit export", "token list", "token revoke"]
+HERE += ["env", "run", "status", "wait", "ca show", "ca export", "ca rotate"]
+LATER = ["policy learn", "policy diff", "policy init"]
 LATER += ["doctor", "login", "logout"]
 
 
