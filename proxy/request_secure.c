@@ -177,6 +177,7 @@ request_handshake(struct request *r)
 		return;
 	}
 	r->fd = -1;
+	tls_client_resume(s->handshake, request_host(r), r->port);
 	s->tls_start_ms = request_now(r);
 	(void)event_assign(
 	    &s->io, worker_base(r->worker), fd, EV_WRITE, handshake_on_io, r);

@@ -4,6 +4,7 @@
 
 #include "base/host.h"
 #include "proxy/tls_conn.h"
+#include "proxy/tls_sessions.h"
 #include "proxy/tls_verify.h"
 
 #include <event2/event.h>
@@ -15,6 +16,7 @@
 struct tls_client_ctx {
 	unsigned refs; /* its owner's and one for each handshake */
 	struct tls_trust *trust;
+	struct tls_sessions *sessions;
 	SSL_CTX *ssl;
 };
 
@@ -25,6 +27,14 @@ struct tls_client {
 };
 
 static const unsigned char protocols[] = "\x08http/1.1";
+
+static int
+on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls_conn *c = SSL_get_app_data(ssl);
+
+	return c->home != NULL && tls_home_keep(c->home, session);
+}
 
 /* Whatever /etc/ssl/openssl.cnf says: all that matters is set here. */
 static bool
@@ -37,11 +47,13 @@ set_protocol(SSL_CTX *ctx)
 	        SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
 	        SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_options(ctx,
-	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 	        SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_security_level(ctx, 2);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, tls_verify_step);
-	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	(void)SSL_CTX_set_session_cache_mode(
+	    ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(ctx, on_new_session);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
 	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
 	    SSL_CTX_set_cipher_list(ctx,
@@ -66,7 +78,9 @@ tls_client_ctx_new(struct tls_trust *trust)
 	ctx->refs = 1;
 	ctx->trust = tls_trust_ref(trust);
 	ctx->ssl = SSL_CTX_new(TLS_client_method());
-	if (ctx->ssl == NULL || !set_protocol(ctx->ssl)) {
+	ctx->sessions = tls_sessions_new(&clock_system);
+	if (ctx->ssl == NULL || ctx->sessions == NULL ||
+	    !set_protocol(ctx->ssl)) {
 		ERR_clear_error();
 		tls_client_ctx_destroy(ctx);
 		return NULL;
@@ -82,6 +96,7 @@ tls_client_ctx_destroy(struct tls_client_ctx *ctx)
 	if (ctx == NULL || --ctx->refs > 0)
 		return;
 	SSL_CTX_free(ctx->ssl);
+	tls_sessions_destroy(ctx->sessions);
 	tls_trust_unref(ctx->trust);
 	free(ctx);
 }
@@ -135,6 +150,22 @@ tls_client_start(struct tls_client_ctx *ctx, int fd, const char *host,
 	return OK;
 }
 
+void
+tls_client_resume(struct tls_client *h, const char *host, uint16_t port)
+{
+	/* Without memory it is a handshake like all others. */
+	h->conn->home = tls_home_new(h->ctx->sessions, host, port);
+	if (h->conn->home != NULL)
+		tls_home_offer(h->conn->home, h->conn->ssl);
+}
+
+void
+tls_client_ctx_forget(struct tls_client_ctx *ctx)
+{
+	if (ctx != NULL)
+		tls_sessions_flush(ctx->sessions);
+}
+
 static enum status
 fail(struct tls_client *h, enum reason *why)
 {
@@ -157,7 +188,8 @@ fail(struct tls_client *h, enum reason *why)
 
 /* What OpenSSL has seen to already, and what it leaves to its user. Where
  * memory fails it can lose the name to look for, and then looks for none: the
- * name that it found is there only if it did. */
+ * name that it found is there only if it did. A session that goes on is of
+ * this host, and was kept when all that had been seen to. */
 static bool
 is_as_asked(SSL *ssl)
 {
@@ -167,7 +199,7 @@ is_as_asked(SSL *ssl)
 	SSL_get0_alpn_selected(ssl, &chosen, &n);
 	return SSL_get_verify_result(ssl) == X509_V_OK &&
 	    SSL_get0_peer_certificate(ssl) != NULL &&
-	    SSL_get0_peername(ssl) != NULL &&
+	    (SSL_session_reused(ssl) == 1 || SSL_get0_peername(ssl) != NULL) &&
 	    (n == 0 ||
 	        slice_is((struct slice){ (const char *)chosen, n },
 	            (const char *)protocols + 1));
@@ -188,6 +220,8 @@ tls_client_step(struct tls_client *h, short *events, enum reason *why)
 	}
 	if (done != 1 || !is_as_asked(ssl))
 		return fail(h, why);
+	if (h->conn->home != NULL)
+		tls_home_settle(h->conn->home, ssl);
 	return OK;
 }
 
@@ -200,7 +234,11 @@ tls_client_problem(const struct tls_client *h)
 const char *
 tls_client_word(const struct tls_client *h)
 {
-	return SSL_get_version(h->conn->ssl);
+	bool is_resumed = SSL_session_reused(h->conn->ssl) == 1;
+
+	if (SSL_version(h->conn->ssl) == TLS1_2_VERSION)
+		return is_resumed ? "TLSv1.2 resumed" : "TLSv1.2";
+	return is_resumed ? "TLSv1.3 resumed" : "TLSv1.3";
 }
 
 struct stream

@@ -31,6 +31,13 @@ bool tls_client_ctx_is_of(
 enum status tls_client_start(struct tls_client_ctx *ctx, int fd,
     const char *host, struct tls_client **out) ATTR_MUST_USE;
 /**
+ * Before the first step: has the peer, which is at @port, show no certificate
+ * if it did a while ago, and keeps what it needs to be spared the next time.
+ */
+void tls_client_resume(struct tls_client *h, const char *host, uint16_t port);
+/** Forgets whom it has met. NULL-safe. */
+void tls_client_ctx_forget(struct tls_client_ctx *ctx);
+/**
  * Goes on as far as the socket lets it. OK: the peer is @host. E_PARTIAL:
  * call again upon *@events (EV_READ or EV_WRITE). E_DENIED: *@why is
  * TLS_CERTIFICATE or TLS_FAILED, and cancel is all that is left. The deadline
@@ -40,7 +47,8 @@ enum status tls_client_step(
     struct tls_client *h, short *events, enum reason *why) ATTR_MUST_USE;
 /** What was wrong, in OpenSSL's words, for the log; also where time was up. */
 const char *tls_client_problem(const struct tls_client *h);
-/** After OK: the version, such as "TLSv1.3", for the record. Static. */
+/** After OK: the version, such as "TLSv1.3" or "TLSv1.3 resumed", for the
+ * record. Static. */
 const char *tls_client_word(const struct tls_client *h);
 /** After OK, once: the stream; @h is freed. */
 struct stream tls_client_take(struct tls_client *h);

@@ -2,6 +2,8 @@
  * never raises SIGPIPE and lets the kernel join what belongs together. */
 #include "proxy/tls_conn.h"
 
+#include "proxy/tls_sessions.h"
+
 #include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -165,5 +167,6 @@ tls_conn_destroy(struct tls_conn *c)
 		return;
 	SSL_free(c->ssl);
 	buf_release(&c->early);
+	tls_home_destroy(c->home);
 	free(c);
 }

@@ -19,15 +19,18 @@ enum tls_end {
 	TLS_END_BROKEN, /**< what came is no TLS */
 };
 
+struct tls_home;
+
 /** For tls_*.c and stream_tls.c alone. */
 struct tls_conn {
 	SSL *ssl;
-	int fd;       /**< borrowed */
-	bool corked;  /**< more will be written at once */
-	bool drained; /**< the socket gave its end */
-	bool settled; /**< the handshake is over */
-	bool mute;    /**< nothing may be written any more */
-	bool h2;      /**< a server that would speak it */
+	int fd;                /**< borrowed */
+	bool corked;           /**< more will be written at once */
+	bool drained;          /**< the socket gave its end */
+	bool settled;          /**< the handshake is over */
+	bool mute;             /**< nothing may be written any more */
+	bool h2;               /**< a server that would speak it */
+	struct tls_home *home; /**< keeps its sessions; NULL: nobody does */
 	enum tls_end end;
 	unsigned late;    /**< handshake messages since it was over */
 	struct buf early; /**< what was read of the socket before */

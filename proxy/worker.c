@@ -450,6 +450,7 @@ proxy_worker_apply(struct proxy_worker *w, struct proxy_change *change)
 		session_rejudge(at);
 	}
 	worker_sweep_upstreams(w);
+	tls_client_ctx_forget(w->tls);
 	worker_close_listeners(w);
 	worker_open_listeners(w, change);
 	free(change);

@@ -16,7 +16,7 @@ struct tls {
 	struct tls_trust trust;
 	enum status step; /**< what a handshake comes to */
 	enum reason why;
-	unsigned started, cancelled;
+	unsigned started, cancelled, resumes, forgets;
 };
 
 extern struct tls tls;
