@@ -8,7 +8,7 @@ import time
 import jwt
 import pytest
 
-from lab import gateways, names
+from lab import gateways, names, zones
 from lab.broker import ALICE, BOB, IMDS, METADATA, VERSION, raw
 from lab.broker import head as broker_head
 from lab.gateways import COLD_AUDIENCE, head
@@ -163,6 +163,20 @@ def test_at_another_host_or_audience_it_is_refused(phantoms):
         refused(phantoms, "TOKEN_AUDIENCE", token, to)
     token = take(phantoms, names.ML_AUDIENCE)["access_token"]
     refused(phantoms, "TOKEN_AUDIENCE", token)
+
+
+def test_in_clear_it_goes_nowhere(phantoms):
+    token = take(phantoms)["access_token"]
+    host = zones.PLAIN_HOSTS[0]
+    text = (
+        f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n"
+        f"Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    )
+    plays = [(3180, [["send", text], ["all"]])]
+    plays.append((3180, [["send", text.replace(token, "mine")], ["all"]]))
+    answer, other = phantoms.play(*plays)
+    assert (answer.status, answer.code) == (403, "TOKEN_AUDIENCE"), answer
+    assert other.status == 200, other
 
 
 def test_made_up_or_changed_it_is_refused(phantoms):
