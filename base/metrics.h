@@ -19,6 +19,7 @@
 	X(DNS_QUERIES_TOTAL, "dns_queries_total", "counter", "Questions sent to name servers") \
 	X(DNS_CACHE_HITS_TOTAL, "dns_cache_hits_total", "counter", "Answers given from the cache") \
 	X(TOKENS_SERVED_TOTAL, "tokens_served_total", "counter", "Tokens handed to workloads") \
+	X(PHANTOMS_ISSUED_TOTAL, "phantoms_issued_total", "counter", "Phantoms among the tokens handed to workloads") \
 	X(TOKENS_REFUSED_TOTAL, "tokens_refused_total", "counter", "Token requests refused") \
 	X(TOKEN_FETCHES_TOTAL, "token_fetches_total", "counter", "Token requests sent upstream") \
 	X(TOKEN_FETCH_ERRORS_TOTAL, "token_fetch_errors_total", "counter", "Token requests that failed upstream") \
