@@ -4,7 +4,7 @@
 #include "agent/config_keys.h"
 #include "agent/trusted_file.h"
 #include "base/jsonpos.h"
-#include "identity/wiping.h"
+#include "base/wiping.h"
 
 #include <errno.h>
 #include <limits.h>

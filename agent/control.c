@@ -8,7 +8,7 @@
 #include "agent/denials.h"
 #include "agent/serve.h"
 #include "agent/status_json.h"
-#include "identity/wiping.h"
+#include "base/wiping.h"
 
 #include <grp.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "identity/fetch.h"
 
 #include "base/buf.h"
-#include "identity/wiping.h"
+#include "base/wiping.h"
 
 #include <curl/curl.h>
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
 /* jansson behind a size, a depth and a character set; its memory is wiped. */
 #include "identity/token_json.h"
 
-#include "identity/wiping.h"
+#include "base/wiping.h"
 
 #include <jansson.h>
 #include <string.h>

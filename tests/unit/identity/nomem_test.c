@@ -5,9 +5,9 @@
 #include "tests/unit/identity/cache_sim.h"
 
 #include "base/log.h"
+#include "base/wiping.h"
 #include "identity/phantom.h"
 #include "identity/shapes.h"
-#include "identity/wiping.h"
 
 #include <jansson.h>
 #include <stdlib.h>

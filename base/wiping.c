@@ -1,5 +1,5 @@
 /* The allocator knows each block's size: no header of our own is needed. */
-#include "identity/wiping.h"
+#include "base/wiping.h"
 
 #include <malloc.h>
 #include <openssl/crypto.h>

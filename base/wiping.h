@@ -1,7 +1,7 @@
 /* The C library's allocator, but memory is wiped before it is given back: for
  * libraries that carry a token through their own buffers. */
-#ifndef IDENTITY_WIPING_H
-#define IDENTITY_WIPING_H
+#ifndef BASE_WIPING_H
+#define BASE_WIPING_H
 
 #include <stdbool.h>
 #include <stddef.h>
