@@ -59,6 +59,7 @@ struct config_limits {
 	unsigned connections_per_uid;
 	unsigned request_head_bytes;
 	unsigned upstreams_idle;
+	unsigned h2_streams;
 	unsigned broker_connections;
 	unsigned control_connections;
 	unsigned admin_connections;

@@ -62,6 +62,7 @@ static const struct config_key limit_keys[] = {
 	UINT("connections_per_uid", limits.connections_per_uid, 1, 1000000, 4096, "of one user"),
 	UINT("request_head_bytes", limits.request_head_bytes, 1024, 262144, 16384, "a request's line, and its fields, each"),
 	UINT("upstreams_idle", limits.upstreams_idle, 0, 100000, 256, "connections to destinations kept for the next request"),
+	UINT("h2_streams", limits.h2_streams, 1, 10000, 100, "messages at a time on a connection that speaks HTTP/2"),
 	UINT("broker_connections", limits.broker_connections, 1, 100000, 1024, "at the broker"),
 	UINT("control_connections", limits.control_connections, 1, 10000, 64, "at the control socket"),
 	UINT("admin_connections", limits.admin_connections, 1, 10000, 64, "at the admin listener"),

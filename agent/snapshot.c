@@ -137,6 +137,7 @@ fill_limits(struct proxy_limits *out, const struct config *c)
 		.connections = c->limits.connections,
 		.connections_per_uid = c->limits.connections_per_uid,
 		.head_bytes = c->limits.request_head_bytes,
+		.h2_streams = c->limits.h2_streams,
 		.head_ms = c->timeouts.request_head_ms,
 		.connect_ms = c->timeouts.connect_ms,
 		.tls_ms = c->timeouts.tls_ms,

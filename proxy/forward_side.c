@@ -16,13 +16,16 @@ void
 forward_side_open(struct forward_side *s, struct event_base *base,
     struct stream stream, event_callback_fn on_event, void *arg)
 {
+	int fd = stream_event_fd(&stream);
+
 	s->s = stream;
 	s->reads = s->writes = false;
 	(void)event_assign(
-	    &s->readable, base, stream.fd, EV_READ | EV_PERSIST, on_event, arg);
-	(void)event_assign(&s->writable, base, stream.fd, EV_WRITE | EV_PERSIST,
-	    on_event, arg);
+	    &s->readable, base, fd, EV_READ | EV_PERSIST, on_event, arg);
+	(void)event_assign(
+	    &s->writable, base, fd, EV_WRITE | EV_PERSIST, on_event, arg);
 	(void)evtimer_assign(&s->again, base, on_event, arg);
+	stream_watch(&s->s, &s->readable, &s->writable);
 }
 
 bool
@@ -34,8 +37,10 @@ forward_side_is_open(const struct forward_side *s)
 struct stream
 forward_side_take(struct forward_side *s)
 {
-	struct stream stream = s->s;
+	struct stream stream;
 
+	stream_watch(&s->s, NULL, NULL);
+	stream = s->s;
 	if (forward_side_is_open(s)) {
 		(void)event_del(&s->readable);
 		(void)event_del(&s->writable);

@@ -1,10 +1,9 @@
-/* A tunnel's client speaks TLS with us, and HTTP/1.1 inside. */
+/* A tunnel's client speaks TLS with us, and HTTP/1.1 or HTTP/2 inside. */
 #include "proxy/inspect.h"
 
 #include "base/log.h"
-#include "base/log_fold.h"
-#include "base/metrics.h"
 #include "proxy/forward.h"
+#include "proxy/h2_down.h"
 #include "proxy/tls_accept.h"
 #include "proxy/worker.h"
 
@@ -17,7 +16,8 @@ struct inspect {
 	struct request_origin origin;
 	struct tls_accept *handshake; /* NULL once it is over */
 	struct event io;
-	struct forward *forward;
+	struct forward *forward; /* of HTTP/1.1, or */
+	struct h2_down *h2;
 	uint64_t bytes_up, bytes_down; /* of a forward that is gone */
 	void (*done)(void *arg, enum close_reason why);
 	void *arg;
@@ -51,8 +51,21 @@ inspect_on_forward_done(void *arg)
 }
 
 static void
+inspect_on_h2_done(void *arg)
+{
+	struct inspect *h = arg;
+	enum close_reason why = h2_down_why(h->h2);
+
+	h2_down_bytes(h->h2, &h->bytes_up, &h->bytes_down);
+	h->h2 = NULL;
+	h->done(h->arg, why);
+}
+
+static void
 inspect_serve(struct inspect *h)
 {
+	bool h2 = tls_accept_is_h2(h->handshake);
+
 	struct forward_params params = { .worker = h->worker,
 		.peer = h->origin.peer,
 		.listener = h->origin.listener,
@@ -63,23 +76,12 @@ inspect_serve(struct inspect *h)
 	handshake_forget(h);
 	params.stream = tls_accept_take(h->handshake);
 	h->handshake = NULL;
-	h->forward = forward_start(&params, inspect_on_forward_done, h);
-	if (h->forward == NULL)
+	if (h2)
+		h->h2 = h2_down_start(&params, inspect_on_h2_done, h);
+	else
+		h->forward = forward_start(&params, inspect_on_forward_done, h);
+	if (h->h2 == NULL && h->forward == NULL)
 		h->done(h->arg, CLOSE_ERROR);
-}
-
-/* Mostly it does not believe our CA: `wayleave env` tells how it would. */
-static void
-inspect_fail(struct inspect *h)
-{
-	const char *problem = tls_accept_problem(h->handshake);
-	const char *host = h->origin.host.name;
-	int64_t now = clock_boot_ms(worker_clock(h->worker));
-
-	metric_add(METRIC_CLIENT_TLS_ERRORS_TOTAL, 1);
-	if (log_fold_is_due(worker_log_fold(h->worker), host, problem, now))
-		log_info("a client of %s ended TLS with us: %s", host, problem);
-	h->done(h->arg, CLOSE_CLIENT);
 }
 
 static void
@@ -102,7 +104,9 @@ inspect_on_io(evutil_socket_t fd, short what, void *arg)
 		inspect_serve(h);
 		return;
 	}
-	inspect_fail(h);
+	log_info("TLS of a client with us as %s: %s", h->origin.host.name,
+	    tls_accept_problem(h->handshake));
+	h->done(h->arg, CLOSE_CLIENT);
 }
 
 static enum status
@@ -114,6 +118,7 @@ inspect_accept(struct inspect *h, const struct inspect_params *params)
 		.host = h->origin.host.name,
 		.now_unix_s = clock_unix_s(worker_clock(h->worker)),
 		.early = params->hello,
+		.h2 = true,
 	};
 	struct proxy_shared *shared = worker_shared(h->worker);
 	enum status st;
@@ -144,7 +149,6 @@ inspect_start(const struct inspect_params *params, struct inspect **out)
 		free(h);
 		return st;
 	}
-	metric_add(METRIC_CLIENT_TLS_TOTAL, 1);
 	h->done = params->done;
 	h->arg = params->arg;
 	(void)event_assign(&h->io, worker_base(h->worker), params->client_fd,
@@ -166,6 +170,8 @@ inspect_tick(struct inspect *h, int64_t now_ms)
 {
 	if (h->forward != NULL)
 		forward_tick(h->forward, now_ms);
+	else if (h->h2 != NULL)
+		h2_down_tick(h->h2, now_ms);
 }
 
 void
@@ -173,6 +179,8 @@ inspect_rejudge(struct inspect *h)
 {
 	if (h->forward != NULL)
 		forward_rejudge(h->forward);
+	else if (h->h2 != NULL)
+		h2_down_rejudge(h->h2);
 }
 
 void
@@ -180,6 +188,8 @@ inspect_drain(struct inspect *h)
 {
 	if (h->forward != NULL)
 		forward_drain(h->forward);
+	else if (h->h2 != NULL)
+		h2_down_drain(h->h2);
 }
 
 void
@@ -191,6 +201,10 @@ inspect_end(
 	if (h->forward != NULL) {
 		forward_stop(h->forward, why);
 		forward_bytes(h->forward, &h->bytes_up, &h->bytes_down);
+	}
+	if (h->h2 != NULL) {
+		h2_down_stop(h->h2, why);
+		h2_down_bytes(h->h2, &h->bytes_up, &h->bytes_down);
 	}
 	*up = h->bytes_up;
 	*down = h->bytes_down;

@@ -88,6 +88,21 @@ lingering_drop(struct lingering *l)
 	return st;
 }
 
+static void lingering_on_io(evutil_socket_t fd, short what, void *arg);
+
+static void
+lingering_listen(struct lingering *l)
+{
+	struct event_base *base = event_get_base(&l->io);
+
+	(void)shutdown(l->s.fd, SHUT_WR);
+	(void)event_del(&l->io);
+	(void)event_assign(
+	    &l->io, base, l->s.fd, EV_READ | EV_PERSIST, lingering_on_io, l);
+	/* When even that fails the deadline still ends it. */
+	(void)event_add(&l->io, NULL);
+}
+
 static void
 lingering_on_io(evutil_socket_t fd, short what, void *arg)
 {
@@ -97,18 +112,13 @@ lingering_on_io(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if ((what & EV_WRITE) != 0) {
 		st = lingering_send(l);
-		if (st == E_IO) {
-			lingering_end(l);
-		} else if (st == OK) {
-			struct event_base *base = event_get_base(&l->io);
+		if (st == OK)
 			stream_end(&l->s);
-			(void)shutdown(l->s.fd, SHUT_WR);
-			(void)event_del(&l->io);
-			(void)event_assign(&l->io, base, l->s.fd,
-			    EV_READ | EV_PERSIST, lingering_on_io, l);
-			/* When even that fails the deadline still ends it. */
-			(void)event_add(&l->io, NULL);
-		}
+		/* What comes on a socket that others use is not ours. */
+		if (st == E_IO || (st == OK && l->s.ops->shares))
+			lingering_end(l);
+		else if (st == OK)
+			lingering_listen(l);
 		return;
 	}
 	st = lingering_drop(l);
@@ -144,14 +154,18 @@ lingering_start(struct proxy_worker *w, struct stream s, struct buf *last,
 	*last = (struct buf){ .max = last->max };
 	l->done = done;
 	l->arg = arg;
-	(void)event_assign(&l->io, worker_base(w), s.fd, EV_WRITE | EV_PERSIST,
-	    lingering_on_io, l);
+	(void)event_assign(&l->io, worker_base(w), stream_event_fd(&s),
+	    EV_WRITE | EV_PERSIST, lingering_on_io, l);
 	(void)evtimer_assign(
 	    &l->deadline, worker_base(w), lingering_on_deadline, l);
+	stream_watch(&l->s, NULL, &l->io);
 	if (event_add(&l->io, NULL) != 0 || lingering_wait(l) != OK) {
 		lingering_destroy(l);
 		return NULL;
 	}
+	/* Nothing else may come to tell that there is room. */
+	if (l->s.ops->shares)
+		event_active(&l->io, EV_WRITE, 1);
 	return l;
 }
 
@@ -228,6 +242,7 @@ lingering_destroy(struct lingering *l)
 {
 	if (l == NULL)
 		return;
+	stream_watch(&l->s, NULL, NULL);
 	(void)event_del(&l->io);
 	(void)event_del(&l->deadline);
 	stream_close(&l->s);

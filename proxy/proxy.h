@@ -48,7 +48,8 @@ struct proxy_limits {
 	unsigned connections; /**< in total, all workers */
 	unsigned connections_per_uid;
 	unsigned head_bytes;
-	unsigned head_ms; /**< whole head, not per byte */
+	unsigned h2_streams; /**< at a time, of one connection */
+	unsigned head_ms;    /**< whole head, not per byte */
 	unsigned connect_ms;
 	unsigned tls_ms; /**< a whole handshake with a destination */
 	unsigned idle_ms;

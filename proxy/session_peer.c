@@ -8,12 +8,11 @@
 enum { UID_CONNECTIONS_OVER = 16 };
 
 /* Where descriptors allow fewer in all, a uid's share shrinks with them. */
-static unsigned
-share_of_uid(struct session *s)
+unsigned
+worker_uid_share(struct proxy_worker *w)
 {
-	const struct proxy_limits *limits = &worker_snapshot(s->worker)->limits;
-	unsigned all =
-	    shared_ceiling(worker_shared(s->worker), limits->connections);
+	const struct proxy_limits *limits = &worker_snapshot(w)->limits;
+	unsigned all = shared_ceiling(worker_shared(w), limits->connections);
 	uint64_t share =
 	    (uint64_t)limits->connections_per_uid * all / limits->connections;
 
@@ -23,7 +22,7 @@ share_of_uid(struct session *s)
 uint32_t
 session_counted_as(const struct session *s)
 {
-	return s->peer->known ? s->peer->uid : UINT32_MAX;
+	return peer_counted_as(s->peer);
 }
 
 /* Over its cap a uid is told so as long as that costs little. */
@@ -32,7 +31,7 @@ session_admit(struct session *s)
 {
 	uint32_t uid = session_counted_as(s);
 	struct request_refusal what = { .code = REASON_LIMIT_REACHED };
-	unsigned share = share_of_uid(s), count = 0;
+	unsigned share = worker_uid_share(s->worker), count = 0;
 
 	if (shared_enter_uid(worker_shared(s->worker), uid, &count) != OK)
 		count = UINT32_MAX;

@@ -92,7 +92,21 @@ stream_wants(
 		want |= s->write_waits_read ? EV_READ : EV_WRITE;
 	*events = want;
 	/* One that waits for room would be asked in vain, over and over. */
-	*again = read && s->more && !s->read_waits_write;
+	*again = read && !s->read_waits_write &&
+	    (s->more || (s->ops->ready != NULL && s->ops->ready(s)));
+}
+
+void
+stream_watch(struct stream *s, struct event *readable, struct event *writable)
+{
+	if (s->fd >= 0 && s->ops->watch != NULL)
+		s->ops->watch(s, readable, writable);
+}
+
+int
+stream_event_fd(const struct stream *s)
+{
+	return s->ops->shares ? -1 : s->fd;
 }
 
 bool
@@ -100,7 +114,8 @@ stream_may_read(const struct stream *s, short what)
 {
 	if (s->read_waits_write)
 		return (what & EV_WRITE) != 0;
-	return s->more || (what & EV_READ) != 0;
+	return s->more || (what & EV_READ) != 0 ||
+	    (s->ops->ready != NULL && s->ops->ready(s));
 }
 
 bool
@@ -128,6 +143,8 @@ stream_abort(struct stream *s)
 	if (s->fd < 0)
 		return;
 	s->ops->abort(s);
+	if (s->ops->shares)
+		return;
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 }
 
@@ -137,6 +154,7 @@ stream_close(struct stream *s)
 	if (s->fd < 0)
 		return;
 	s->ops->release(s);
-	(void)close(s->fd);
+	if (!s->ops->shares)
+		(void)close(s->fd);
 	*s = stream_plain(-1);
 }

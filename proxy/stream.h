@@ -7,10 +7,21 @@
 
 #include <stdbool.h>
 
+struct event;
 struct stream;
 
 /** One layer's ways. Each is called with an open stream only. */
 struct stream_ops {
+	/**
+	 * One of several on a socket, which is not ours to wait for, to reset or to
+	 * close. Its events are activated by the layer, which is told them by
+	 * watch(); they are gone when it is told NULL.
+	 */
+	bool shares;
+	void (*watch)(
+	    struct stream *s, struct event *readable, struct event *writable);
+	/** Whether reading is worth it though no event says so. */
+	bool (*ready)(const struct stream *s);
 	enum status (*read)(
 	    struct stream *s, char *to, size_t room, size_t *got);
 	enum status (*write)(
@@ -25,7 +36,7 @@ struct stream_ops {
 
 /** A value: it is moved, never copied while both are used. */
 struct stream {
-	int fd; /**< the socket under it, owned; -1: none */
+	int fd; /**< the socket under it, owned unless shared; -1: none */
 	const struct stream_ops *ops;
 	void *priv; /**< the layer's own */
 	bool eof;   /**< nothing more comes */
@@ -63,6 +74,11 @@ void stream_wants(
 bool stream_may_read(const struct stream *s, short what);
 /** Whether it has said nothing, and no end: nobody waits for any bytes. */
 bool stream_is_quiet(struct stream *s);
+/** Who is told of readiness from now on; NULL, NULL: nobody. */
+void stream_watch(
+    struct stream *s, struct event *readable, struct event *writable);
+/** The socket whose readiness is to be watched; -1: the layer tells. */
+int stream_event_fd(const struct stream *s);
 /** Says our end; never waited for. */
 void stream_end(struct stream *s);
 /** The close that follows resets. */

@@ -5,7 +5,6 @@
 #include "proxy/proxy.h"
 #include "proxy/resolver.h"
 
-struct log_fold;
 struct peer_pool;
 struct relay_pool;
 struct session;
@@ -25,6 +24,8 @@ struct relay_pool *worker_relay_pool(struct proxy_worker *w);
 struct upstream_pool *worker_upstreams(struct proxy_worker *w);
 /** The current snapshot; take a reference to keep it. */
 struct proxy_snapshot *worker_snapshot(struct proxy_worker *w);
+/** How many connections a uid may have now, of all workers. */
+unsigned worker_uid_share(struct proxy_worker *w);
 bool worker_is_draining(const struct proxy_worker *w);
 
 /** What handshakes of this worker have in common; NULL: nothing yet. *@trust
@@ -35,9 +36,6 @@ uint64_t worker_trust(const struct proxy_worker *w);
 
 /** What handshakes with clients have in common; NULL: there is no CA. */
 struct tls_accept_ctx *worker_accept(struct proxy_worker *w);
-
-/** What the worker has logged of late. */
-struct log_fold *worker_log_fold(struct proxy_worker *w);
 
 /** Within what is freed at the end of a turn; needed from then on only. */
 struct reapable {
@@ -87,6 +85,13 @@ enum { SHARED_HANDSHAKES_PER_UID = 128 };
 enum status shared_enter_handshake(
     struct proxy_shared *s, uint32_t uid) ATTR_MUST_USE;
 void shared_leave_handshake(struct proxy_shared *s, uint32_t uid);
+
+/** The uid that it counts for. */
+static inline uint32_t
+peer_counted_as(const struct peer *p)
+{
+	return p->known ? p->uid : UINT32_MAX;
+}
 
 /**
  * Whom to believe; a reference for the caller, or NULL. *@epoch is another

@@ -27,7 +27,8 @@ found=$(awk '
 		sub(/\)[^)]*$/, "", head)
 		gsub(/\([^()]*\)/, "", head)
 		params = gsub(/,/, ",", head) + 1
-		if (params > 6) print "params " FILENAME ": " name " has " params
+		# The shape of such a callback is of the library that calls it.
+		if (params > 6 && name !~ /_on_pull$/) print "params " FILENAME ": " name " has " params
 	}
 	inside && match($0, /^\t+/) && RLENGTH > deep { deep = RLENGTH }
 	inside && /^}$/ {

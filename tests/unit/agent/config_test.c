@@ -184,6 +184,7 @@ an_almost_empty_file_gives_the_documented_defaults(void **state)
 	assert_true(c->audit.deny_on_failure);
 	assert_int_equal(c->audit.rotate_bytes, 268435456);
 	assert_int_equal(c->limits.request_head_bytes, 16384);
+	assert_int_equal(c->limits.h2_streams, 100);
 	assert_int_equal(c->limits.secret_bytes, 4194304);
 	assert_int_equal(c->timeouts.drain_ms, 30000);
 	assert_int_equal(c->dns.n_zones, 1);

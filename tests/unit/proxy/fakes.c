@@ -195,6 +195,7 @@ fake_snapshot(uint64_t generation)
 	s->limits = (struct proxy_limits){ .connections = 100,
 		.connections_per_uid = 50,
 		.head_bytes = 16384,
+		.h2_streams = 100,
 		.head_ms = 10000,
 		.connect_ms = 5000,
 		.tls_ms = 60000,

@@ -18,6 +18,7 @@
 struct fake fake;
 unsigned fake_head_ms = 200;
 struct fake_next fake_next;
+const struct peer fake_peer = { .known = true, .uid = 1 };
 
 static struct proxy_worker *const the_worker = (void *)&fake;
 
@@ -63,7 +64,9 @@ request_dial(struct request *r)
 
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	if (fake.upstream_fd >= 0)
+	if (fake.keep_upstreams)
+		fake.upstreams[fake.dialled % FAKE_LOG_MAX] = fds[1];
+	else if (fake.upstream_fd >= 0)
 		(void)close(fake.upstream_fd);
 	fake.upstream_fd = fds[1];
 	fake.dialled++;
@@ -339,18 +342,9 @@ on_done(void *arg)
 	fake.forward = NULL;
 }
 
-static void
-start(const char *first, const char *listener, enum request_protocol protocol,
-    const struct host *inside)
+int
+fake_prepare(void)
 {
-	static const struct peer peer = { .known = true, .uid = 1 };
-	struct forward_params params = { .worker = the_worker,
-		.peer = &peer,
-		.listener = listener,
-		.protocol = protocol,
-		.inside = inside,
-		.inside_port = 443,
-		.first = slice_of(first) };
 	int fds[2];
 
 	memset(&fake, 0, sizeof fake);
@@ -380,10 +374,25 @@ start(const char *first, const char *listener, enum request_protocol protocol,
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	fake.client_fd = fds[1];
-	params.stream = stream_plain(fds[0]);
+	memset(&fake_next, 0, sizeof fake_next);
+	return fds[0];
+}
+
+static void
+start(const char *first, const char *listener, enum request_protocol protocol,
+    const struct host *inside)
+{
+	struct forward_params params = { .worker = the_worker,
+		.peer = &fake_peer,
+		.listener = listener,
+		.protocol = protocol,
+		.inside = inside,
+		.inside_port = 443,
+		.first = slice_of(first) };
+
+	params.stream = stream_plain(fake_prepare());
 	fake.forward = forward_start(&params, on_done, NULL);
 	assert_non_null(fake.forward);
-	memset(&fake_next, 0, sizeof fake_next);
 	fake_turn();
 }
 
@@ -426,7 +435,9 @@ fake_stop(void)
 	assert_int_equal(fake.snapshot.refs, 1);
 	if (fake.client_fd >= 0)
 		(void)close(fake.client_fd);
-	if (fake.upstream_fd >= 0)
+	for (unsigned i = 0; fake.keep_upstreams && i < fake.dialled; i++)
+		(void)close(fake.upstreams[i]);
+	if (fake.upstream_fd >= 0 && !fake.keep_upstreams)
 		(void)close(fake.upstream_fd);
 	event_base_free(fake.base);
 }

@@ -6,7 +6,7 @@
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
-enum { FAKE_LOG_MAX = 16 };
+enum { FAKE_LOG_MAX = 256 };
 
 struct fake_end {
 	char host[64], method[16], path[64], close[16];
@@ -26,6 +26,8 @@ struct fake {
 	struct forward *forward;
 	int client_fd;   /**< the client's own end */
 	int upstream_fd; /**< the destination's end of the last connection */
+	bool keep_upstreams; /**< the ends of all are in `upstreams` */
+	int upstreams[FAKE_LOG_MAX];
 	bool done;
 	/* What the next question is answered with. */
 	enum reason code;
@@ -67,6 +69,11 @@ struct fake_next {
 
 extern struct fake_next fake_next;
 
+/** Whose requests they are. */
+extern const struct peer fake_peer;
+
+/** Makes all but a forward; gives the agent's end of the client's socket. */
+int fake_prepare(void);
 /** A forward with @first already read; limits in milliseconds. */
 void fake_start(const char *first);
 /** The same on a gateway's listener, 127.0.0.1:3190, to https://up.example/base. */

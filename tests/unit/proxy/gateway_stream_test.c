@@ -104,8 +104,13 @@ layer_nothing(struct stream *s)
 	(void)s;
 }
 
-static const struct stream_ops layer_ops = { layer_read, layer_write, layer_end,
-	layer_nothing, layer_nothing };
+static const struct stream_ops layer_ops = {
+	.read = layer_read,
+	.write = layer_write,
+	.end = layer_end,
+	.abort = layer_nothing,
+	.release = layer_nothing,
+};
 
 static int
 tear_down(void **state)
