@@ -101,7 +101,7 @@ print_revoked(const struct wanted *w)
 }
 
 static int
-revoke(const struct wanted *w)
+token_revoke(const struct wanted *w)
 {
 	json_t *reply = NULL, *request;
 	json_int_t uid = 0;
@@ -168,5 +168,5 @@ verb_token(int argc, char **argv)
 		return cli_usage("token", "say what: list or revoke");
 	if (n == 2)
 		w.id = argv[rest + 1];
-	return revoke(&w);
+	return token_revoke(&w);
 }

@@ -17,9 +17,15 @@
 	X(BYTES_DOWN_TOTAL, "bytes_down_total", "counter", "Bytes from destinations to clients") \
 	X(UPSTREAMS_IDLE, "upstreams_idle", "gauge", "Connections to destinations kept for the next request") \
 	X(UPSTREAMS_POOLED_TOTAL, "upstreams_pooled_total", "counter", "Requests that went on with a connection of the pool") \
+	X(UPSTREAM_TLS_TOTAL, "upstream_tls_total", "counter", "TLS handshakes with destinations") \
+	X(UPSTREAM_TLS_ERRORS_TOTAL, "upstream_tls_errors_total", "counter", "TLS handshakes with destinations that failed") \
+	X(CLIENT_TLS_TOTAL, "client_tls_total", "counter", "TLS handshakes with clients of inspected tunnels") \
+	X(CLIENT_TLS_ERRORS_TOTAL, "client_tls_errors_total", "counter", "TLS handshakes with clients that failed") \
+	X(LEAVES_MINTED_TOTAL, "leaves_minted_total", "counter", "Certificates made for inspected hosts") \
 	X(DNS_QUERIES_TOTAL, "dns_queries_total", "counter", "Questions sent to name servers") \
 	X(DNS_CACHE_HITS_TOTAL, "dns_cache_hits_total", "counter", "Answers given from the cache") \
 	X(TOKENS_SERVED_TOTAL, "tokens_served_total", "counter", "Tokens handed to workloads") \
+	X(PHANTOMS_ISSUED_TOTAL, "phantoms_issued_total", "counter", "Phantoms among the tokens handed to workloads") \
 	X(TOKENS_REFUSED_TOTAL, "tokens_refused_total", "counter", "Token requests refused") \
 	X(TOKEN_FETCHES_TOTAL, "token_fetches_total", "counter", "Token requests sent upstream") \
 	X(TOKEN_FETCH_ERRORS_TOTAL, "token_fetch_errors_total", "counter", "Token requests that failed upstream") \

@@ -108,6 +108,8 @@ respond(struct answer *a)
 		shape_put_token(a->response, &t, a->keep_alive);
 	if (t.left_s >= 1)
 		metric_add(METRIC_TOKENS_SERVED_TOTAL, 1);
+	if (t.left_s >= 1 && a->grant.phantom)
+		metric_add(METRIC_PHANTOMS_ISSUED_TOTAL, 1);
 	secret_unref(a->token.secret);
 	a->token.secret = NULL;
 }

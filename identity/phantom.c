@@ -13,7 +13,8 @@
 enum {
 	MAC_BYTES = 32,
 	MAC_TEXT_BYTES = 43, /* of base64url */
-	CLAIMS_MAX = 3072,   /* so that the text stays below its limit */
+	CLAIMS_MAX = 3072,
+	SIGNED_MAX = PHANTOM_TEXT_MAX - MAC_TEXT_BYTES - 1,
 	REAL_CLAIMS_MAX = 65536,
 };
 
@@ -154,7 +155,7 @@ phantom_make(const uint8_t key[PHANTOM_KEY_BYTES], const struct phantom *p,
 
 	buf_init_secret(&given, REAL_CLAIMS_MAX);
 	buf_init_secret(&text, CLAIMS_MAX);
-	buf_init_secret(&sealed, PHANTOM_TEXT_MAX);
+	buf_init_secret(&sealed, SIGNED_MAX);
 	st = read_claims(real, &given, &claims);
 	if (st == OK) {
 		put_claims(p, name, claims.values, &text);

@@ -43,7 +43,8 @@ struct forward_exchange {
 	struct buf head; /**< as it goes to the destination, but for what
 	                      stands for `bearer` */
 	struct forward_bearer bearer;
-	struct buf bearer_value; /**< secret: what `bearer` borrows */
+	struct forward_bearer brought; /**< the same; of plain requests, too */
+	struct buf bearer_value;       /**< secret: what both borrow */
 	struct forward_line line;
 	struct host host;
 	uint16_t port;

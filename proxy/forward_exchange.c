@@ -364,6 +364,8 @@ exchange_give_back(struct forward *f)
 	buf_release(&f->client.out);
 	buf_release(&f->upstream.in);
 	buf_release(&f->upstream.out);
+	buf_release(&f->x.head);
+	buf_release(&f->x.bearer_value);
 }
 
 /* The upstream is kept only when both sides know that nothing is left. */

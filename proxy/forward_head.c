@@ -273,11 +273,10 @@ forward_head_read(struct slice head, const struct forward_route *route,
 	}
 	if (st != OK)
 		return st;
-	if (out->secure) {
-		/* What that means the rule that injects will say. */
-		out->bearer = forward_bearer_read(&out->http.fields);
+	out->bearer = forward_bearer_read(&out->http.fields);
+	/* What that means the rule that injects will say. */
+	if (out->secure)
 		spared = SLICE("authorization");
-	}
 	if (connection_names(&out->http.fields, spared))
 		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
 		    "Connection names a field that is not hop-by-hop");

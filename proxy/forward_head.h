@@ -17,7 +17,7 @@ struct forward_request {
 	bool secure; /**< of a gateway or a tunnel: to its one host, by TLS */
 	const struct policy_tenants *tenants; /**< to be told of, or NULL */
 	struct slice prefix;                  /**< of the path; a gateway's */
-	struct forward_bearer bearer;         /**< where it is secure */
+	struct forward_bearer bearer;
 };
 
 /**

@@ -104,7 +104,7 @@ forward_ask(struct forward *f, bool reuse)
 		.port = f->x.port,
 		.plaintext = !f->secure,
 		.tls = f->secure,
-		.bearer = f->secure ? &f->x.bearer : NULL,
+		.bearer = &f->x.brought,
 		.local = f->x.local,
 		.fresh = !reuse,
 		.target = f->x.target,
@@ -157,8 +157,10 @@ forward_accept(struct forward *f, struct forward_request *r)
 	f->x.keep_client = r->framing.keep_alive && !f->draining;
 	/* The head that it is in goes before it is asked about. */
 	buf_put_slice(&f->x.bearer_value, r->bearer.value);
-	f->x.bearer.kind = r->bearer.kind;
-	f->x.bearer.value = buf_slice(&f->x.bearer_value);
+	f->x.brought.kind = r->bearer.kind;
+	f->x.brought.value = buf_slice(&f->x.bearer_value);
+	if (f->secure)
+		f->x.bearer = f->x.brought;
 	r->tenants = policy_tenants_of(f->snapshot->policy, to->host.name);
 	forward_head_put_request(r, f->snapshot->name, &f->x.head, &f->x.line);
 }

@@ -2,6 +2,8 @@
 #include "proxy/inspect.h"
 
 #include "base/log.h"
+#include "base/log_fold.h"
+#include "base/metrics.h"
 #include "proxy/forward.h"
 #include "proxy/h2_down.h"
 #include "proxy/tls_accept.h"
@@ -84,6 +86,20 @@ inspect_serve(struct inspect *h)
 		h->done(h->arg, CLOSE_ERROR);
 }
 
+/* Mostly it does not believe our CA: `wayleave env` tells how it would. */
+static void
+inspect_fail(struct inspect *h)
+{
+	const char *problem = tls_accept_problem(h->handshake);
+	const char *host = h->origin.host.name;
+	int64_t now = clock_boot_ms(worker_clock(h->worker));
+
+	metric_add(METRIC_CLIENT_TLS_ERRORS_TOTAL, 1);
+	if (log_fold_is_due(worker_log_fold(h->worker), host, problem, now))
+		log_info("a client of %s ended TLS with us: %s", host, problem);
+	h->done(h->arg, CLOSE_CLIENT);
+}
+
 static void
 inspect_on_io(evutil_socket_t fd, short what, void *arg)
 {
@@ -104,9 +120,7 @@ inspect_on_io(evutil_socket_t fd, short what, void *arg)
 		inspect_serve(h);
 		return;
 	}
-	log_info("TLS of a client with us as %s: %s", h->origin.host.name,
-	    tls_accept_problem(h->handshake));
-	h->done(h->arg, CLOSE_CLIENT);
+	inspect_fail(h);
 }
 
 static enum status
@@ -149,6 +163,7 @@ inspect_start(const struct inspect_params *params, struct inspect **out)
 		free(h);
 		return st;
 	}
+	metric_add(METRIC_CLIENT_TLS_TOTAL, 1);
 	h->done = params->done;
 	h->arg = params->arg;
 	(void)event_assign(&h->io, worker_base(h->worker), params->client_fd,

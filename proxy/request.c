@@ -271,6 +271,10 @@ request_dial(struct request *r)
 		request_open(r);
 		return;
 	}
+	if (r->secure != NULL && request_secure_reserve(r) != OK) {
+		request_fail(r, REASON_LIMIT_REACHED);
+		return;
+	}
 	if (params.n_addresses > DIAL_ADDRESSES_MAX)
 		params.n_addresses = DIAL_ADDRESSES_MAX;
 	a->connect_start_ms = request_now(r);

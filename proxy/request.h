@@ -32,7 +32,8 @@ struct request_params {
 	uint16_t port;
 	bool plaintext;
 	bool tls; /**< by a handshake of our own, as @host */
-	/** The client's own credential; lives until done(). NULL: not seen. */
+	/** The client's own credential; lives until done(). NULL: not seen.
+	 * Without @tls it goes on as it is, but for a phantom. */
 	const struct forward_bearer *bearer;
 	struct slice method;
 	struct slice path;

@@ -38,6 +38,7 @@ struct request_secure {
 	uint64_t credential_generation;     /**< of the policy that asked */
 	char *audience; /**< of the credential; a reload may change the rule */
 	struct tls_client *handshake;
+	bool counted; /**< as one of its uid's handshakes */
 	struct event io, deadline;
 	struct stream stream;
 	const char *word; /**< static, or NULL */
@@ -172,6 +173,8 @@ void request_secure_tick(struct request *r, int64_t now_ms);
 bool request_secure_reuses(struct request *r, const struct upstream_facts *u);
 /** Whether the pool has one to a judged address; then it is used. */
 bool request_secure_takes_pooled(struct request *r);
+/** A handshake will be needed: E_LIMIT, E_NOMEM where there is no room. */
+enum status request_secure_reserve(struct request *r) ATTR_MUST_USE;
 /** Dialled: request_open() or a failure follows. */
 void request_handshake(struct request *r);
 /** Whether the destination has proved itself to those whom we believe now. */

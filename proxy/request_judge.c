@@ -90,6 +90,7 @@ request_judge_again(const struct request *r, const struct proxy_snapshot *s,
 	struct host host;
 	struct policy_request q = request_question(r, &host);
 	struct policy_answer facts = request_facts(r);
+	struct policy_bearer bearer;
 	const struct policy_case c = { .request = &q,
 		.answer = r->local ? NULL : &facts,
 		.self = &s->self,
@@ -100,6 +101,12 @@ request_judge_again(const struct request *r, const struct proxy_snapshot *s,
 		.sni = request_sni(r) };
 
 	q.inspects = !request_is_seen(r) && s->inspection_ca != NULL;
+	if (q.bearer != NULL) {
+		/* It was good when the request began, as a real one is. */
+		bearer = *q.bearer;
+		bearer.expires_unix_s = INT64_MAX;
+		q.bearer = &bearer;
+	}
 	policy_judge(s->policy, &c, v);
 }
 

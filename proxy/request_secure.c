@@ -3,6 +3,8 @@
 #include "proxy/request_inside.h"
 
 #include "base/log.h"
+#include "base/log_fold.h"
+#include "base/metrics.h"
 #include "proxy/tls_client.h"
 #include "proxy/upstream_pool.h"
 
@@ -25,9 +27,38 @@ request_secure_init(struct request *r, const struct request_params *params)
 	return OK;
 }
 
+static uint32_t
+counted_as(const struct request *r)
+{
+	return r->peer->known ? r->peer->uid : UINT32_MAX;
+}
+
+/* Before anything is dialled: a handshake that finds no room has cost a
+ * connection, and one user's slow destinations must not take all of it. */
+enum status
+request_secure_reserve(struct request *r)
+{
+	struct request_secure *s = r->secure;
+	struct tls_client_ctx *ctx = worker_tls(r->worker, &s->trust);
+	enum status st;
+
+	if (ctx == NULL)
+		return E_NOMEM;
+	if (tls_client_ctx_is_full(ctx))
+		return E_LIMIT;
+	st = shared_enter_handshake(worker_shared(r->worker), counted_as(r));
+	s->counted = st == OK;
+	return st;
+}
+
 static void
 handshake_forget(struct request_secure *s)
 {
+	const struct request *r = s->request;
+
+	if (s->counted)
+		shared_leave_handshake(worker_shared(r->worker), counted_as(r));
+	s->counted = false;
 	if (s->handshake == NULL)
 		return;
 	(void)event_del(&s->io);
@@ -102,9 +133,12 @@ static void
 handshake_failed(struct request *r, enum reason why)
 {
 	struct request_secure *s = r->secure;
+	const char *problem = tls_client_problem(s->handshake);
 
-	log_info("TLS with %s: %s", request_host(r),
-	    tls_client_problem(s->handshake));
+	metric_add(METRIC_UPSTREAM_TLS_ERRORS_TOTAL, 1);
+	if (log_fold_is_due(worker_log_fold(r->worker), request_host(r),
+	        problem, request_now(r)))
+		log_info("TLS with %s: %s", request_host(r), problem);
 	handshake_forget(s);
 	tls_client_cancel(s->handshake);
 	s->handshake = NULL;
@@ -177,6 +211,7 @@ request_handshake(struct request *r)
 		return;
 	}
 	r->fd = -1;
+	metric_add(METRIC_UPSTREAM_TLS_TOTAL, 1);
 	tls_client_resume(s->handshake, request_host(r), r->port);
 	s->tls_start_ms = request_now(r);
 	(void)event_assign(

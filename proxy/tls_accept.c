@@ -2,6 +2,7 @@
 #include "proxy/tls_accept.h"
 
 #include "base/host.h"
+#include "base/metrics.h"
 #include "proxy/tls_conn.h"
 
 #include <event2/event.h>
@@ -197,6 +198,7 @@ leaf_make(struct tls_accept_ctx *ctx, const char *host, int64_t now,
 	LIST_INSERT_HEAD(&ctx->sets[set_of(host)], l, link);
 	TAILQ_INSERT_HEAD(&ctx->leaves, l, order);
 	ctx->n_leaves++;
+	metric_add(METRIC_LEAVES_MINTED_TOTAL, 1);
 	*out = l;
 	return OK;
 }

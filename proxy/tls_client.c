@@ -108,6 +108,12 @@ tls_client_ctx_is_of(
 	return ctx->trust == trust;
 }
 
+bool
+tls_client_ctx_is_full(const struct tls_client_ctx *ctx)
+{
+	return ctx->refs > TLS_CLIENT_HANDSHAKES_MAX;
+}
+
 /* The name to verify is the name to ask for (RFC 6066 3). */
 static enum status
 expect_host(SSL *ssl, const char *host)
@@ -130,7 +136,7 @@ tls_client_start(struct tls_client_ctx *ctx, int fd, const char *host,
 	struct tls_client *h;
 	enum status st;
 
-	if (ctx->refs > TLS_CLIENT_HANDSHAKES_MAX)
+	if (tls_client_ctx_is_full(ctx))
 		return E_LIMIT;
 	h = calloc(1, sizeof *h);
 	if (h == NULL)

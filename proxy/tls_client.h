@@ -23,6 +23,9 @@ void tls_client_ctx_destroy(struct tls_client_ctx *ctx);
 bool tls_client_ctx_is_of(
     const struct tls_client_ctx *ctx, const struct tls_trust *trust);
 
+/** Whether no handshake may be started now. */
+bool tls_client_ctx_is_full(const struct tls_client_ctx *ctx);
+
 /**
  * A handshake on @fd (connected, non-blocking), taken on success alone. The
  * peer has to be @host, a canonical name. Nothing is sent yet. E_NOMEM,

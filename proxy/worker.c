@@ -2,6 +2,7 @@
 #include "proxy/worker.h"
 
 #include "base/log.h"
+#include "base/log_fold.h"
 #include "proxy/listener.h"
 #include "proxy/peer_pool.h"
 #include "proxy/relay.h"
@@ -52,6 +53,7 @@ struct proxy_worker {
 	size_t n_sessions;
 	struct event tick, reaper;
 	struct reapable *reap;
+	struct log_fold log_fold;
 	bool draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
@@ -138,14 +140,18 @@ worker_accept(struct proxy_worker *w)
 {
 	struct tls_ca *ca = w->snapshot->inspection_ca;
 
-	if (w->accept != NULL &&
-	    (ca == NULL || !tls_accept_ctx_is_of(w->accept, ca))) {
-		tls_accept_ctx_destroy(w->accept);
-		w->accept = NULL;
-	}
-	if (w->accept == NULL && ca != NULL)
-		w->accept = tls_accept_ctx_new(ca);
+	if (ca != NULL && w->accept != NULL &&
+	    tls_accept_ctx_is_of(w->accept, ca))
+		return w->accept;
+	tls_accept_ctx_destroy(w->accept);
+	w->accept = ca == NULL ? NULL : tls_accept_ctx_new(ca);
 	return w->accept;
+}
+
+struct log_fold *
+worker_log_fold(struct proxy_worker *w)
+{
+	return &w->log_fold;
 }
 
 struct proxy_snapshot *

@@ -5,6 +5,7 @@
 #include "proxy/proxy.h"
 #include "proxy/resolver.h"
 
+struct log_fold;
 struct peer_pool;
 struct relay_pool;
 struct session;
@@ -36,6 +37,9 @@ uint64_t worker_trust(const struct proxy_worker *w);
 
 /** What handshakes with clients have in common; NULL: there is no CA. */
 struct tls_accept_ctx *worker_accept(struct proxy_worker *w);
+
+/** What the worker has logged of late. */
+struct log_fold *worker_log_fold(struct proxy_worker *w);
 
 /** Within what is freed at the end of a turn; needed from then on only. */
 struct reapable {

@@ -8,7 +8,7 @@ import time
 import jwt
 import pytest
 
-from lab import gateways, names
+from lab import gateways, names, zones
 from lab.broker import ALICE, BOB, IMDS, METADATA, VERSION, raw
 from lab.broker import head as broker_head
 from lab.gateways import COLD_AUDIENCE, head
@@ -165,6 +165,20 @@ def test_at_another_host_or_audience_it_is_refused(phantoms):
     refused(phantoms, "TOKEN_AUDIENCE", token)
 
 
+def test_in_clear_it_goes_nowhere(phantoms):
+    token = take(phantoms)["access_token"]
+    host = zones.PLAIN_HOSTS[0]
+    text = (
+        f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n"
+        f"Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    )
+    plays = [(3180, [["send", text], ["all"]])]
+    plays.append((3180, [["send", text.replace(token, "mine")], ["all"]]))
+    answer, other = phantoms.play(*plays)
+    assert (answer.status, answer.code) == (403, "TOKEN_AUDIENCE"), answer
+    assert other.status == 200, other
+
+
 def test_made_up_or_changed_it_is_refused(phantoms):
     token = take(phantoms)["access_token"]
     dot = token.rindex(".")
@@ -284,3 +298,38 @@ def test_after_a_reload_without_its_grant_it_is_refused(phantoms):
 def test_placeholders_are_as_they_were(phantoms):
     _, proofs = bring(phantoms, gateways.PLACEHOLDER)
     assert proofs == [[f"alice {names.SEEN_AUDIENCE}"]]
+
+
+GET = """
+import json, sys, requests
+url, token = sys.argv[1:]
+answer = requests.get(url, headers={"Authorization": f"Bearer {token}"})
+print(json.dumps([answer.status_code, answer.text]))
+"""
+
+
+def get(gates, host, token, **who):
+    """Through an inspected tunnel: the status, the code of a refusal, and
+    whose token the origin saw."""
+    gates.lab.call("seen")
+    done = gates.agent.python(GET, f"https://{host}/x", token, **who)
+    assert done.code == 0, done
+    status, text = json.loads(done.out)
+    proofs = [n["authorization"] for n in gates.lab.call("seen")]
+    return status, json.loads(text).get("code"), proofs
+
+
+def test_an_inspected_tunnel_swaps_it_too(phantoms):
+    token = take(phantoms, unit=UNIT)["access_token"]
+    at = [names.SEEN, token]
+    before = len(phantoms.agent.records())
+    found = get(phantoms, *at, unit=UNIT)
+    assert found == (200, None, [[f"alice {names.SEEN_AUDIENCE}"]])
+    records = phantoms.agent.news(before)
+    inner = [r for r in records if r["method"] == "GET"]
+    assert [r["injected"]["identity"] for r in inner] == ["alice"] * 2
+    assert get(phantoms, *at) == (403, "TOKEN_INVALID", [])
+    found = get(phantoms, names.SCORE, token, unit=UNIT)
+    assert found == (403, "TOKEN_AUDIENCE", [])
+    revoke(phantoms)
+    assert get(phantoms, *at, unit=UNIT) == (403, "TOKEN_INVALID", [])

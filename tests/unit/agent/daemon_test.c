@@ -55,6 +55,68 @@ serves_answers_and_drains_to_exit_0(void **state)
 	}
 }
 
+/* The error's code, or "" where it was revoked. */
+static const char *
+token_revoke(const struct lab *l, json_t *request)
+{
+	static char code[32];
+	json_t *r;
+
+	assert_int_equal(
+	    json_object_set_new(request, "verb", json_string("token_revoke")),
+	    0);
+	r = lab_ask(l, request);
+	(void)snprintf(code, sizeof code, "%s",
+	    json_is_true(json_object_get(r, "ok"))
+	        ? ""
+	        : json_string_value(
+	              json_object_get(json_object_get(r, "error"), "code")));
+	json_decref(r);
+	return code;
+}
+
+static void
+what_is_revoked_is_on_the_disk_when_it_is_answered(void **state)
+{
+	struct lab *l = *state;
+	char path[128], text[4096];
+	size_t n;
+	FILE *f;
+
+	lab_put_config(l, 0, true);
+	lab_start(l);
+	assert_string_equal(
+	    token_revoke(l, json_pack("{s:s}", "id", "x")), "usage");
+	assert_string_equal(
+	    token_revoke(l, json_pack("{s:s}", "id", "0123456789AB")), "usage");
+	assert_string_equal(
+	    token_revoke(l, json_pack("{s:i}", "id", 1)), "usage");
+	assert_string_equal(
+	    token_revoke(l, json_pack("{s:i}", "uid", -1)), "usage");
+	assert_string_equal(
+	    token_revoke(l, json_pack("{s:s}", "uid", "root")), "usage");
+	(void)snprintf(path, sizeof path, "%s/phantom.revoked", l->dir);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_string_equal(
+	    token_revoke(l, json_pack("{s:i}", "uid", 12345)), "");
+	assert_string_equal(
+	    token_revoke(l, json_pack("{s:s}", "id", "0123456789ab")), "");
+	assert_string_equal(token_revoke(l, json_object()), "");
+	f = fopen(path, "r");
+	assert_non_null(f);
+	n = fread(text, 1, sizeof text - 1, f);
+	assert_int_equal(fclose(f), 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, " 12345 *\n"));
+	assert_non_null(strstr(text, " * 0123456789ab\n"));
+	/* What cannot be written is said. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_string_equal(token_revoke(l, json_object()), "internal");
+	assert_int_equal(rmdir(path), 0);
+	lab_stop(l);
+}
+
 static json_t *
 why_user(const struct lab *l, const char *user)
 {
@@ -306,6 +368,9 @@ main(void)
 		    lab_teardown),
 		cmocka_unit_test_setup_teardown(
 		    why_about_others_is_answered_and_names_nobody_it_does_not_know,
+		    lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_is_revoked_is_on_the_disk_when_it_is_answered,
 		    lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(
 		    status_has_every_member_with_its_type, lab_setup,

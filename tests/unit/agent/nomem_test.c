@@ -7,9 +7,11 @@
 #include "agent/config.h"
 #include "agent/daemon.h"
 #include "agent/env_list.h"
+#include "agent/phantom_desk.h"
 #include "agent/verb_audit.h"
 #include "agent/verbs.h"
 #include "base/wiping.h"
+#include "identity/phantom.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -412,6 +414,56 @@ json_that_is_not_printed_is_no_success(void **state)
 	json_set_alloc_funcs(__real_malloc, free);
 }
 
+static void
+a_revocation_is_never_forgotten(void **state)
+{
+	static const uint8_t broker_key[32] = "k";
+	const struct phantom p = { .id = "0123456789abcdef0123456789abcdef",
+		.expires_unix_s = INT64_MAX / 2 };
+	char path[] = "/tmp/nomem-revoked-XXXXXX";
+	uint8_t key[PHANTOM_KEY_BYTES];
+	struct phantom_desk *desk;
+	struct proxy_phantom got;
+	bool failed = true;
+	struct buf text;
+	int fd = mkstemp(path);
+	long n = 0;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(close(fd), 0);
+	buf_init(&text, PHANTOM_TEXT_MAX);
+	assert_true(phantom_key(broker_key, key));
+	assert_int_equal(
+	    phantom_make(key, &p, "w1", SLICE("a.e30.b"), &text), OK);
+	assert_int_equal(
+	    phantom_desk_create(&clock_system, broker_key, path, &desk), OK);
+	phantom_desk_revoke(desk, NULL, "0123456789ab");
+	assert_int_equal(phantom_desk_save(desk, NULL), OK);
+	phantom_desk_destroy(desk);
+	for (; failed; n++) {
+		enum status st;
+
+		fail_in = n;
+		st =
+		    phantom_desk_create(&clock_system, broker_key, path, &desk);
+		if (st == OK) {
+			assert_int_not_equal(
+			    phantom_desk_read(desk, buf_slice(&text), &got),
+			    OK);
+			/* What is on the disk is all or what was before. */
+			st = phantom_desk_save(desk, NULL);
+			assert_true(st == OK || st == E_NOMEM);
+			phantom_desk_destroy(desk);
+		}
+		failed = fail_in < 0;
+		fail_in = -1;
+	}
+	assert_true(n > 3);
+	buf_release(&text);
+	(void)unlink(path);
+}
+
 int
 main(void)
 {
@@ -423,6 +475,7 @@ main(void)
 		cmocka_unit_test(a_load_that_fails_says_why),
 		cmocka_unit_test(a_check_that_ends_early_is_not_passed),
 		cmocka_unit_test(records_are_shown_whole_or_one_is_told),
+		cmocka_unit_test(a_revocation_is_never_forgotten),
 		cmocka_unit_test(json_that_is_not_printed_is_no_success),
 	};
 	return cmocka_run_group_tests_name("nomem", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "tests/unit/identity/broker_world.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "identity/phantom.h"
 
 #include <stdio.h>
@@ -72,6 +73,7 @@ gives_a_phantom_bound_to_who_asks(void **state)
 	struct phantom p;
 	struct world w;
 	const char *a;
+	int64_t before = metric_get(METRIC_PHANTOMS_ISSUED_TOTAL);
 
 	(void)state;
 	setup(&w, REAL);
@@ -90,6 +92,7 @@ gives_a_phantom_bound_to_who_asks(void **state)
 	assert_int_equal(strlen(w.last.token_id), SECRET_ID_BYTES - 1);
 	assert_memory_equal(p.id, w.last.token_id, SECRET_ID_BYTES - 1);
 	assert_string_equal(w.records_text, "allow  host 200;");
+	assert_int_equal(metric_get(METRIC_PHANTOMS_ISSUED_TOTAL) - before, 1);
 	world_release(&w);
 }
 

@@ -197,6 +197,29 @@ is_refused_when_it_would_be_too_long(void **state)
 }
 
 static void
+is_read_back_at_any_length_that_it_is_made_of(void **state)
+{
+	const struct phantom p = somebody();
+	enum status st = OK;
+	struct buf b;
+
+	(void)state;
+	for (int n = 2300; n < 3100; n++) {
+		struct phantom got;
+		char claims[8192];
+
+		(void)snprintf(
+		    claims, sizeof claims, "{\"aud\":\"%0*d\"}", n, 1);
+		st = make(&p, claims, &b);
+		if (st == OK)
+			assert_int_equal(
+			    phantom_read(key, buf_slice(&b), &got), OK);
+		buf_release(&b);
+	}
+	assert_int_equal(st, E_LIMIT);
+}
+
+static void
 is_not_ours_in_any_other_form(void **state)
 {
 	static const char *const texts[] = { "", "placeholder", "a.b.c",
@@ -289,6 +312,7 @@ main(void)
 		cmocka_unit_test(ends_with_the_real_one_or_before),
 		cmocka_unit_test(stands_for_no_token_without_claims),
 		cmocka_unit_test(is_refused_when_it_would_be_too_long),
+		cmocka_unit_test(is_read_back_at_any_length_that_it_is_made_of),
 		cmocka_unit_test(is_not_ours_in_any_other_form),
 		cmocka_unit_test(is_denied_when_one_byte_of_it_is_another),
 		cmocka_unit_test(is_denied_under_another_key),

@@ -48,6 +48,22 @@ messages_follow_each_other_on_both_connections(void **state)
 	fake_stop();
 }
 
+/* Plain requests may have one; whether it is a phantom is to be seen. */
+static void
+a_credential_is_shown_and_goes_on_as_it_was_sent(void **state)
+{
+	(void)state;
+	fake_start("GET http://a.example/ HTTP/1.1\r\nHost: a\r\n"
+	           "Authorization: Bearer mine\r\nX-A: 1\r\n\r\n");
+	assert_string_equal(fake_upstream_got(),
+	    "GET / HTTP/1.1\r\nHost: a.example\r\n"
+	    "Authorization: Bearer mine\r\nX-A: 1\r\nVia: 1.1 w\r\n\r\n");
+	fake_upstream_says(OK_3);
+	assert_int_equal(fake.ended[0].bearer, FORWARD_BEARER_ONE);
+	assert_string_equal(fake.ended[0].bearer_value, "Bearer mine");
+	fake_stop();
+}
+
 static void
 pipelined_requests_are_judged_one_by_one_and_answered_in_order(void **state)
 {
@@ -336,6 +352,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    messages_follow_each_other_on_both_connections),
+		cmocka_unit_test(
+		    a_credential_is_shown_and_goes_on_as_it_was_sent),
 		cmocka_unit_test(
 		    pipelined_requests_are_judged_one_by_one_and_answered_in_order),
 		cmocka_unit_test(

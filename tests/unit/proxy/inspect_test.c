@@ -1,6 +1,7 @@
 /* Tunnels that are looked into: what the client meets, and how they end. */
 #include "tests/unit/proxy/connect_steps.h"
 
+#include "base/metrics.h"
 #include "proxy/tls_mint.h"
 #include "proxy/worker.h"
 #include "tests/unit/proxy/tls_pki.h"
@@ -216,6 +217,7 @@ who_does_not_believe_us_ends_the_tunnel(void **state)
 {
 	int fd = connected();
 	SSL *ssl = client_new(fd, "a.test", NULL);
+	int64_t bad = metric_get(METRIC_CLIENT_TLS_ERRORS_TOTAL);
 
 	(void)state;
 	assert_int_equal(SSL_set1_host(ssl, "b.test"), 1);
@@ -225,6 +227,7 @@ who_does_not_believe_us_ends_the_tunnel(void **state)
 	assert_int_equal(fake.n_records, 2);
 	assert_string_equal(last_record()->close, "client");
 	assert_int_equal(last_record()->verdict, RECORD_ALLOW);
+	assert_int_equal(metric_get(METRIC_CLIENT_TLS_ERRORS_TOTAL), bad + 1);
 	SSL_free(ssl);
 	(void)close(fd);
 }

@@ -144,6 +144,40 @@ it_is_never_sent_on_where_nobody_judged_it(void **state)
 }
 
 static void
+what_is_under_way_outlives_it(void **state)
+{
+	(void)state;
+	bring("Bearer phantom");
+	ready();
+	/* Judged again, as after a reload, by the facts of its opening. */
+	assert_true(request_still_allowed(the_request));
+	assert_true(fake.bearer_seen);
+	assert_int_equal(fake.bearer.uid, 1000);
+	assert_true(fake.bearer.expires_unix_s == INT64_MAX);
+	fake.request_code = REASON_TOKEN_NOT_ALLOWED;
+	assert_false(request_still_allowed(the_request));
+	assert_int_equal(request_code(the_request), REASON_TOKEN_NOT_ALLOWED);
+}
+
+static void
+in_plain_sight_it_is_judged_too(void **state)
+{
+	struct request_params params = params_of(REQUEST_FORWARD);
+
+	(void)state;
+	fake.inject = NULL;
+	fake.request_code = REASON_TOKEN_AUDIENCE;
+	bearer = (struct forward_bearer){ .kind = FORWARD_BEARER_ONE,
+		.value = SLICE("Bearer phantom") };
+	params.target = &seen;
+	params.port = 80;
+	start(&params);
+	assert_true(fake.bearer.sound);
+	refused(REASON_TOKEN_AUDIENCE);
+	assert_string_equal(last_record()->token_id, "0123456789ab");
+}
+
+static void
 what_is_not_ours_is_the_clients_own(void **state)
 {
 	(void)state;
@@ -181,6 +215,8 @@ main(void)
 		ROW(one_that_is_refused_is_named_in_the_record),
 		ROW(of_one_that_was_made_up_nothing_is_believed),
 		ROW(it_is_never_sent_on_where_nobody_judged_it),
+		ROW(what_is_under_way_outlives_it),
+		ROW(in_plain_sight_it_is_judged_too),
 		ROW(what_is_not_ours_is_the_clients_own),
 		ROW(without_memory_there_is_no_request),
 #undef ROW

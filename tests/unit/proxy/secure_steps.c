@@ -62,6 +62,13 @@ tls_client_ctx_is_of(
 	return ctx->trust == trust;
 }
 
+bool
+tls_client_ctx_is_full(const struct tls_client_ctx *ctx)
+{
+	(void)ctx;
+	return tls.full;
+}
+
 enum status
 tls_client_start(struct tls_client_ctx *ctx, int fd, const char *host,
     struct tls_client **out)

@@ -16,6 +16,7 @@ struct tls {
 	struct tls_trust trust;
 	enum status step; /**< what a handshake comes to */
 	enum reason why;
+	bool full; /**< there is no room for one more */
 	unsigned started, cancelled, resumes, forgets;
 };
 
