@@ -22,6 +22,7 @@ forward_free(struct forward *f)
 	forward_body_release(&f->x.down);
 	buf_release(&f->x.head);
 	buf_release(&f->x.bearer_value);
+	buf_release(&f->x.kept);
 	free(f->x.target);
 	buf_release(&f->ask.response);
 	proxy_snapshot_unref(f->snapshot);
@@ -61,6 +62,7 @@ forward_close(struct forward *f, enum close_reason why)
 	f->why = why;
 	f->progress = false;
 	forward_broker_cancel(f);
+	forward_renew_cancel(f);
 	forward_exchange_record(f, why);
 	refusal_cancel(f->refusal);
 	f->refusal = NULL;
@@ -313,12 +315,18 @@ forward_on_upstream(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-forward_open_upstream(struct forward *f, struct stream s)
+forward_resume_upstream(struct forward *f, struct stream s)
 {
-	forward_side_close(&f->upstream);
 	f->upstream_scanned = 0;
 	forward_side_open(
 	    &f->upstream, worker_base(f->worker), s, forward_on_upstream, f);
+}
+
+void
+forward_open_upstream(struct forward *f, struct stream s)
+{
+	forward_side_close(&f->upstream);
+	forward_resume_upstream(f, s);
 }
 
 static void
@@ -344,6 +352,7 @@ forward_init(struct forward *f, const struct forward_params *params)
 	f->inside_port = params->inside_port;
 	f->secure = params->inside != NULL || f->protocol == REQUEST_GATEWAY;
 	f->draining = worker_is_draining(f->worker);
+	f->held = stream_plain(-1);
 	forward_side_init(&f->client, head_max + FORWARD_PIECE_BYTES,
 	    FORWARD_RESPONSE_HEAD_BYTES + FORWARD_HEAD_SLACK +
 	        FORWARD_PIECE_BYTES + FORWARD_BODY_OVERHEAD);
@@ -405,13 +414,14 @@ forward_tick(struct forward *f, int64_t now_ms)
 {
 	/* While bytes move their own fate tells, but for a client that has
 	 * sent all it had. */
-	bool waits = f->state == FORWARD_ASKING || f->state == FORWARD_BROKER ||
+	bool waits = f->state == FORWARD_ASKING ||
+	    f->state == FORWARD_RENEWING || f->state == FORWARD_BROKER ||
 	    f->state == FORWARD_REFUSING ||
 	    (f->state == FORWARD_EXCHANGE && f->client.s.eof);
 
 	if (waits && peer_has_left(worker_peers(f->worker), f->client.s.fd))
 		forward_end(f, CLOSE_CLIENT);
-	else if (f->state == FORWARD_ASKING)
+	else if (f->state == FORWARD_ASKING || f->state == FORWARD_RENEWING)
 		request_tick(f->x.request, now_ms);
 	else if (f->state == FORWARD_REFUSING)
 		refusal_tick(f->refusal, now_ms);

@@ -22,6 +22,7 @@ enum forward_state {
 	FORWARD_HEAD,     /**< a request head is awaited */
 	FORWARD_ASKING,   /**< request.c works */
 	FORWARD_EXCHANGE, /**< bytes move */
+	FORWARD_RENEWING, /**< an answer waits while a token is asked for */
 	FORWARD_BROKER,   /**< the broker works */
 	FORWARD_REFUSING, /**< refusal.c works */
 	FORWARD_LAST,     /**< linger.c has the socket */
@@ -35,6 +36,7 @@ enum {
 	FORWARD_DENIAL_BYTES = 16384,
 	FORWARD_INTERIM_MAX = 32, /**< 1xx answers to one request */
 	FORWARD_CREDENTIAL_BYTES = 32768,
+	FORWARD_KEPT_BYTES = 32768, /**< of a body, to send it once more */
 };
 
 /** One message. */
@@ -52,9 +54,15 @@ struct forward_exchange {
 	struct policy_target *target; /**< owned; the request borrows it */
 	struct forward_body up, down;
 	bool is_head, client_1_0, keep_client;
-	bool local;        /**< it goes no further: we answer */
-	bool reused;       /**< by the idle upstream */
-	bool retried;      /**< once already */
+	bool local;      /**< it goes no further: we answer */
+	bool reused;     /**< by the idle upstream */
+	bool retried;    /**< once already */
+	bool injected;   /**< with a token of ours */
+	bool renewed;    /**< another token was asked for already */
+	bool body_began; /**< some of the client's body was taken */
+	bool keeps;      /**< all of it that was taken is kept */
+	struct buf kept;
+	size_t replayed;   /**< bytes of `kept` that went out again */
 	bool abandoned;    /**< the destination takes no more of the body */
 	bool answer_began; /**< its final head is on the way to the client */
 	bool broken;       /**< the destination's socket failed */
@@ -88,6 +96,7 @@ struct forward {
 	struct http1_scan client_scan;
 	size_t upstream_scanned;
 	struct forward_exchange x;
+	struct stream held; /**< of the answer that waits */
 	/* The idle upstream, when upstream is open between messages. */
 	struct upstream_facts idle;
 	struct proxy_broker_ask ask;
@@ -114,6 +123,8 @@ void forward_deny(struct forward *f);
 /** Takes a connection to the destination for the message. */
 void forward_open_upstream(struct forward *f, struct stream s);
 
+/** Goes on with @s, and with what was read of it. */
+void forward_resume_upstream(struct forward *f, struct stream s);
 /** It is idle: others may go on with it, if they are such that may. */
 void forward_keep_upstream(struct forward *f);
 
@@ -144,6 +155,21 @@ void forward_exchange_fail(
     struct forward *f, enum reason code, enum close_reason why);
 /** Writes the message's record. */
 void forward_exchange_record(struct forward *f, enum close_reason why);
+
+/* forward_renew.c */
+
+/** What is needed to send the message once more, with another token. */
+void forward_renew_prepare(struct forward *f);
+/** The next bytes of the client's body; forward_renew_took() says how many
+ * of them are used. */
+struct slice forward_renew_body(const struct forward *f);
+void forward_renew_took(struct forward *f, size_t used);
+/**
+ * Whether the 401 with @fields is not for the client, or not yet: the message
+ * goes once more with another token, if there is one.
+ */
+bool forward_renew(struct forward *f, const struct http1_fields *fields);
+void forward_renew_cancel(struct forward *f);
 
 /* forward_broker.c */
 

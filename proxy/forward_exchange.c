@@ -143,7 +143,9 @@ forward_exchange_start(struct forward *f)
 	f->upstream_scanned = 0;
 	forward_body_init(
 	    &f->x.up, &f->x.framing, f->x.framing.body == HTTP1_BODY_CHUNKED);
-	f->x.up.no_bearer = request_credential(f->x.request) != NULL;
+	f->x.injected = request_credential(f->x.request) != NULL;
+	f->x.up.no_bearer = f->x.injected;
+	forward_renew_prepare(f);
 	f->state = FORWARD_EXCHANGE;
 	exchange_put_head(f);
 	request_drop_credential(f->x.request);
@@ -217,7 +219,7 @@ static void
 step_body_up(struct forward *f)
 {
 	struct slice in =
-	    slice_head(buf_slice(&f->client.in), FORWARD_PIECE_BYTES);
+	    slice_head(forward_renew_body(f), FORWARD_PIECE_BYTES);
 	size_t used = 0;
 	enum status st;
 
@@ -225,7 +227,7 @@ step_body_up(struct forward *f)
 	    !forward_side_is_flushed(&f->upstream))
 		return;
 	st = forward_body_feed(&f->x.up, in, &used, &f->upstream.out);
-	buf_consume(&f->client.in, used);
+	forward_renew_took(f, used);
 	if (used > 0)
 		f->progress = true;
 	if (st == OK || (st == E_PARTIAL && !(used == 0 && f->client.s.eof)))
@@ -246,7 +248,8 @@ exchange_closes(const struct forward *f, const struct http1_framing *framing)
 	    framing->body == HTTP1_BODY_UNTIL_CLOSE;
 }
 
-/* One head of the destination: a 1xx, or the final one. */
+/* One head of the destination: a 1xx, or the final one. E_BUSY: another state
+ * has the message now. */
 static enum status
 exchange_take_head(struct forward *f, struct slice head)
 {
@@ -269,6 +272,8 @@ exchange_take_head(struct forward *f, struct slice head)
 		return forward_head_put_response(
 		    &r, &framing, &how, &f->client.out);
 	}
+	if (r.status == 401 && forward_renew(f, &r.fields))
+		return E_BUSY;
 	how.chunked = framing.body == HTTP1_BODY_CHUNKED && !f->x.client_1_0;
 	how.close = exchange_closes(f, &framing);
 	f->x.keep_client = !how.close;
@@ -304,6 +309,8 @@ step_head_down(struct forward *f)
 	}
 	if (st == OK)
 		st = exchange_take_head(f, slice_head(in, end));
+	if (st == E_BUSY)
+		return;
 	if (st != OK) {
 		/* Nothing of a head that failed may go out. */
 		f->x.answer_began = false;
@@ -362,6 +369,7 @@ exchange_give_back(struct forward *f)
 	if (f->client.in.n == 0)
 		buf_release(&f->client.in);
 	buf_release(&f->client.out);
+	buf_release(&f->x.kept);
 	buf_release(&f->upstream.in);
 	buf_release(&f->upstream.out);
 	buf_release(&f->x.head);

@@ -134,6 +134,7 @@ exchange_reset(struct forward *f)
 	free(f->x.target);
 	buf_clear(&head);
 	buf_release(&bearer);
+	buf_release(&f->x.kept);
 	memset(&f->x, 0, sizeof f->x);
 	f->x.head = head;
 	f->x.bearer_value = bearer;

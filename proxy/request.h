@@ -71,6 +71,14 @@ struct stream request_take_stream(struct request *r);
 bool request_is_reused(const struct request *r);
 /** What goes with the request in place of the client's own, or NULL. */
 const struct secret *request_credential(const struct request *r);
+/**
+ * READY, and the destination does not take the token: whether there is
+ * another one by now. OK: *@another says so at once; E_PARTIAL: done() will.
+ * E_NOTFOUND: no token was sent.
+ */
+enum status request_renew(struct request *r,
+    void (*done)(void *arg, bool another), void *arg,
+    bool *another) ATTR_MUST_USE;
 /** It has gone: its memory is given back, its name stays for the records. */
 void request_drop_credential(struct request *r);
 enum reason request_code(const struct request *r);

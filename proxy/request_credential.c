@@ -112,6 +112,27 @@ credential_on_answer(struct request *r, enum status st)
 		request_dial(r);
 }
 
+/* Whether what came is not what was sent; it is asked for when it is used. */
+static bool
+renewal_is_another(struct request_secure *s, enum status st)
+{
+	bool another = st == OK &&
+	    strcmp(s->ask.got.token_id, s->credential.token_id) != 0;
+
+	secret_unref(s->ask.got.secret);
+	memset(&s->ask.got, 0, sizeof s->ask.got);
+	return another;
+}
+
+static void
+renewal_on_answer(struct request_secure *s, enum status st)
+{
+	void (*renewed)(void *arg, bool another) = s->renewed;
+
+	s->renewed = NULL;
+	renewed(s->renewed_arg, renewal_is_another(s, st));
+}
+
 static void
 credential_on_asked(struct proxy_wait *w, enum status st)
 {
@@ -119,7 +140,19 @@ credential_on_asked(struct proxy_wait *w, enum status st)
 	struct request_secure *s = at;
 
 	s->asks = false;
-	credential_on_answer(s->request, st);
+	if (s->renewed != NULL)
+		renewal_on_answer(s, st);
+	else
+		credential_on_answer(s->request, st);
+}
+
+void
+request_credential_give_up(struct request *r)
+{
+	if (r->secure->renewed != NULL)
+		renewal_on_answer(r->secure, E_TIMEOUT);
+	else
+		request_fail(r, REASON_CREDENTIAL_UNAVAILABLE);
 }
 
 /* A phantom is one of an identity: no other's token goes in its place. */
@@ -131,27 +164,56 @@ identity_of(const struct request *r)
 	return b != NULL ? b->identity : r->verdict.inject->identity;
 }
 
-static void
-credential_ask(struct request *r)
+static enum status
+credential_ask_for(struct request *r, const char *identity,
+    const char *audience, const char *spent_id)
 {
 	const struct proxy_credential_port *port =
 	    &worker_ports(r->worker)->credentials;
-	const struct policy_inject *inject = r->verdict.inject;
 	struct request_secure *s = r->secure;
 	enum status st = E_NOTFOUND;
 
 	s->ask =
 	    (struct proxy_credential_ask){ .wait.done = credential_on_asked,
-		    .identity = identity_of(r),
-		    .audience = inject->audience,
+		    .identity = identity,
+		    .audience = audience,
+		    .spent_id = spent_id,
 		    .rule = r->verdict.rule };
 	if (port->ask != NULL)
 		st = port->ask(port->ctx, &s->ask);
 	s->asks = st == E_PARTIAL;
-	if (s->asks)
-		s->until_ms = request_now(r) + CREDENTIAL_WAIT_MS;
-	else
+	s->until_ms = request_now(r) + CREDENTIAL_WAIT_MS;
+	return st;
+}
+
+static void
+credential_ask(struct request *r)
+{
+	enum status st = credential_ask_for(
+	    r, identity_of(r), r->verdict.inject->audience, NULL);
+
+	if (st != E_PARTIAL)
 		credential_on_answer(r, st);
+}
+
+enum status
+request_renew(struct request *r, void (*done)(void *arg, bool another),
+    void *arg, bool *another)
+{
+	struct request_secure *s = r->secure;
+	enum status st;
+
+	if (s == NULL || s->audience == NULL)
+		return E_NOTFOUND;
+	st = credential_ask_for(
+	    r, s->credential.identity, s->audience, s->credential.token_id);
+	if (st == E_PARTIAL) {
+		s->renewed = done;
+		s->renewed_arg = arg;
+		return E_PARTIAL;
+	}
+	*another = renewal_is_another(s, st);
+	return OK;
 }
 
 /* Only what is allowed asks for a token: no other may spend a fetch. */

@@ -34,6 +34,8 @@ struct request_secure {
 	int64_t until_ms; /**< what is waited for is given up then */
 	bool asks, waits_trust;
 	bool confirms; /**< asks whether its token still is the one to use */
+	void (*renewed)(void *arg, bool another); /**< asked for another one */
+	void *renewed_arg;
 	struct proxy_credential credential; /**< secret NULL: none, or gone */
 	uint64_t credential_generation;     /**< of the policy that asked */
 	char *audience; /**< of the credential; a reload may change the rule */
@@ -186,6 +188,8 @@ bool request_trust_holds(const struct request *r);
 void request_credential_start(struct request *r);
 /** Whether what is injected, if anything is, may still be. */
 bool request_credential_is_fresh(const struct request *r);
+/** What was asked for does not come. */
+void request_credential_give_up(struct request *r);
 /**
  * Whether a reload since has changed nothing about the token. False: it asks,
  * and request_say() or a failure follows.

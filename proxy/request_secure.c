@@ -125,7 +125,7 @@ request_secure_tick(struct request *r, int64_t now_ms)
 	} else if (s->asks && now_ms >= s->until_ms) {
 		port->cancel(port->ctx, &s->ask);
 		s->asks = false;
-		request_fail(r, REASON_CREDENTIAL_UNAVAILABLE);
+		request_credential_give_up(r);
 	}
 }
 

@@ -166,6 +166,18 @@ request_credential(const struct request *r)
 	return fake.token;
 }
 
+enum status
+request_renew(struct request *r, void (*done)(void *arg, bool another),
+    void *arg, bool *another)
+{
+	(void)r;
+	fake.renewals++;
+	fake.renewed = done;
+	fake.renewed_arg = arg;
+	*another = fake.renews;
+	return fake.renew_status;
+}
+
 void
 request_drop_credential(struct request *r)
 {

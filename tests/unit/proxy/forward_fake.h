@@ -44,6 +44,12 @@ struct fake {
 	unsigned pooled;  /**< upstreams that were given to the pool */
 	struct upstream_facts pooled_facts;
 	bool fresh; /**< what the last question said of the pool */
+	/* What comes of asking for another token. */
+	enum status renew_status;
+	bool renews;
+	unsigned renewals;
+	void (*renewed)(void *arg, bool another);
+	void *renewed_arg;
 	bool hold_refusal;
 	struct request *held_refusal;
 	bool hold; /**< answers wait for fake_release() */

@@ -167,6 +167,9 @@ port_ask(void *ctx, struct proxy_credential_ask *ask)
 	assert_true(slice_copy(
 	    slice_of(ask->audience), port.audience, sizeof port.audience));
 	assert_string_equal(ask->rule, "r1");
+	if (ask->spent_id != NULL)
+		assert_true(slice_copy(slice_of(ask->spent_id), port.spent_id,
+		    sizeof port.spent_id));
 	return port.answer == OK ? port_fill(ask) : port.answer;
 }
 

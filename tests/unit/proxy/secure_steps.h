@@ -28,7 +28,7 @@ struct port {
 	int64_t until_ms;
 	unsigned asked, cancelled;
 	struct proxy_credential_ask *ask;
-	char identity[64], audience[64];
+	char identity[64], audience[64], spent_id[SECRET_ID_BYTES];
 };
 
 extern struct port port;
