@@ -2,6 +2,7 @@
 #ifndef AGENT_DAEMON_H
 #define AGENT_DAEMON_H
 
+#include "agent/budget_file.h"
 #include "agent/ca.h"
 #include "agent/config.h"
 #include "agent/listeners.h"
@@ -114,6 +115,7 @@ struct daemon {
 	struct trust_load trust;
 	struct status_detail ca_problem; /**< "" when the CA file is good */
 	struct ca *ca;                   /**< for inspection; NULL: none */
+	struct budget_ledger *ledger;    /**< NULL: no rule had a budget yet */
 	bool ca_ready;                   /**< clients find its files */
 	struct ca_work ca_work;
 	int exit_code;
@@ -153,6 +155,9 @@ enum status daemon_record(
  */
 enum status daemon_judge(const struct daemon *d, const struct config *c,
     const struct policy *p, struct status_detail *detail) ATTR_MUST_USE;
+/** Has uploads counted where a rule of @p has a budget. */
+enum status daemon_open_budgets(struct daemon *d, const struct policy *p,
+    struct status_detail *detail) ATTR_MUST_USE;
 /** The control loop's look-up of peers, with programs where @p needs them. */
 enum status daemon_make_peers(const struct config *c, const struct policy *p,
     struct peer_source **out) ATTR_MUST_USE;

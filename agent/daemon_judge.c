@@ -83,6 +83,20 @@ daemon_judge(const struct daemon *d, const struct config *c,
 }
 
 enum status
+daemon_open_budgets(
+    struct daemon *d, const struct policy *p, struct status_detail *detail)
+{
+	enum status st;
+
+	if (d->ledger != NULL || !policy_has_budgets(p))
+		return OK;
+	st = budget_file_open(d->config->state_dir, &d->ledger, detail);
+	if (st == OK)
+		proxy_shared_set_ledger(d->shared, d->ledger);
+	return st;
+}
+
+enum status
 daemon_make_peers(
     const struct config *c, const struct policy *p, struct peer_source **out)
 {

@@ -192,6 +192,8 @@ prepare(struct daemon *d, struct config *c, struct policy *p,
 	if (st == OK)
 		st = daemon_open_ca(d, c, p, &change->ca, detail);
 	if (st == OK)
+		st = daemon_open_budgets(d, p, detail);
+	if (st == OK)
 		st = snapshot_build(c, p, &change->listeners->next,
 		    d->generation + 1, change->ca, &change->snapshot);
 	if (st == OK &&

@@ -240,6 +240,8 @@ daemon_make(
 	if (st == OK)
 		st = make_loop_parts(d, policy);
 	if (st == OK)
+		st = daemon_open_budgets(d, policy, detail);
+	if (st == OK)
 		st = snapshot_build(d->config, policy, &d->listeners,
 		    ++d->generation, d->ca, &d->snapshot);
 	if (st == OK)
@@ -294,6 +296,7 @@ daemon_unmake(struct daemon *d)
 	peer_source_destroy(d->peers);
 	if (d->shared != NULL)
 		proxy_shared_destroy(d->shared);
+	budget_file_close(d->ledger);
 	if (d->snapshot != NULL)
 		proxy_snapshot_unref(d->snapshot);
 	ca_unref(d->ca);

@@ -93,6 +93,7 @@ take_match(
 	v->expires_unix_s = rule->expires_unix_s;
 	v->deny_sas = m->deny_sas;
 	v->inject = q == NULL ? NULL : q->inject;
+	v->budget = q == NULL ? NULL : q->budget;
 }
 
 /* Nor does a request go bare where the nearest rule would inject. */
@@ -123,6 +124,7 @@ judge_sight(const struct policy *p, const struct policy_request *r,
 	    r->host->kind == HOST_NAME;
 	if (r->target == NULL && v->inspect) {
 		v->inject = NULL;
+		v->budget = NULL;
 		return;
 	}
 	/* Never in clear, and in report mode neither goes a bare request. */

@@ -9,6 +9,15 @@ rule_looks_inside(const struct rule_request *q)
 	    (q->methods.n > 0 || q->paths.n > 0 || q->deny_sas || q->inspect);
 }
 
+bool
+policy_has_budgets(const struct policy *p)
+{
+	for (size_t i = 0; i < p->n_requests; i++)
+		if (p->requests[i].budget != NULL)
+			return true;
+	return false;
+}
+
 /* On port 80 all is in plain sight that is no tunnel. */
 static bool
 is_for_port_80_alone(const struct rule *rule)

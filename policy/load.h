@@ -26,8 +26,7 @@ struct loader {
 /** What an object may hold. */
 struct key_set {
 	const char *const *known;
-	const char *const *later; /**< "not in this version" */
-	size_t n_known, n_later;
+	size_t n_known;
 	const char *what; /**< "a rule" */
 };
 
@@ -46,8 +45,6 @@ where_at(const struct where *up, size_t index)
 /** Notes an error at @w and fails the load. */
 void load_error(struct loader *l, const struct where *w, const char *fmt, ...)
     ATTR_PRINTF(3, 4);
-void load_unsupported(struct loader *l, const struct where *w, const char *fmt,
-    ...) ATTR_PRINTF(3, 4);
 void load_warning(struct loader *l, const struct where *w, const char *fmt, ...)
     ATTR_PRINTF(3, 4);
 void load_no_memory(struct loader *l);

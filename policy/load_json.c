@@ -87,18 +87,6 @@ load_error(struct loader *l, const struct where *w, const char *fmt, ...)
 }
 
 void
-load_unsupported(struct loader *l, const struct where *w, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	note(l, true, w, fmt, ap);
-	va_end(ap);
-	if (l->st == OK)
-		l->st = E_UNSUPPORTED;
-}
-
-void
 load_warning(struct loader *l, const struct where *w, const char *fmt, ...)
 {
 	va_list ap;
@@ -145,13 +133,6 @@ check_key(struct loader *l, const char *key, const struct where *w,
 	if (is_listed(key, keys->known, keys->n_known))
 		return;
 	at.of_key = true;
-	if (is_listed(key, keys->later, keys->n_later)) {
-		load_unsupported(l, &at,
-		    "\"%s\" is not in this version: it needs the plain "
-		    "request, which is not read yet; take it out",
-		    key);
-		return;
-	}
 	near = nearest_name(slice_of(key), keys->known, keys->n_known);
 	if (near != NULL)
 		load_error(l, &at,

@@ -271,6 +271,37 @@ load_inject(struct loader *l, const struct jsonr_value *v,
 }
 
 static void
+load_budget(struct loader *l, const struct jsonr_value *v,
+    const struct where *w, const struct rule *rule, struct rule_request *out)
+{
+	const struct jsonr_value *bytes =
+	    jsonr_member(v, "upload_budget_bytes");
+	struct where at = where_key(w, "upload_budget_bytes");
+	struct policy_budget *budget;
+
+	if (bytes == NULL)
+		return;
+	if (!jsonr_is(bytes, JSONR_INTEGER) || jsonr_integer(bytes) < 1) {
+		load_error(l, &at, "must be a number of bytes, 1 or more");
+		return;
+	}
+	if (rule->deny) {
+		load_error(l, &at,
+		    "a deny rule has no \"upload_budget_bytes\": say it in the "
+		    "rule that allows");
+		return;
+	}
+	budget = pool_alloc(&l->p->pool, 1, sizeof *budget);
+	if (budget == NULL) {
+		load_no_memory(l);
+		return;
+	}
+	budget->rule = rule->id;
+	budget->bytes = (uint64_t)jsonr_integer(bytes);
+	out->budget = budget;
+}
+
+static void
 check_sni(struct loader *l, const struct jsonr_value *v, const struct where *w,
     const struct rule *rule, const struct rule_request *q)
 {
@@ -289,7 +320,7 @@ load_rule_request(struct loader *l, const struct jsonr_value *v,
     const struct where *w, struct rule *rule)
 {
 	static const char *const asks[] = { "methods", "paths", "deny_sas",
-		"inject", "inspect" };
+		"inject", "inspect", "upload_budget_bytes" };
 	struct rule_request *q = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(asks) && q == NULL; i++)
@@ -303,5 +334,6 @@ load_rule_request(struct loader *l, const struct jsonr_value *v,
 	q->deny_sas = load_yes(l, v, "deny_sas", w, rule);
 	load_inspect(l, v, w, rule, q);
 	load_inject(l, v, w, rule, q);
+	load_budget(l, v, w, rule, q);
 	check_sni(l, v, w, rule, q);
 }

@@ -8,13 +8,10 @@
 
 static const char *const keys[] = { "id", "effect", "hosts", "addresses",
 	"ports", "route", "workloads", "expires", "reason", "sni", "methods",
-	"paths", "deny_sas", "inject", "inspect" };
-static const char *const later[] = { "upload_budget_bytes" };
-static const struct key_set key_set = { .known = keys,
-	.n_known = ARRAY_LEN(keys),
-	.later = later,
-	.n_later = ARRAY_LEN(later),
-	.what = "a rule" };
+	"paths", "deny_sas", "inject", "inspect", "upload_budget_bytes" };
+static const struct key_set key_set = {
+	.known = keys, .n_known = ARRAY_LEN(keys), .what = "a rule"
+};
 
 /* Parents of two labels or more lead explanations to this rule; under the
  * last label it is found for policy_governs() alone. */

@@ -37,6 +37,7 @@ struct rule_request {
 	struct text_list methods; /**< none: any */
 	struct text_list paths;   /**< globs on the normal form; none: any */
 	const struct policy_inject *inject; /**< or NULL */
+	const struct policy_budget *budget; /**< or NULL */
 	bool deny_sas;
 	bool inspect; /**< tunnels are looked into for the records' sake */
 };

@@ -43,7 +43,7 @@ struct policy_issues {
 
 /**
  * Parses and indexes policy.json text. OK: *out is owned with one reference.
- * E_SYNTAX/E_INVALID/E_UNSUPPORTED: @issues says what and where (also holds
+ * E_SYNTAX/E_INVALID: @issues says what and where (also holds
  * warnings on OK). Bounded: 256 MiB of text, 2,000,000 rules.
  */
 enum status policy_load(struct slice text, struct policy **out,
@@ -161,6 +161,15 @@ struct policy_inject {
 	size_t n_placeholders;
 };
 
+/** What each user may send up by a rule, for good. */
+struct policy_budget {
+	const char *rule; /**< its id: the count is kept under that */
+	uint64_t bytes;
+};
+
+/** Whether some rule has a budget: then the counts have to be kept. */
+bool policy_has_budgets(const struct policy *p);
+
 /** What rule @index (in the file's order) puts in, or NULL. */
 const struct policy_inject *policy_rule_inject(
     const struct policy *p, size_t index);
@@ -181,6 +190,8 @@ struct policy_verdict {
 	/** What the deciding rule injects, borrowed from the policy; or NULL.
 	 * Not into a tunnel: into the requests that are found in it. */
 	const struct policy_inject *inject;
+	/** Of the deciding rule; NULL: none, and for an inspected tunnel */
+	const struct policy_budget *budget;
 	uint32_t rule_index; /**< private to policy/ */
 	uint32_t candidate;  /**< private to policy/ */
 };

@@ -12,6 +12,7 @@
 	X(IDLE, "idle")         /* nothing moved for the idle time */ \
 	X(HELLO, "hello")       /* no ClientHello came in time */ \
 	X(HEAD, "head")         /* no whole request head came in time */ \
+	X(BUDGET, "budget")     /* the upload budget of its rule is spent */ \
 	X(LIMIT, "limit")       /* a limit of the agent */ \
 	X(DRAIN, "drain")       /* the agent stops */ \
 	X(ERROR, "error")       /* a fault of ours: memory, descriptors */

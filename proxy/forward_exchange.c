@@ -167,22 +167,6 @@ exchange_abandon_body(struct forward *f)
 }
 
 static void
-step_flush_up(struct forward *f)
-{
-	size_t put = 0;
-	enum status st = forward_side_flush(&f->upstream, &put);
-
-	f->x.bytes_up += put;
-	if (put > 0)
-		exchange_touch(f);
-	if (st == E_IO)
-		exchange_abandon_body(f);
-	/* Bodies are no secret, and to wipe them all costs. */
-	if (st == OK)
-		f->upstream.out.wipe = false;
-}
-
-static void
 exchange_on_refused(void *arg, enum request_outcome outcome)
 {
 	struct forward *f = arg;
@@ -196,14 +180,14 @@ exchange_on_refused(void *arg, enum request_outcome outcome)
 
 /* In the middle of a message, and before the rest of it is passed on. */
 static void
-exchange_refuse(struct forward *f, enum reason code)
+exchange_refuse(struct forward *f, enum reason code, enum close_reason why)
 {
 	bool told = !f->x.answer_began && forward_side_is_flushed(&f->client);
 	const struct request_end end = {
 		.status = told ? reason_info(code)->status : f->x.status,
 		.bytes_up = f->x.bytes_up,
 		.bytes_down = f->x.bytes_down,
-		.close = close_word(CLOSE_DENIED)
+		.close = close_word(why)
 	};
 
 	forward_side_close(&f->upstream);
@@ -212,6 +196,26 @@ exchange_refuse(struct forward *f, enum reason code)
 	forward_deadline(f, 0); /* request.c has its own */
 	request_set_code(f->x.request, code);
 	request_record_refusal(f->x.request, &end, exchange_on_refused, f);
+}
+
+static void
+step_flush_up(struct forward *f)
+{
+	size_t put = 0, left = f->upstream.out.n - f->upstream.sent;
+	size_t room = request_upload_room(f->x.request, left);
+	enum status st = forward_side_flush(&f->upstream, room, &put);
+
+	request_uploaded(f->x.request, put);
+	f->x.bytes_up += put;
+	if (put > 0)
+		exchange_touch(f);
+	if (st == E_IO)
+		exchange_abandon_body(f);
+	/* Bodies are no secret, and to wipe them all costs. */
+	if (st == OK && room == left)
+		f->upstream.out.wipe = false;
+	else if (st == OK)
+		exchange_refuse(f, REASON_BUDGET_SPENT, CLOSE_BUDGET);
 }
 
 /* The next piece of the request body, once the last one is gone. */
@@ -236,7 +240,7 @@ step_body_up(struct forward *f)
 		/* The client went away in the middle of its body. */
 		forward_end(f, CLOSE_CLIENT);
 	else if (st == E_DENIED)
-		exchange_refuse(f, REASON_AUTHORIZATION_PRESENT);
+		exchange_refuse(f, REASON_AUTHORIZATION_PRESENT, CLOSE_DENIED);
 	else
 		forward_exchange_fail(f, REASON_BAD_REQUEST, CLOSE_CLIENT);
 }
@@ -356,7 +360,7 @@ step_flush_down(struct forward *f)
 {
 	size_t put = 0;
 
-	if (forward_side_flush(&f->client, &put) == E_IO)
+	if (forward_side_flush(&f->client, SIZE_MAX, &put) == E_IO)
 		forward_end(f, CLOSE_CLIENT);
 	else if (put > 0)
 		exchange_touch(f);
@@ -413,6 +417,8 @@ void
 forward_exchange_step(struct forward *f)
 {
 	step_flush_up(f);
+	if (f->state != FORWARD_EXCHANGE)
+		return;
 	step_body_up(f);
 	if (f->state != FORWARD_EXCHANGE)
 		return;

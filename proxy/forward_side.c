@@ -137,13 +137,14 @@ forward_side_read(
 }
 
 enum status
-forward_side_flush(struct forward_side *s, size_t *put)
+forward_side_flush(struct forward_side *s, size_t most, size_t *put)
 {
-	struct slice left = slice_from(buf_slice(&s->out), s->sent);
+	struct slice left =
+	    slice_head(slice_from(buf_slice(&s->out), s->sent), most);
 	enum status st = stream_write(&s->s, left, false, put);
 
 	s->sent += *put;
-	if (st != OK)
+	if (st != OK || !forward_side_is_flushed(s))
 		return st;
 	buf_clear(&s->out);
 	s->sent = 0;

@@ -42,9 +42,12 @@ struct forward_scratch {
 /** OK: *@got bytes came (0: none now, or s.eof was set). E_IO: broken. */
 enum status forward_side_read(struct forward_side *s,
     const struct forward_scratch *via, size_t *got) ATTR_MUST_USE;
-/** OK: all is out. E_PARTIAL: the socket is full. E_IO: broken. */
+/**
+ * At most @most bytes. OK: all is out, or as much. E_PARTIAL: the socket is
+ * full. E_IO: broken.
+ */
 enum status forward_side_flush(
-    struct forward_side *s, size_t *put) ATTR_MUST_USE;
+    struct forward_side *s, size_t most, size_t *put) ATTR_MUST_USE;
 /** Whether nothing waits to be written. */
 bool forward_side_is_flushed(const struct forward_side *s);
 

@@ -39,6 +39,7 @@ struct proxy_shared {
 	struct uid_counts handshakes;
 	struct tls_trust *trust;
 	_Atomic uint64_t trust_epoch; /* read without it */
+	_Atomic(struct budget_ledger *) ledger;
 	struct shared_refusal refusals[SHARED_REFUSALS];
 };
 
@@ -149,6 +150,18 @@ uint64_t
 shared_trust_epoch(const struct proxy_shared *s)
 {
 	return atomic_load(&s->trust_epoch);
+}
+
+void
+proxy_shared_set_ledger(struct proxy_shared *s, struct budget_ledger *l)
+{
+	atomic_store(&s->ledger, l);
+}
+
+struct budget_ledger *
+shared_ledger(const struct proxy_shared *s)
+{
+	return atomic_load(&s->ledger);
 }
 
 unsigned

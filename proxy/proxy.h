@@ -26,6 +26,7 @@
 #include "policy/policy.h"
 
 struct event_base;
+struct budget_ledger;
 struct tls_ca;
 struct tls_trust;
 
@@ -240,6 +241,11 @@ void proxy_shared_destroy(struct proxy_shared *s);
  * is first set what needs TLS waits, connect_ms at most, and is NOT_READY.
  */
 void proxy_shared_set_trust(struct proxy_shared *s, struct tls_trust *trust);
+/**
+ * Where uploads are counted, from before a rule has a budget to after the last
+ * worker. Borrowed; on any thread.
+ */
+void proxy_shared_set_ledger(struct proxy_shared *s, struct budget_ledger *l);
 
 enum status proxy_worker_create(const struct proxy_worker_config *config,
     struct proxy_worker **out) ATTR_MUST_USE;

@@ -1,13 +1,12 @@
 /* The hybrid forwarding of tunnels: copy while small, splice while bulk. */
 #include "proxy/relay.h"
+#include "proxy/relay_pipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* What one step of a flow came to. */
 enum step {
@@ -18,6 +17,7 @@ enum step {
 	STEP_FROM_FAILED,
 	STEP_TO_FAILED,
 	STEP_NOMEM,
+	STEP_SPENT, /* the client sends on, and may not */
 };
 
 static struct relay *
@@ -52,70 +52,17 @@ flow_to(struct relay_flow *f)
 	return flow_from(flow_other(f));
 }
 
-/* Two descriptors each, of those that connections leave to the rest. */
-static size_t
-pipes_at_most(void)
-{
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) != 0 ||
-	    rl.rlim_cur / RELAY_PIPES_SHARE >= RELAY_PIPES_MOST)
-		return RELAY_PIPES_MOST;
-	return (size_t)rl.rlim_cur / RELAY_PIPES_SHARE;
-}
-
-static void
-pipe_close(struct relay_pipe *p)
-{
-	(void)close(p->out);
-	(void)close(p->in);
-	free(p);
-}
-
-/* NULL: there are none to spare. */
-static struct relay_pipe *
-pipe_create(void)
-{
-	struct relay_pipe *p = malloc(sizeof *p);
-	int fds[2];
-
-	if (p == NULL || pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0) {
-		free(p);
-		return NULL;
-	}
-	/* Refused past the user's allowance: 64 KiB does as well. */
-	(void)fcntl(fds[1], F_SETPIPE_SZ, RELAY_TURN_BYTES);
-	*p = (struct relay_pipe){ .out = fds[0], .in = fds[1] };
-	return p;
-}
-
 static bool
-pipe_borrow(struct relay_flow *f)
+flow_borrow(struct relay_flow *f)
 {
-	struct relay_pool *p = flow_relay(f)->pool;
-
-	if (p->n_lent >= p->most_lent)
-		return false;
-	f->pipe = p->n_pipes > 0 ? p->pipes[--p->n_pipes] : pipe_create();
-	if (f->pipe == NULL)
-		return false;
-	p->n_lent++;
-	return true;
+	f->pipe = relay_pipe_borrow(flow_relay(f)->pool);
+	return f->pipe != NULL;
 }
 
-/* A pipe that still holds somebody's bytes must never serve another. */
 static void
-pipe_return(struct relay_flow *f)
+flow_return(struct relay_flow *f)
 {
-	struct relay_pool *p = flow_relay(f)->pool;
-
-	if (f->pipe == NULL)
-		return;
-	p->n_lent--;
-	if (f->pipe->n == 0 && p->n_pipes < RELAY_PIPES_KEPT)
-		p->pipes[p->n_pipes++] = f->pipe;
-	else
-		pipe_close(f->pipe);
+	relay_pipe_return(flow_relay(f)->pool, f->pipe);
 	f->pipe = NULL;
 }
 
@@ -124,8 +71,8 @@ flow_count(struct relay_flow *f, size_t n)
 {
 	struct relay *r = flow_relay(f);
 
-	if (n > 0 && !f->is_up && f->bytes == 0 && r->first_byte != NULL)
-		r->first_byte(r->arg);
+	if (n > 0 && !f->is_up && f->bytes == 0 && r->calls->first_byte != NULL)
+		r->calls->first_byte(r->arg);
 	f->bytes += n;
 	r->moved = true;
 }
@@ -178,22 +125,59 @@ flow_drain_pipe(struct relay_flow *f)
 	return f->pipe->n > 0 ? STEP_BLOCKED : STEP_MOVED;
 }
 
+/* Of @want bytes so many may be read: what is read is sent. */
+static size_t
+flow_room(struct relay_flow *f, size_t want)
+{
+	struct relay *r = flow_relay(f);
+
+	return f->is_up && r->calls->room != NULL ? r->calls->room(r->arg, want)
+	                                          : want;
+}
+
+static void
+flow_spend(struct relay_flow *f, size_t n)
+{
+	struct relay *r = flow_relay(f);
+
+	if (f->is_up && r->calls->spent != NULL)
+		r->calls->spent(r->arg, n);
+}
+
+/* Nothing may go any more: that matters once there is something. */
+static enum step
+flow_look(struct relay_flow *f)
+{
+	char byte;
+	ssize_t n = recv(flow_from(f), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+
+	if (n > 0)
+		return STEP_SPENT;
+	f->eof = n == 0;
+	if (n == 0 || errno == EINTR)
+		return STEP_MOVED;
+	return errno == EAGAIN ? STEP_STARVED : STEP_FROM_FAILED;
+}
+
 static enum step
 flow_splice(struct relay_flow *f, size_t *budget)
 {
+	size_t got, room = flow_room(f, *budget);
 	ssize_t n = -1;
-	size_t got;
 
-	if (f->pipe == NULL && !pipe_borrow(f)) {
+	if (room == 0)
+		return flow_look(f);
+	if (f->pipe == NULL && !flow_borrow(f)) {
 		f->bulk = false;
 		return STEP_MOVED;
 	}
-	n = splice(flow_from(f), NULL, f->pipe->in, NULL, *budget,
+	n = splice(flow_from(f), NULL, f->pipe->in, NULL, room,
 	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (n > 0) {
 		got = f->pipe->n = (size_t)n;
+		flow_spend(f, got);
 		/* Less than asked for: none is left now, or no room for it. */
-		f->bulk = got == *budget || got >= RELAY_READ_BYTES;
+		f->bulk = got == room || got >= RELAY_READ_BYTES;
 		*budget = got < *budget ? 0 : *budget - got;
 		return STEP_MOVED;
 	}
@@ -228,10 +212,12 @@ static enum step
 flow_copy(struct relay_flow *f, size_t *budget)
 {
 	struct relay_pool *p = flow_relay(f)->pool;
-	ssize_t n =
-	    recv(flow_from(f), p->buffer, sizeof p->buffer, MSG_DONTWAIT);
-	size_t got, sent = 0;
+	size_t got, sent = 0, room = flow_room(f, sizeof p->buffer);
+	ssize_t n;
 
+	if (room == 0)
+		return flow_look(f);
+	n = recv(flow_from(f), p->buffer, room, MSG_DONTWAIT);
 	if (n < 0 && errno == EINTR)
 		return STEP_MOVED;
 	if (n < 0)
@@ -241,6 +227,7 @@ flow_copy(struct relay_flow *f, size_t *budget)
 		return STEP_MOVED;
 	}
 	got = (size_t)n;
+	flow_spend(f, got);
 	f->bulk = got == sizeof p->buffer && !p->no_splice;
 	*budget -= got < *budget ? got : *budget;
 	n = send(flow_to(f), p->buffer, got, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -253,7 +240,7 @@ flow_copy(struct relay_flow *f, size_t *budget)
 	if (sent < got)
 		return flow_hold(f, p->buffer + sent, got - sent);
 	/* A short read says that the socket is empty: spare one recv. */
-	return got < sizeof p->buffer ? STEP_STARVED : STEP_MOVED;
+	return got < room ? STEP_STARVED : STEP_MOVED;
 }
 
 static enum step
@@ -273,7 +260,7 @@ flow_step(struct relay_flow *f, size_t *budget)
 static void
 relay_end(struct relay *r, enum close_reason why)
 {
-	r->ended(r->arg, why);
+	r->calls->ended(r->arg, why);
 }
 
 /* A side whose other side broke must not take that for a clean end. */
@@ -296,7 +283,7 @@ flow_finish(struct relay_flow *f)
 	struct relay *r = flow_relay(f);
 
 	(void)event_del(&f->ready);
-	pipe_return(f);
+	flow_return(f);
 	if (!f->shut && !flow_other(f)->shut)
 		r->client_first = f->is_up;
 	f->shut = true;
@@ -326,7 +313,7 @@ flow_stop(struct relay_flow *f)
 		relay_turns_leave(&flow_relay(f)->pool->turns, f);
 	f->queued = false;
 	(void)event_del(&f->ready);
-	pipe_return(f);
+	flow_return(f);
 	free(f->held);
 	f->held = NULL;
 }
@@ -377,7 +364,7 @@ flow_settle(struct relay_flow *f, enum step step)
 	case STEP_STARVED:
 	case STEP_BLOCKED:
 		if (!flow_has_piped(f))
-			pipe_return(f);
+			flow_return(f);
 		flow_wait(f, f->held != NULL || flow_has_piped(f));
 		break;
 	case STEP_EOF:
@@ -399,6 +386,9 @@ flow_settle(struct relay_flow *f, enum step step)
 		break;
 	case STEP_NOMEM:
 		relay_end(r, CLOSE_ERROR);
+		break;
+	case STEP_SPENT:
+		relay_break(r, flow_to(f), CLOSE_BUDGET);
 		break;
 	}
 }
@@ -436,10 +426,8 @@ void
 relay_pool_init(struct relay_pool *p, struct event_base *base)
 {
 	relay_turns_init(&p->turns, base, flow_turn);
+	relay_pipes_init(p);
 	p->base = base;
-	p->n_pipes = 0;
-	p->n_lent = 0;
-	p->most_lent = pipes_at_most();
 	p->no_splice = false;
 }
 
@@ -447,8 +435,7 @@ void
 relay_pool_release(struct relay_pool *p)
 {
 	relay_turns_release(&p->turns);
-	while (p->n_pipes > 0)
-		pipe_close(p->pipes[--p->n_pipes]);
+	relay_pipes_release(p);
 }
 
 void
@@ -483,6 +470,9 @@ relay_start(struct relay *r, struct slice first)
 {
 	enum status st = OK;
 
+	if (flow_room(&r->up, first.n) < first.n)
+		return E_LIMIT;
+	flow_spend(&r->up, first.n);
 	if (first.n > 0)
 		st = flow_send_first(&r->up, first);
 	if (st == OK)

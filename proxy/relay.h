@@ -63,6 +63,18 @@ struct relay_flow {
 	bool queued; /**< for its turn, in the pool */
 };
 
+/** What the owner of a relay is told and asked; its `arg` comes first. */
+struct relay_calls {
+	/** It is over: the owner calls relay_stop() and closes both. */
+	void (*ended)(void *arg, enum close_reason why);
+	/** The first byte from the destination is about to go out. */
+	void (*first_byte)(void *arg);
+	/** How many of @want bytes may be read to go up; NULL: all. */
+	size_t (*room)(void *arg, size_t want);
+	/** So many of them were, and go up. */
+	void (*spent)(void *arg, size_t n);
+};
+
 struct relay {
 	struct relay_pool *pool;
 	struct relay_flow up, down; /**< to the destination, to the client */
@@ -70,10 +82,7 @@ struct relay {
 	bool broken;       /**< a socket failed: no clean end */
 	bool moved;        /**< bytes moved since the owner last cleared it */
 	bool client_first; /**< the client ended its side first */
-	/** It is over: the owner calls relay_stop() and closes both. */
-	void (*ended)(void *arg, enum close_reason why);
-	/** The first byte from the destination is about to go out. */
-	void (*first_byte)(void *arg);
+	const struct relay_calls *calls;
 	void *arg;
 };
 
@@ -82,7 +91,7 @@ void relay_init(
     struct relay *r, struct relay_pool *pool, int client_fd, int upstream_fd);
 /**
  * Sends @first (borrowed) up before anything else, at once as far as it
- * goes. E_NOMEM. ended() never comes from inside.
+ * goes. E_NOMEM; E_LIMIT: there is no room for all of it. ended() never comes from inside.
  */
 enum status relay_start(struct relay *r, struct slice first) ATTR_MUST_USE;
 /** No callback comes afterwards. Counters stay readable. */

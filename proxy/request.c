@@ -296,6 +296,10 @@ request_judge_route(struct request *r)
 	policy_decide_request(r->snapshot->policy, &q, &r->verdict);
 	if (r->verdict.effect == POLICY_ALLOW)
 		fault = request_injection_fault(r, r->verdict.inject);
+	if (r->verdict.effect == POLICY_ALLOW && fault == REASON_NONE)
+		fault = request_budget_join(r);
+	if (fault == REASON_NONE && request_budget_is_spent(r))
+		fault = REASON_BUDGET_SPENT;
 	r->judged = r->verdict.effect == POLICY_ALLOW && fault == REASON_NONE;
 	if (!request_passes(r))
 		return;

@@ -123,6 +123,12 @@ void request_tell_origin(const struct request *r, struct request_origin *out);
 bool request_is_inspected(const struct request *r);
 /** Another verdict after READY (SNI_*, UPSTREAM_*): for the final record. */
 void request_set_code(struct request *r, enum reason code);
+/**
+ * How many of @want bytes may go up now by the budget of its rule; they are
+ * counted as sent until request_uploaded() says how many were.
+ */
+size_t request_upload_room(struct request *r, size_t want);
+void request_uploaded(struct request *r, size_t n);
 /** Milliseconds to the first upstream byte are measured when this is called. */
 void request_note_first_byte(struct request *r);
 

@@ -62,10 +62,11 @@ struct request {
 	struct resolver_answer *answer;
 	const struct policy_target *target; /**< NULL: it cannot be seen */
 	struct policy_verdict verdict;
-	int64_t start_ms, first_ms;  /**< first_ms < 0: no byte yet */
-	int32_t dns_ms, connect_ms;  /**< < 0: did not happen */
-	char *sni;                   /**< owned, unless it is the host */
-	uint32_t method_at, path_at; /**< in text */
+	struct request_budget *budget; /**< NULL: its uploads are free */
+	int64_t start_ms, first_ms;    /**< first_ms < 0: no byte yet */
+	int32_t dns_ms, connect_ms;    /**< < 0: did not happen */
+	char *sni;                     /**< owned, unless it is the host */
+	uint32_t method_at, path_at;   /**< in text */
 	enum reason code; /**< why it failed, whoever said so; else NONE */
 	int fd;
 	uint16_t port;
@@ -210,6 +211,14 @@ void request_phantom_free(struct request *r);
 const struct policy_bearer *request_phantom_bearer(const struct request *r);
 /** Names it in the record of its refusal. */
 void request_phantom_record(struct record *rec, const struct request *r);
+
+/* request_budget.c */
+
+/** Counts by the verdict's budget from now on. LIMIT_REACHED: nobody can. */
+enum reason request_budget_join(struct request *r);
+bool request_budget_is_spent(const struct request *r);
+/** What was not sent is given back. */
+void request_budget_rest(struct request *r);
 
 /* request_record.c, for refusal.c too. */
 

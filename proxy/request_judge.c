@@ -131,6 +131,8 @@ request_still_allowed(struct request *r)
 		proxy_snapshot_unref(r->snapshot);
 		r->snapshot = proxy_snapshot_ref(s);
 	}
+	if (fault == REASON_NONE)
+		fault = request_budget_join(r);
 	if (v.effect != POLICY_ALLOW)
 		r->code = v.code;
 	else if (fault != REASON_NONE)

@@ -29,6 +29,7 @@ void
 request_free(struct request *r)
 {
 	request_rest(r);
+	request_budget_rest(r);
 	request_secure_free(r);
 	request_phantom_free(r);
 	resolver_answer_unref(r->answer);

@@ -134,6 +134,8 @@ tunnel_on_ended(void *arg, enum close_reason why)
 	struct tunnel *t = arg;
 	int fd = t->client_fd;
 
+	if (why == CLOSE_BUDGET)
+		request_set_code(t->request, REASON_BUDGET_SPENT);
 	if (why != CLOSE_UPSTREAM || !t->relay.broken) {
 		tunnel_over(t, why);
 		return;
@@ -155,6 +157,29 @@ tunnel_on_first_byte(void *arg)
 
 	request_note_first_byte(t->request);
 }
+
+static size_t
+tunnel_room(void *arg, size_t want)
+{
+	struct tunnel *t = arg;
+
+	return request_upload_room(t->request, want);
+}
+
+static void
+tunnel_on_spent(void *arg, size_t n)
+{
+	struct tunnel *t = arg;
+
+	request_uploaded(t->request, n);
+}
+
+static const struct relay_calls tunnel_relay_calls = {
+	.ended = tunnel_on_ended,
+	.first_byte = tunnel_on_first_byte,
+	.room = tunnel_room,
+	.spent = tunnel_on_spent,
+};
 
 /* The refusal is recorded: an alert where it is understood. */
 static void
@@ -209,7 +234,11 @@ tunnel_relay(struct tunnel *t, struct slice first)
 	/* Only now: the client's socket was watched all the time. */
 	tunnel_forget_hello(t);
 	request_rest(t->request);
-	return st;
+	if (st != E_LIMIT)
+		return st;
+	/* Not even the hello may go. */
+	tunnel_on_ended(t, CLOSE_BUDGET);
+	return OK;
 }
 
 static void
@@ -354,8 +383,7 @@ tunnel_init(struct tunnel *t, const struct tunnel_params *params)
 	t->status = (short)params->status;
 	relay_init(&t->relay, worker_relay_pool(t->worker), t->client_fd,
 	    t->upstream_fd);
-	t->relay.ended = tunnel_on_ended;
-	t->relay.first_byte = tunnel_on_first_byte;
+	t->relay.calls = &tunnel_relay_calls;
 	t->relay.arg = t;
 }
 

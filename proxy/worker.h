@@ -104,6 +104,9 @@ peer_counted_as(const struct peer *p)
 struct tls_trust *shared_trust(struct proxy_shared *s, uint64_t *epoch);
 uint64_t shared_trust_epoch(const struct proxy_shared *s);
 
+/** Where uploads are counted, or NULL. */
+struct budget_ledger *shared_ledger(const struct proxy_shared *s);
+
 enum { SHARED_KEY_BYTES = 32 };
 
 /** The id of a refusal with that key: the last one's if within 10 s. */

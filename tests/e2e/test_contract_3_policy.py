@@ -88,18 +88,6 @@ def test_a_wrong_rule_is_refused_with_its_place(tmp_path, case):
     refused(check(tmp_path, None, {"rules": [rule(**members)]}), *words)
 
 
-LATER = {
-    "upload_budget_bytes": 1,
-}
-
-
-@pytest.mark.parametrize("key", LATER)
-def test_keys_that_need_inspection_come_later(tmp_path, key):
-    members = rule(**{key: LATER[key]})
-    result = check(tmp_path, None, {"rules": [members]})
-    refused(result, f"/rules/0/{key}", "not in this version")
-
-
 NEVER = ["0.0.0.0/0", "::/0", "10.20.0.1/16", "10.20.0.5", "127.0.0.0/8"]
 NEVER += ["169.254.0.0/16", "168.63.129.16/32", "160.0.0.0/3", "224.0.0.0/4"]
 NEVER += ["64:ff9b::/96", "2002::/16", "2001::/32", "fe80::/10", "::1/128"]

@@ -41,6 +41,7 @@ struct fakes {
 	bool looks_inside; /**< where it may: the tunnel is inspected */
 	int64_t expires_unix_s;
 	const struct policy_inject *inject;
+	const struct policy_budget *budget;
 	/* the others */
 	bool peer_unknown, audit_sick, audit_stuck, userdb_later;
 	bool half_closed; /**< a FIN of the client is no farewell */

@@ -62,6 +62,7 @@ policy_decide_name(const struct policy *p, const struct policy_request *r,
 	*out = (struct policy_verdict){ .sni_any = fake.sni_any,
 		.expires_unix_s = fake.expires_unix_s,
 		.inject = fake.inject,
+		.budget = fake.budget,
 		.inspect = fake.looks_inside && r->inspects,
 		.rule = "r1" };
 	verdict_set(

@@ -358,6 +358,61 @@ leaving_while_asked_about_is_noticed(void **state)
 	fake_stop();
 }
 
+/* The bytes that are allowed go out, and a 403 says why no more. */
+static void
+a_spent_budget_cuts_the_body_to_the_byte(void **state)
+{
+	static const char head[] = "POST http://a.example/ HTTP/1.1\r\n"
+	                           "Host: a.example\r\n"
+	                           "Content-Length: 10\r\n\r\n";
+	size_t head_bytes, n;
+
+	(void)state;
+	/* So long is the head that goes on. */
+	fake_start("");
+	fake_client_says(head);
+	head_bytes = strlen(fake_upstream_got());
+	fake_stop();
+	fake_start("");
+	fake.hold_refusal = true;
+	fake.budget = head_bytes + 4;
+	fake_client_says(head);
+	fake_client_says("0123");
+	n = strlen(fake_upstream_got());
+	assert_int_equal(n, head_bytes + 4);
+	assert_int_equal(fake.n_ended, 0);
+	fake_client_says("456789");
+	fake_release_refusal();
+	assert_string_equal(fake_upstream_got(), "");
+	assert_true(fake_upstream_at_end());
+	assert_non_null(strstr(fake_client_got(), "403"));
+	assert_int_equal(fake.ended[0].code, REASON_BUDGET_SPENT);
+	assert_int_equal(fake.ended[0].bytes_up, head_bytes + 4);
+	fake_stop();
+	/* A piece that does not fit goes as far as it may. */
+	fake_start("");
+	fake.hold_refusal = true;
+	fake.budget = head_bytes + 4;
+	fake_client_says(head);
+	fake_client_says("0123456789");
+	fake_release_refusal();
+	assert_int_equal(fake.ended[0].bytes_up, head_bytes + 4);
+	assert_int_equal(fake.budget, 0);
+	fake_stop();
+	/* An answer that began cannot become another. */
+	fake_start("");
+	fake.hold_refusal = true;
+	fake.budget = head_bytes;
+	fake_client_says(head);
+	(void)fake_upstream_got();
+	fake_upstream_says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+	(void)fake_client_got();
+	fake_client_says("0123456789");
+	fake_release_refusal();
+	assert_true(fake.done);
+	fake_stop();
+}
+
 int
 main(void)
 {
@@ -383,6 +438,7 @@ main(void)
 		cmocka_unit_test(
 		    the_idle_destination_is_let_go_with_the_last_words),
 		cmocka_unit_test(leaving_while_asked_about_is_noticed),
+		cmocka_unit_test(a_spent_budget_cuts_the_body_to_the_byte),
 	};
 	return cmocka_run_group_tests_name("forward_end", tests, NULL, NULL);
 }

@@ -136,7 +136,8 @@ request_record_refusal(struct request *r, const struct request_end *end,
 {
 	r->done = done;
 	r->arg = arg;
-	assert_string_equal(end->close, "denied");
+	assert_string_equal(end->close,
+	    r->log.code == REASON_BUDGET_SPENT ? "budget" : "denied");
 	assert_true(fake.hold_refusal);
 	fake.held_refusal = r;
 }
@@ -220,6 +221,20 @@ void
 request_set_code(struct request *r, enum reason code)
 {
 	r->log.code = code;
+}
+
+size_t
+request_upload_room(struct request *r, size_t want)
+{
+	(void)r;
+	return fake.budget < want ? fake.budget : want;
+}
+
+void
+request_uploaded(struct request *r, size_t n)
+{
+	(void)r;
+	fake.budget -= n;
 }
 
 void
@@ -363,6 +378,7 @@ fake_prepare(void)
 	fake.base = event_base_new();
 	fake.upstream_fd = -1;
 	fake.allowed = true;
+	fake.budget = SIZE_MAX / 2;
 	fake.code = fake_next.code;
 	fake.token = fake_next.token;
 	fake.ops = fake_next.ops;

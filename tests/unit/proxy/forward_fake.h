@@ -33,6 +33,7 @@ struct fake {
 	enum reason code;
 	bool allowed;      /**< request_still_allowed() */
 	int64_t expires_s; /**< of the rule */
+	size_t budget;     /**< may go up */
 	unsigned started, dialled;
 	struct fake_end ended[FAKE_LOG_MAX];
 	size_t n_ended;

@@ -40,6 +40,9 @@ on_first_byte(void *arg)
 	((struct world *)arg)->first_bytes++;
 }
 
+static const struct relay_calls calls = { .ended = on_ended,
+	.first_byte = on_first_byte };
+
 static int
 setup(void **state)
 {
@@ -56,8 +59,7 @@ setup(void **state)
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, w->upstream),
 	    0);
 	relay_init(&w->relay, &w->pool, w->client[1], w->upstream[1]);
-	w->relay.ended = on_ended;
-	w->relay.first_byte = on_first_byte;
+	w->relay.calls = &calls;
 	w->relay.arg = w;
 	return 0;
 }
@@ -365,6 +367,87 @@ a_turn_ends_though_more_is_there(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static size_t left;
+
+static size_t
+on_room(void *arg, size_t want)
+{
+	(void)arg;
+	return left < want ? left : want;
+}
+
+static void
+on_spent(void *arg, size_t n)
+{
+	(void)arg;
+	assert_true(n <= left);
+	left -= n;
+}
+
+static const struct relay_calls metered = {
+	.ended = on_ended, .room = on_room, .spent = on_spent
+};
+
+/* By copy and by splice: as many bytes as there is room for, and the other
+ * way is not counted. */
+static void
+what_goes_up_ends_with_its_budget_to_the_byte(void **state)
+{
+	static const size_t budgets[] = { 1, 5, 16384, 16385, 300001, 1000000 };
+	const size_t total = 2000000;
+
+	for (size_t i = 0; i < ARRAY_LEN(budgets); i++) {
+		size_t sent = 0, got = 0, down = 0, answered = 0;
+
+		left = budgets[i];
+		world.relay.calls = &metered;
+		assert_int_equal(relay_start(&world.relay, SLICE("")), OK);
+		for (int n = 0; n < 4000 && !world.over; n++) {
+			sent = pour(world.client[0], sent, total);
+			down = pour(world.upstream[0], down, 3000);
+			turn();
+			got = drink(world.upstream[0], got, total);
+			answered = drink(world.client[0], answered, total);
+		}
+		for (int n = 0; n < 100; n++)
+			got = drink(world.upstream[0], got, total);
+		assert_true(world.over);
+		assert_int_equal(world.why, CLOSE_BUDGET);
+		assert_int_equal(got, budgets[i]);
+		assert_int_equal(world.relay.up.bytes, budgets[i]);
+		assert_int_equal(left, 0);
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
+}
+
+/* Who sends no more may still read; a clean end is one. */
+static void
+a_spent_budget_hinders_no_download(void **state)
+{
+	size_t down = 0, answered = 0;
+
+	(void)state;
+	left = 3;
+	world.relay.calls = &metered;
+	assert_int_equal(relay_start(&world.relay, SLICE("abcd")), E_LIMIT);
+	assert_int_equal(relay_start(&world.relay, SLICE("abc")), OK);
+	assert_int_equal(left, 0);
+	for (int n = 0; n < 4000 && answered < 200000; n++) {
+		down = pour(world.upstream[0], down, 200000);
+		turn();
+		answered = drink(world.client[0], answered, 200000);
+	}
+	assert_int_equal(answered, 200000);
+	assert_false(world.over);
+	assert_int_equal(shutdown(world.client[0], SHUT_WR), 0);
+	assert_int_equal(shutdown(world.upstream[0], SHUT_WR), 0);
+	for (int n = 0; n < 100 && !world.over; n++)
+		turn();
+	assert_true(world.over);
+	assert_int_not_equal(world.why, CLOSE_BUDGET);
+}
+
 int
 main(void)
 {
@@ -380,6 +463,8 @@ main(void)
 		T(an_idle_relay_holds_nothing),
 		T(the_small_end_of_much_is_passed_on_at_once),
 		T(a_turn_ends_though_more_is_there),
+		T(what_goes_up_ends_with_its_budget_to_the_byte),
+		T(a_spent_budget_hinders_no_download),
 	};
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
 }

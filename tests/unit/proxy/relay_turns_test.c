@@ -47,6 +47,8 @@ roomy_pair(int fds[2])
 		    0);
 }
 
+static const struct relay_calls calls = { .ended = on_ended };
+
 static struct pair *
 pair_open(void)
 {
@@ -56,7 +58,7 @@ pair_open(void)
 	roomy_pair(p->client);
 	roomy_pair(p->upstream);
 	relay_init(&p->relay, &world.pool, p->client[1], p->upstream[1]);
-	p->relay.ended = on_ended;
+	p->relay.calls = &calls;
 	p->relay.arg = p;
 	assert_int_equal(relay_start(&p->relay, SLICE("")), OK);
 	return p;

@@ -1,6 +1,7 @@
 /* One request without a session: what is judged, what is recorded first. */
 #include "tests/unit/proxy/connect_steps.h"
 
+#include "proxy/budget.h"
 #include "proxy/request.h"
 
 static const struct peer someone = { .known = true, .uid = 1000, .user = "" };
@@ -134,6 +135,116 @@ a_client_that_sends_no_more_still_gets_its_answer(void **state)
 	(void)close(fd);
 }
 
+static struct policy_budget five = { .rule = "r1", .bytes = 5 };
+static struct budget_ledger ledger;
+
+static void
+count_uploads(void)
+{
+	memset(&ledger, 0, sizeof ledger);
+	fake.budget = &five;
+	proxy_shared_set_ledger(fake.shared, &ledger);
+}
+
+static uint64_t
+counted(void)
+{
+	struct budget_entry *e = NULL;
+
+	assert_int_equal(budget_find(&ledger, "r1", someone.uid, &e), OK);
+	return e->used;
+}
+
+static void
+what_was_not_sent_is_given_back_at_the_end(void **state)
+{
+	struct request *r, *other;
+
+	(void)state;
+	count_uploads();
+	r = ask(&someone, false);
+	assert_int_equal(outcome, REQUEST_READY);
+	other = ask(&someone, false);
+	assert_int_equal(request_upload_room(r, 4), 4);
+	assert_int_equal(request_upload_room(other, 4), 1);
+	request_uploaded(r, 3);
+	/* What it has counted already is there without more. */
+	assert_int_equal(request_upload_room(r, 1), 1);
+	assert_int_equal(counted(), 5);
+	finish(r);
+	assert_int_equal(counted(), 4);
+	assert_int_equal(request_upload_room(other, 4), 2);
+	request_uploaded(other, 2);
+	finish(other);
+	assert_int_equal(counted(), 5);
+	r = ask(&someone, false);
+	assert_int_equal(outcome, REQUEST_DENIED);
+	assert_int_equal(request_code(r), REASON_BUDGET_SPENT);
+	assert_int_equal(last_record()->verdict, RECORD_DENY);
+	finish(r);
+}
+
+static void
+without_anybody_who_counts_nothing_passes(void **state)
+{
+	struct request *r;
+
+	(void)state;
+	fake.budget = &five;
+	r = ask(&someone, false);
+	assert_int_equal(outcome, REQUEST_DENIED);
+	assert_int_equal(request_code(r), REASON_LIMIT_REACHED);
+	finish(r);
+}
+
+static void
+a_reload_counts_by_the_new_rule(void **state)
+{
+	static const struct policy_budget other = { .rule = "r2", .bytes = 9 };
+	struct proxy_snapshot *next = fake_snapshot(2);
+	struct request *r;
+
+	(void)state;
+	count_uploads();
+	r = ask(&someone, false);
+	assert_int_equal(request_upload_room(r, 4), 4);
+	request_uploaded(r, 1);
+	fake.budget = &other;
+	assert_int_equal(proxy_worker_set_snapshot(fake.worker, next), OK);
+	assert_true(request_still_allowed(r));
+	assert_int_equal(counted(), 1);
+	assert_int_equal(request_upload_room(r, 20), 9);
+	fake.budget = NULL;
+	assert_true(request_still_allowed(r));
+	assert_int_equal(request_upload_room(r, 20), 20);
+	finish(r);
+	proxy_snapshot_unref(next);
+}
+
+/* 1 of 7 bytes does not fit, and the destination gets no clean end. */
+static void
+a_tunnel_ends_with_its_budget(void **state)
+{
+	char got[64];
+	int fd = fake_client();
+
+	(void)state;
+	count_uploads();
+	fake.sni_any = true;
+	say(fd, "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n");
+	assert_starts(fd, "HTTP/1.1 200 ");
+	say(fd, "abc");
+	say(fd, "defg");
+	assert_int_equal(fake_hear(fake.upstream, got, sizeof got), 5);
+	(void)close(fd);
+	fake_run();
+	assert_int_equal(last_record()->event, RECORD_REQUEST);
+	assert_int_equal(last_record()->code, REASON_BUDGET_SPENT);
+	assert_int_equal(last_record()->verdict, RECORD_DENY);
+	assert_string_equal(last_record()->close, "budget");
+	assert_int_equal(last_record()->up, 5);
+}
+
 int
 main(void)
 {
@@ -143,6 +254,10 @@ main(void)
 		T(a_client_that_leaves_ends_the_look_up),
 		T(a_client_that_leaves_ends_the_dial),
 		T(a_client_that_sends_no_more_still_gets_its_answer),
+		T(what_was_not_sent_is_given_back_at_the_end),
+		T(without_anybody_who_counts_nothing_passes),
+		T(a_reload_counts_by_the_new_rule),
+		T(a_tunnel_ends_with_its_budget),
 	};
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
 }

@@ -1,0 +1,118 @@
+/* The counts of upload budgets, in a file that all threads write through its
+ * mapping: the kernel keeps what a crash of the process leaves there. */
+#include "agent/budget_file.h"
+
+#include "agent/config.h"
+#include "agent/trusted_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char form[] = "wayleave upload budgets 1\n";
+
+/* Written whole: a page of a hole that finds the disk full would be fatal. */
+static enum status
+make(const char *path, struct status_detail *detail)
+{
+	struct buf text;
+	enum status st;
+
+	buf_init(&text, sizeof(struct budget_ledger));
+	if (!buf_reserve(&text, sizeof(struct budget_ledger)))
+		return status_set(detail, E_NOMEM, "no memory");
+	memset(text.p, 0, sizeof(struct budget_ledger));
+	memcpy(text.p, form, sizeof form);
+	text.n = sizeof(struct budget_ledger);
+	st = trusted_file_put(path, 0600, buf_slice(&text), detail);
+	buf_release(&text);
+	return st;
+}
+
+static enum status
+judge(int fd, const char *path, struct status_detail *detail)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return status_set(
+		    detail, E_IO, "cannot stat: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return status_set(detail, E_DENIED,
+		    "\"%s\" must be a file that the daemon's user alone writes",
+		    path);
+	if (st.st_size != (off_t)sizeof(struct budget_ledger))
+		return status_set(detail, E_DENIED,
+		    "\"%s\" is no file of budgets; move it away, and counting "
+		    "begins anew",
+		    path);
+	return OK;
+}
+
+static enum status
+map(int fd, const char *path, struct budget_ledger **out,
+    struct status_detail *detail)
+{
+	void *at =
+	    mmap(NULL, sizeof **out, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct budget_ledger *l = at;
+
+	if (at == MAP_FAILED)
+		return status_set(detail, errno == ENOMEM ? E_NOMEM : E_IO,
+		    "cannot map \"%s\": %s", path, strerror(errno));
+	if (memcmp(l->form, form, sizeof form) != 0) {
+		budget_file_close(l);
+		return status_set(detail, E_DENIED,
+		    "\"%s\" is no file of budgets; move it away, and counting "
+		    "begins anew",
+		    path);
+	}
+	*out = l;
+	return OK;
+}
+
+static enum status
+open_file(const char *path, int *fd, struct status_detail *detail)
+{
+	*fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (*fd >= 0)
+		return OK;
+	return status_set(detail, errno == ENOENT ? E_NOTFOUND : E_IO,
+	    "cannot open \"%s\": %s", path, strerror(errno));
+}
+
+enum status
+budget_file_open(const char *state_dir, struct budget_ledger **out,
+    struct status_detail *detail)
+{
+	char path[CONFIG_PATH_BYTES + 16];
+	enum status st;
+	int fd = -1;
+
+	(void)snprintf(path, sizeof path, "%s/budgets", state_dir);
+	st = open_file(path, &fd, detail);
+	if (st == E_NOTFOUND) {
+		st = make(path, detail);
+		if (st == OK)
+			st = open_file(path, &fd, detail);
+	}
+	if (st != OK)
+		return st;
+	st = judge(fd, path, detail);
+	if (st == OK)
+		st = map(fd, path, out, detail);
+	(void)close(fd);
+	return st;
+}
+
+void
+budget_file_close(struct budget_ledger *l)
+{
+	if (l != NULL)
+		(void)munmap(l, sizeof *l);
+}

@@ -1,0 +1,102 @@
+"""Upload budgets: cut to the byte, for each user, over crash and restart."""
+
+import signal
+
+import pytest
+from test_forward import head, say
+
+from lab import daemon as lab_daemon
+from lab import zones
+
+WEB = zones.WEB
+BUDGET = 3000
+RULES = [
+    {
+        "id": "few",
+        "effect": "allow",
+        "hosts": [WEB],
+        "ports": [80],
+        "route": "private-address",
+        "upload_budget_bytes": BUDGET,
+    }
+]
+
+
+@pytest.fixture(scope="module")
+def budget(_session_agent):
+    agent = _session_agent
+    policy = {**lab_daemon.policy(), "tokens": [], "tests": []}
+    agent.reload({**policy, "rules": RULES})
+    yield agent
+    agent.reload(lab_daemon.policy())
+
+
+def put(agent, n, user="alice"):
+    """(status, code or None, the final record) of n bytes up."""
+    before = len(agent.records())
+    line = f"PUT http://{WEB}/a"
+    fields = (f"Content-Length: {n}", "Connection: close")
+    answer = say(agent, head(line, *fields) + "x" * n, user=user)
+    words = answer.split("\r\n")[0].split(" ")
+    new = [r for r in agent.records()[before:] if r["event"] == "request"]
+    code = words[3] if "Denied" in words else None
+    return int(words[1]), code, new[-1]
+
+
+def test_a_budget_is_cut_to_the_byte_and_outlives_a_crash(budget):
+    _, code, record = put(budget, 1000)
+    assert code is None
+    sent = record["bytes_up"]
+    assert 1000 < sent < BUDGET
+    assert (record["verdict"], record["close"]) == ("allow", "done")
+    budget.kill(signal.SIGKILL)
+    budget.lab.call("wait", pid=budget.pid, timeout_s=10)
+    budget.start()
+    # What does not fit goes up as far as it may.
+    _, _, record = put(budget, 20_000)
+    assert record["bytes_up"] == BUDGET - sent
+    assert (record["verdict"], record["code"], record["close"]) == (
+        *("deny", "BUDGET_SPENT", "budget"),
+    )
+    # From then on nothing does, also after a reload and an orderly end.
+    status, code, record = put(budget, 1)
+    assert (status, code) == (403, "BUDGET_SPENT")
+    assert (record["verdict"], record["bytes_up"]) == ("deny", 0)
+    budget.stop()
+    budget.start()
+    assert put(budget, 1)[:2] == (403, "BUDGET_SPENT")
+    # It is each user's own.
+    _, code, record = put(budget, 1000, user="bob")
+    assert code is None
+    assert record["verdict"] == "allow"
+
+
+def test_many_at_once_send_no_byte_more(budget):
+    policy = {**lab_daemon.policy(), "tokens": [], "tests": []}
+    few = {**RULES[0], "id": "many", "upload_budget_bytes": 100_000}
+    budget.reload({**policy, "rules": [few]})
+    script = """
+import socket, sys, threading
+def work():
+    s = socket.create_connection(("127.0.0.1", 3180), 10)
+    try:
+        s.sendall(bytes.fromhex(sys.argv[1]) + b"x" * 30000)
+        while s.recv(65536):
+            pass
+    except OSError:
+        pass
+threads = [threading.Thread(target=work) for _ in range(8)]
+for t in threads:
+    t.start()
+for t in threads:
+    t.join()
+"""
+    before = len(budget.records())
+    top = head(
+        f"PUT http://{WEB}/a", "Content-Length: 30000", "Connection: close"
+    )
+    budget.lab.python_as("alice", script, top.encode().hex())
+    new = [r for r in budget.records()[before:] if r["event"] == "request"]
+    assert len(new) == 8
+    assert sum(r["bytes_up"] for r in new) == 100_000
+    assert {r["code"] for r in new} >= {"BUDGET_SPENT"}

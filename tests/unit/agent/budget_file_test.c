@@ -1,0 +1,102 @@
+/* The file of upload budgets: what is counted stays, and nothing foreign is
+ * taken for it. */
+#include "tests/unit/test.h"
+
+#include "agent/budget_file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64], path[80];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	(void)snprintf(dir, sizeof dir, "/tmp/budget-file-XXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	(void)snprintf(path, sizeof path, "%s/budgets", dir);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	return rmdir(dir);
+}
+
+static void
+what_was_counted_is_there_after_the_end(void **state)
+{
+	struct status_detail detail;
+	struct budget_ledger *l, *again;
+	struct budget_entry *e;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(budget_file_open(dir, &l, &detail), OK);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	/* No page of it is a hole. */
+	assert_true(st.st_blocks * 512 >= st.st_size);
+	assert_int_equal(budget_find(l, "up", 1000, &e), OK);
+	assert_int_equal(budget_take(e, 100, 60), 60);
+	/* A crash: nobody closes it. */
+	assert_int_equal(budget_file_open(dir, &again, &detail), OK);
+	assert_int_equal(budget_find(again, "up", 1000, &e), OK);
+	assert_int_equal(budget_take(e, 100, 60), 40);
+	budget_file_close(l);
+	budget_file_close(again);
+	budget_file_close(NULL);
+}
+
+static void
+put(const char *text, size_t bytes, mode_t mode)
+{
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	(void)close(fd);
+}
+
+static void
+what_is_something_else_is_left_alone(void **state)
+{
+	struct status_detail detail;
+	struct budget_ledger *l = NULL;
+
+	(void)state;
+	put("wayleave", 8, 0600);
+	assert_int_equal(budget_file_open(dir, &l, &detail), E_DENIED);
+	put("something else", sizeof *l, 0600);
+	assert_int_equal(budget_file_open(dir, &l, &detail), E_DENIED);
+	assert_non_null(strstr(detail.text, "move it away"));
+	put("wayleave upload budgets 1\n", sizeof *l, 0666);
+	assert_int_equal(budget_file_open(dir, &l, &detail), E_DENIED);
+	assert_null(l);
+	(void)unlink(path);
+	assert_int_equal(symlink("/etc/hostname", path), 0);
+	assert_int_equal(budget_file_open(dir, &l, &detail), E_IO);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    what_was_counted_is_there_after_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_is_something_else_is_left_alone, setup, teardown),
+	};
+	return cmocka_run_group_tests_name("budget_file", tests, NULL, NULL);
+}
