@@ -1,7 +1,7 @@
 /* Streams behind readiness events, with bounded buffers. */
 #include "proxy/forward_side.h"
 
-enum { READ_BYTES = 16384 };
+enum { READ_BYTES = 65536 };
 
 void
 forward_side_init(
