@@ -54,11 +54,13 @@ def java_home():
 
 
 def java(trust_store, *words):
-    """The client with a trust store that needs no password to be read."""
+    """The client with a trust store that needs no password to be read, or
+    with what its environment names."""
     folder = paths.SRC / INSTALLED / "java"
+    store = [f"-Djavax.net.ssl.trustStore={trust_store}"]
     return [
         str(java_home() / "bin" / "java"),
-        f"-Djavax.net.ssl.trustStore={trust_store}",
+        *(store if trust_store else []),
         "-XX:TieredStopAtLevel=1",
         "-cp",
         f"{folder / 'classes'}:{folder / 'jars'}/*",

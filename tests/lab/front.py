@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import ssl
+import time
 from urllib.parse import parse_qs, urlsplit
 
 from . import names, tokens, web
@@ -19,6 +20,10 @@ HOP = {
 }
 
 
+# Azurite and the MLflow server shut what is idle for 5 s.
+KEPT_MAX_S = 2
+
+
 class Front(web.Handler):
     """One private endpoint: checks the caller, passes the rest on as sent."""
 
@@ -27,6 +32,7 @@ class Front(web.Handler):
     backend = None
     backend_tls = None
     _conn = None
+    _kept_s = 0
 
     def _serve(self):
         try:
@@ -59,10 +65,17 @@ class Front(web.Handler):
             )
         return http.client.HTTPConnection(*self.backend, timeout=60)
 
+    def _kept(self):
+        """The last connection, unless its other end may have shut it."""
+        conn, self._conn = self._conn, None
+        if conn and time.monotonic() - self._kept_s > KEPT_MAX_S:
+            conn.close()
+            conn = None
+        return conn
+
     def forward(self, path, drop=(), rewrite=None):
         """Pass the request on; the answer may be rewritten as a whole."""
-        conn = self._conn or self._connect()
-        self._conn = None
+        conn = self._kept() or self._connect()
         conn.putrequest(
             self.command, path, skip_host=True, skip_accept_encoding=True
         )
@@ -101,7 +114,7 @@ class Front(web.Handler):
             self.wfile.write(data)
         elif data is None:
             self._pass_body(answer, length is None and not bodyless)
-        self._conn = conn
+        self._conn, self._kept_s = conn, time.monotonic()
 
     def _pass_body(self, answer, chunked):
         while piece := answer.read(65536):

@@ -5,6 +5,7 @@ import copy
 import json
 import re
 import time
+from urllib.parse import urlsplit
 
 from . import daemon, names, paths, seen, zones
 
@@ -211,21 +212,26 @@ class Gates:
         self.agent.reload(rules)
 
     def ended(self, path, limit_s=5):
-        """The two records of the one request with this path."""
+        """The two records of the last request with this path."""
         end = time.monotonic() + limit_s
         while True:
             found = [r for r in self.agent.records() if r.get("path") == path]
-            if len(found) == 2 or time.monotonic() > end:
-                assert [r["event"] for r in found] == ["open", "request"]
-                return found
+            opened = [r["id"] for r in found if r["event"] == "open"]
+            mine = [r for r in found if r["id"] in opened[-1:]]
+            if len(mine) == 2 or time.monotonic() > end:
+                assert [r["event"] for r in mine] == ["open", "request"]
+                return mine
             time.sleep(0.02)
 
-    def play(self, *plays, user="alice", unit=None):
+    def order(self, to, steps):
+        """For script.py."""
+        return {"to": ["127.0.0.1", PORTS.get(to, to)], "steps": steps}
+
+    def play(self, *plays, **who):
         """Each is (name of a gateway or its port, steps; see script.py)."""
-        orders = [
-            {"to": ["127.0.0.1", PORTS.get(to, to)], "steps": steps}
-            for to, steps in plays
-        ]
+        return self.script([self.order(*play) for play in plays], **who)
+
+    def script(self, orders, user="alice", unit=None):
         argv = [paths.PYTHON, "-m", "lab.script"]
         result = self.lab.run_as(
             user,
@@ -261,3 +267,37 @@ class Gates:
         if strays:
             raise AssertionError(f"heads that nobody sent: {noted}")
         return found
+
+
+PROXY = ["127.0.0.1", 3180]
+# What clients of inspected tunnels believe.
+BUNDLE = "/run/wayleave/ca-bundle.pem"
+
+
+class Tunnels(Gates):
+    """The same origins behind inspected tunnels: what is said to a gateway
+    is said inside of one, with the origin's own name for its Host."""
+
+    def order(self, to, steps):
+        port, url = UPSTREAMS[to]
+        where = urlsplit(url)
+        host = where.netloc
+        at = f"{where.hostname}:{where.port or 443}"
+        asked = f"CONNECT {at} HTTP/1.1\r\nHost: {at}\r\n\r\n"
+        inner = [
+            [word, *(self.inside(x, port, host) for x in rest)]
+            for word, *rest in steps
+        ]
+        opened = [["send", asked], ["head"], ["tls"], ["forget"]]
+        return {
+            "to": PROXY,
+            "steps": [*opened, *inner],
+            "server_name": where.hostname,
+            "ca": BUNDLE,
+        }
+
+    @staticmethod
+    def inside(value, port, host):
+        if not isinstance(value, str):
+            return value
+        return value.replace(f"127.0.0.1:{port}", host)

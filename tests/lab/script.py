@@ -2,7 +2,8 @@
 
 A step is a list: its name, then its arguments. What happened is told as a
 dict: "got" (what was read, latin-1, its first 64 KiB), "bytes" (how many were
-read), "ended" ("eof", "reset" or None), "error", "s" (how long all took).
+read), "ended" ("eof", "reset", "cut": TLS without its close_notify, or None),
+"error", "s" (how long all took).
 
     ["send", text]   latin-1          ["zeros", n]    n zero bytes
     ["drip", text, s] a byte each s   ["again", n, steps]
@@ -10,6 +11,7 @@ read), "ended" ("eof", "reset" or None), "error", "s" (how long all took).
     ["read", n]      n bytes          ["some"]        what comes next
     ["all"]          to the end       ["wait", s]
     ["tls"]          shake hands      ["shut"]        no more is sent
+    ["forget"]       what was read
     ["reset"]        end with RST     ["close"]       end with FIN
 
 As a program: reads a JSON list of {"to": [address, port], "steps",
@@ -49,7 +51,7 @@ class End:
             self.told["ended"] = "reset"
             raise Ended from e
         except ssl.SSLEOFError as e:
-            self.told["ended"] = "eof"
+            self.told["ended"] = "cut"
             raise Ended from e
         if not data:
             self.told["ended"] = "eof"
@@ -94,6 +96,9 @@ class End:
         except Ended:
             pass
 
+    def do_forget(self):
+        self.kept = b""
+
     def do_wait(self, pause_s):
         time.sleep(pause_s)
 
@@ -137,7 +142,11 @@ def play(sock, steps, wrap=None):
 def client(order):
     def wrap(sock):
         context = ssl.create_default_context(cafile=order["ca"])
-        return context.wrap_socket(sock, server_hostname=order["server_name"])
+        return context.wrap_socket(
+            sock,
+            server_hostname=order["server_name"],
+            suppress_ragged_eofs=False,
+        )
 
     try:
         sock = socket.create_connection(tuple(order["to"]), LIMIT_S)

@@ -75,6 +75,9 @@ class Vault(Stub):
             self.not_found()
             return
         name = match[1]
+        if self.command == "PUT" and not data:
+            self.reply(400, {"error": {"code": "BadParameter"}})
+            return
         if self.command == "PUT":
             self.state[name] = json.loads(data)["value"]
         if name not in self.state:
