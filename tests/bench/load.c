@@ -33,10 +33,10 @@ load_is_answered(const char *bytes, size_t n)
 }
 
 int
-load_open_now(const struct load *l)
+load_tunnel_now(const struct load *l)
 {
-	char head[512], answer[2048];
 	int fd = bench_dial_now(&l->proxy);
+	char head[512], answer[2048];
 	size_t n = load_head(l, head, sizeof head), got = 0;
 
 	if (fd < 0)
@@ -50,9 +50,20 @@ load_open_now(const struct load *l)
 			goto gone;
 		got += (size_t)k;
 	}
-	if (send(fd, l->hello, l->hello_n, MSG_NOSIGNAL) == (ssize_t)l->hello_n)
-		return fd;
+	return fd;
 gone:
+	(void)close(fd);
+	return -1;
+}
+
+int
+load_open_now(const struct load *l)
+{
+	int fd = load_tunnel_now(l);
+
+	if (fd < 0 ||
+	    send(fd, l->hello, l->hello_n, MSG_NOSIGNAL) == (ssize_t)l->hello_n)
+		return fd;
 	(void)close(fd);
 	return -1;
 }
@@ -99,6 +110,7 @@ main(int argc, char *argv[])
 		{ "bulk", load_bulk },
 		{ "ping", load_ping },
 		{ "start", load_start },
+		{ "tls", load_tls },
 	};
 	struct load l = { .argv = argv };
 	const char *mode = bench_option(argv, "mode", "");

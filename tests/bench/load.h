@@ -28,7 +28,12 @@ void load_bulk(const struct load *l);
 void load_ping(const struct load *l);
 /** Starts the command behind "--" and waits for its first echo. */
 void load_start(const struct load *l);
+/** CONNECT, a handshake inside that proves the host by ca=, one request,
+ * close; ops= times, at= at once. */
+void load_tls(const struct load *l);
 
+/** Opens one tunnel and waits for it. -1 when it was not to be had. */
+int load_tunnel_now(const struct load *l);
 /** Opens one tunnel and waits for it; the first flight has been sent.
  * -1 when it was not to be had. */
 int load_open_now(const struct load *l);

@@ -14,6 +14,7 @@ from .subjects import (
     Haproxy,
     Injecting,
     Nginx,
+    OpenSsl,
     Squid,
     Tinyproxy,
     Wayleave,
@@ -315,6 +316,35 @@ class GatewayUp(GatewayBody):
     name, way = "gateway-up", "up"
 
 
+class Inspected(Row):
+    """An inspected CONNECT: a full handshake, one request, close."""
+
+    name, unit = "inspected", "us CPU a tunnel"
+    # 0.8 of the handshakes that a second of CPU is good for.
+    bars = (Bar(1.25, "openssl"),)
+
+    def subjects(self):
+        return [
+            Injecting(self.lab, OURS, 7100, RULES),
+            OpenSsl(self.lab, "openssl", 7160),
+        ]
+
+    def measure(self, subject):
+        if subject.name == "openssl":
+            return per_op(subject.shake(self.size["ping_s"]))
+        ops = self.size["connect"] // 2
+        return per_op(
+            self.load(
+                subject,
+                "mode=tls",
+                "at=16",
+                f"ops={ops}",
+                f"warm={ops // 8}",
+                *subject.way_in("inspected"),
+            )
+        )
+
+
 class Token(Request):
     """Cached token answers, 64 at once."""
 
@@ -505,6 +535,7 @@ ROWS = [
     Gateway,
     GatewayDown,
     GatewayUp,
+    Inspected,
     Token,
     Ping,
     Idle,

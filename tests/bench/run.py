@@ -24,7 +24,7 @@ def progress(text):
 def wanted_subjects(peers):
     """Peers that are installed; without one its bars are not judged."""
     here = {p for p in peers if shutil.which(p, path="/usr/sbin:/usr/bin")}
-    return here | {OURS, "floor", "10 rules"}
+    return here | {OURS, "floor", "10 rules", "openssl"}
 
 
 def machine():

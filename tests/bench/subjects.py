@@ -424,6 +424,50 @@ class Injecting(Wayleave):
         }
         return {"gateways": [entry]}
 
+    def way_in(self, kind):
+        if kind != "inspected":
+            return super().way_in(kind)
+        return [
+            f"proxy=127.0.0.1:{self.port}",
+            f"host={TLS_HOST}:{TLS_PORT}",
+            f"ca={self.folder / 'run' / 'ca.pem'}",
+        ]
+
+
+# Full handshakes for @seconds; how many, and the CPU time of both ends.
+S_TIME = """
+import json, re, resource, subprocess, sys, time
+pid, seconds, at, ca = sys.argv[1:]
+clock = (~int(pid) << 3) | 2
+before = time.clock_gettime(clock)
+argv = ["openssl", "s_time", "-new", "-tls1_3", "-verify", "3"]
+argv += ["-time", seconds, "-connect", at, "-CAfile", ca]
+done = subprocess.run(argv, capture_output=True, text=True, check=True)
+spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+server = time.clock_gettime(clock) - before
+n = int(re.search(r"(\\d+) connections in", done.stdout)[1])
+client = spent.ru_utime + spent.ru_stime
+print(json.dumps({"ops": n, "cpu_ns": (server + client) * 1e9}))
+"""
+
+
+class OpenSsl(Subject):
+    """OpenSSL's own server, and its own client at it."""
+
+    def argv(self):
+        argv = ["openssl", "s_server", "-accept", f"127.0.0.1:{self.port}"]
+        argv += ["-cert", paths.CERT_FILE, "-key", paths.KEY_FILE, "-www"]
+        argv += ["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"]
+        return [*argv, "-quiet"]
+
+    def shake(self, seconds):
+        argv = ["taskset", "-c", LOAD_CORE, paths.PYTHON, "-c", S_TIME]
+        argv += [self.pid, seconds, f"127.0.0.1:{self.port}", paths.CA_FILE]
+        done = self.lab.run_as("root", argv, timeout_s=60)
+        if done.code != 0:
+            raise RuntimeError(f"s_time: {done}\n{self.log()}")
+        return json.loads(done.out)
+
 
 class Origins:
     """The other ends, on the load's core."""
