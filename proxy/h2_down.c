@@ -124,7 +124,7 @@ down_send(struct h2_down *d)
 		st = h2_session_pull(d->session, &d->conn.out, PIECE_BYTES);
 		if (st != OK || forward_side_is_flushed(&d->conn))
 			return st;
-		st = forward_side_flush(&d->conn, &put);
+		st = forward_side_flush(&d->conn, SIZE_MAX, &put);
 	}
 	/* Behind a look at the sockets: others have their turn. */
 	if (st == OK)

@@ -20,7 +20,7 @@ struct run {
 };
 
 static SSL *
-tunnel_open(const struct run *r)
+tunnel_open(struct run *r)
 {
 	int fd = load_tunnel_now(r->load);
 	SSL *ssl = SSL_new(r->ctx);
