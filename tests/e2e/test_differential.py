@@ -1,4 +1,4 @@
-"""One request in five ways: the same verdict, code and rule each time."""
+"""One request in six ways: the same verdict, code and rule each time."""
 
 import json
 import os
@@ -53,6 +53,9 @@ def test_all_ways_of_asking_agree(azure):
         assert (way, "allow", "PUBLIC_ADDRESS") in met  # in report mode
     for code in INSIDE:
         assert ("forward", "deny", code) in met, code
+    for code in INSIDE[:-1]:
+        assert ("inspect", "deny", code) in met, code
+    assert ("inspect", "allow") in met
     assert ("forward", "allow", "METHOD_NOT_ALLOWED") in met
     assert ("forward", "allow", "PATH_NOT_ALLOWED") in met
     assert ("forward", "deny", "PLAINTEXT") in met

@@ -1,4 +1,5 @@
-"""The live ways: CONNECT, absolute-form and SOCKS5, by one workload.
+"""The live ways: CONNECT, what is in it, absolute-form and SOCKS5, by one
+workload.
 
 Started as root; joins a cgroup, becomes a user, then works through lists of
 cases that come as lines on stdin, and answers a line for each list.
@@ -14,6 +15,8 @@ import struct
 import sys
 
 LIMIT_S = 20
+# In the subject of whoever signs for it.
+AGENTS_CA = b"inspection CA"
 
 
 def head_of(sock):
@@ -113,14 +116,57 @@ def socks(proxy, case):
     return found
 
 
+def inspected(tls):
+    """Whether the agent itself is at the other end."""
+    return AGENTS_CA in tls.getpeercert(binary_form=True)
+
+
+def inner(proxy, case):
+    """The request within a tunnel; None: the tunnel is not looked into."""
+    target = http_target(case)
+    with socket.create_connection(proxy, LIMIT_S) as sock:
+        sock.sendall(
+            b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (target, target)
+        )
+        if refusal(head_of(sock))[0] != 200:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            tls = context.wrap_socket(sock, server_hostname=case["host"])
+        except OSError:
+            return None
+        with tls:
+            if not inspected(tls):
+                return None
+            tls.sendall(
+                b"%s %s HTTP/1.1\r\nHost: %s\r\n"
+                b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+                % (
+                    case["method"].encode(),
+                    case["place"].encode(),
+                    case["host"].encode(),
+                )
+            )
+            status, code = refusal(head_of(tls))
+    return {"status": status, "code": code}
+
+
 WAYS = {"connect": connect, "forward": absolute, "socks5": socks}
+# Asked beside them where a tunnel could be looked into.
+MORE = {"inspect": inner}
 
 
 def run(proxy, case):
     found = {}
-    for name in case.get("ways", WAYS):
+    for name, way in {**WAYS, **MORE}.items():
+        if name in MORE and name not in case.get("ways", ()):
+            continue
         try:
-            found[name] = WAYS[name](proxy, case)
+            answer = way(proxy, case)
+            if answer:
+                found[name] = answer
         except OSError as e:
             found[name] = {"status": None, "error": f"{type(e).__name__}: {e}"}
     return found

@@ -1,4 +1,4 @@
-"""Generated requests in five ways; every disagreement is printed.
+"""Generated requests in six ways; every disagreement is printed.
 
 Usage, as root inside the lab: python -m lab.differ.run SEED REQUESTS
 """
@@ -39,8 +39,11 @@ def canonical(host):
 
 def key_of(record):
     who = record["workload"]
+    way = record["protocol"]
+    if way == "connect" and record["method"] != "CONNECT":
+        way = "inspect"
     return (
-        record["protocol"],
+        way,
         canonical(record["host"] or ""),
         record["port"],
         who["user"],
@@ -101,8 +104,9 @@ class Round:
                 if record["event"] != "request":
                     continue
                 case = wanted.get(key_of(record))
-                if case and record["protocol"] not in case["records"]:
-                    case["records"][record["protocol"]] = record
+                way = key_of(record)[0]
+                if case and way not in case["records"]:
+                    case["records"][way] = record
                     left -= 1
             time.sleep(0.02)
 
@@ -111,14 +115,15 @@ class Round:
     def question(self, case, way, sni):
         who = self.world.people[case["who"]]
         target = f"{case['written']}:{case['port']}"
+        scheme = {"forward": "http", "inspect": "https"}.get(way)
         found = {
             **{k: who[k] for k in ("user", "groups", "unit", "cgroup")},
             **(
                 {
-                    "url": f"http://{target}{case['place']}",
+                    "url": f"{scheme}://{target}{case['place']}",
                     "method": case["method"],
                 }
-                if way == "forward"
+                if scheme
                 else {"connect": target}
             ),
         }
@@ -192,6 +197,19 @@ class Round:
                 if mine != theirs:
                     self.fault(case, f"CONNECT and SOCKS5 differ in {member}")
         self.check_plain(case)
+        self.check_inspected(case)
+
+    def check_inspected(self, case):
+        """What is said to be looked into is, and nothing else."""
+        said = case["why"]["connect"]
+        record = case["records"].get("connect")
+        if "inspect" not in case["ways"] or record is None:
+            return
+        if said.get("verdict") != "allow" or record["verdict"] != "allow":
+            return
+        met = "inspect" in case["seen"]
+        if met != said["inspect"]:
+            self.fault(case, f"inspected: {met}, why {said['inspect']}")
 
     def check_plain(self, case):
         """Plain HTTP passes nowhere that a tunnel would not."""
@@ -228,7 +246,7 @@ class Round:
         code = record["code"]
         opened = seen["status"] == (0 if way == "socks5" else 200)
         # The destination itself may not know a method.
-        opened |= way == "forward" and seen["status"] == 501
+        opened |= way in ("forward", "inspect") and seen["status"] == 501
         if opened:
             if record["verdict"] == "deny" and not code.startswith(
                 ("SNI_", "NOT_TLS", "ECH_")
@@ -281,7 +299,8 @@ class Round:
 
     def live_why(self, rng):
         for case in rng.sample(self.world.cases, LIVE_WHY):
-            way = rng.choice(["connect", "forward"])
+            ways = ["connect", "forward", "inspect"]
+            way = rng.choice([w for w in ways if w in case["seen"]])
             record = case["records"].get(way)
             question = self.question(case, way, False)
             question.pop("resolves", None)

@@ -35,6 +35,8 @@ ENDPOINTS = [
     ["10.0.0.0/8", "fd00:20::/32", "fd00:99::/48"],
 ]
 # A server that answers: what is allowed there shows its ClientHello.
+# Of the tunnels so many are looked into, where they can be.
+INSPECTED = 0.5
 SERVED = "10.20.0.12"
 PORTS = [[443], [443], [80], [80, 443], [8443], [443, 8443], [80, 8443]]
 PAST, FUTURE = "2020-01-01T00:00:00Z", "2090-01-01T00:00:00Z"
@@ -332,6 +334,7 @@ class World:
                         *((1, "DELETE"), (1, "get")),
                     ),
                     "place": self._place(),
+                    "ways": ["inspect"] if rng.random() < INSPECTED else [],
                 }
             )
         return cases
