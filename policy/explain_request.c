@@ -112,6 +112,34 @@ explain_audience(const struct policy_request *r, const struct policy_verdict *v,
 	SAY(out->fix, "send it to the hosts of its own audience alone");
 }
 
+static void
+explain_token(const struct policy_request *r, const struct policy_verdict *v,
+    const struct rule *rule, struct policy_explanation *out)
+{
+	if (v->code == REASON_TOKEN_AUDIENCE) {
+		explain_audience(r, v, rule, out);
+	} else if (v->code == REASON_TOKEN_NOT_ALLOWED) {
+		SAY(out->unmet,
+		    "token: the grant by which the phantom was given does not "
+		    "give it to this workload any more");
+		SAY(out->fix,
+		    "if this is wanted, add a grant with \"form\": "
+		    "\"phantom\" to \"tokens\"");
+	} else if (v->challenge != NULL) {
+		SAY(out->unmet,
+		    "token: the request brings none, and its client has a "
+		    "grant of phantoms for \"%.100s\"",
+		    v->challenge);
+		SAY(out->fix,
+		    "ask the agent for one, as SDKs do when they hear this");
+	} else {
+		SAY(out->unmet,
+		    "token: the phantom in the request was not given to this "
+		    "user and unit, or it has ended or was revoked");
+		SAY(out->fix, "ask the agent for a token of your own");
+	}
+}
+
 void
 explain_request(const struct policy *p, const struct policy_request *r,
     const struct policy_verdict *v, const struct rule *rule,
@@ -149,21 +177,9 @@ explain_request(const struct policy *p, const struct policy_request *r,
 		SAY(out->fix, "send the request without credentials");
 		break;
 	case REASON_TOKEN_INVALID:
-		SAY(out->unmet,
-		    "token: the phantom in the request was not given to this "
-		    "user and unit, or it has ended or was revoked");
-		SAY(out->fix, "ask the agent for a token of your own");
-		break;
 	case REASON_TOKEN_AUDIENCE:
-		explain_audience(r, v, rule, out);
-		break;
 	case REASON_TOKEN_NOT_ALLOWED:
-		SAY(out->unmet,
-		    "token: the grant by which the phantom was given does not "
-		    "give it to this workload any more");
-		SAY(out->fix,
-		    "if this is wanted, add a grant with \"form\": "
-		    "\"phantom\" to \"tokens\"");
+		explain_token(r, v, rule, out);
 		break;
 	default:
 		SAY(out->unmet, "path: it is malformed");

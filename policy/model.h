@@ -120,6 +120,13 @@ bool grant_holds(const struct policy *p, const char *id,
 /** What is wrong with the phantom that @r brings, or NONE. */
 enum reason phantom_fault(const struct policy *p,
     const struct policy_request *r, const struct policy_inject *inject);
+/** The audience for which @r's client is to bring a phantom first: its kind
+ * sends a request without anything to learn that; or NULL. */
+const char *phantom_challenge(const struct policy *p,
+    const struct policy_request *r, const struct policy_inject *inject);
+/** Whether some grant gives @r's peer a phantom for the audience. */
+bool phantom_is_granted(
+    const struct policy *p, const struct policy_token_request *r);
 bool rule_has_port(const struct rule *r, uint16_t port);
 bool rule_has_expired(const struct rule *r, int64_t now_unix_s);
 

@@ -102,6 +102,7 @@ struct policy_request {
 	bool inspects;
 	/** The phantom in it; NULL: it brings none, or cannot be seen. */
 	const struct policy_bearer *bearer;
+	bool bare; /**< it can be seen to bring no credential at all */
 	const struct peer *peer;
 	int64_t now_unix_s;
 };
@@ -192,6 +193,9 @@ struct policy_verdict {
 	const struct policy_inject *inject;
 	/** Of the deciding rule; NULL: none, and for an inspected tunnel */
 	const struct policy_budget *budget;
+	/** With TOKEN_INVALID: the client only asks what it has to bring, and is
+	 * to hear that it is a token for this audience; or NULL. */
+	const char *challenge;
 	uint32_t rule_index; /**< private to policy/ */
 	uint32_t candidate;  /**< private to policy/ */
 };

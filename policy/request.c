@@ -75,6 +75,10 @@ policy_decide_request(const struct policy *p, const struct policy_request *r,
 	if (v->effect != POLICY_ALLOW || t == NULL)
 		return;
 	code = own_fault(p, r, v);
+	if (code == REASON_NONE)
+		v->challenge = phantom_challenge(p, r, v->inject);
+	if (v->challenge != NULL)
+		code = REASON_TOKEN_INVALID;
 	for (size_t i = 0; i < t->n_sources && code == REASON_NONE; i++)
 		code = judge_source(p, r, &t->sources[i], v);
 	if (code != REASON_NONE)

@@ -48,6 +48,21 @@ grant_holds(const struct policy *p, const char *id,
 	return false;
 }
 
+bool
+phantom_is_granted(const struct policy *p, const struct policy_token_request *r)
+{
+	char audience[AUDIENCE_BYTES];
+
+	if (!peer_is_known(r->peer) ||
+	    !audience_normalise(r->audience, audience))
+		return false;
+	for (size_t i = 0; i < p->n_grants; i++)
+		if (p->grants[i].phantom &&
+		    grant_fits(p, &p->grants[i], r, audience))
+			return true;
+	return false;
+}
+
 static const char *
 first_identity(const struct grant *g)
 {

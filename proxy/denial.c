@@ -210,6 +210,14 @@ put_head(struct buf *out, const struct denial *d, int status, size_t body)
 	buf_printf(
 	    out, "; error=%s; details=\"%s\"\r\n", info->token, info->code);
 	buf_puts(out, "Cache-Control: no-store\r\n");
+	/* RFC 6750 3, with what Key Vault's clients look for. Whose tenant it
+	 * is does not matter to a managed identity. */
+	if (d->challenge != NULL)
+		buf_printf(out,
+		    "WWW-Authenticate: Bearer authorization="
+		    "\"https://login.microsoftonline.com/common\", "
+		    "resource=\"%s\"\r\n",
+		    d->challenge);
 	if (status == 503 || status == 429)
 		buf_puts(out, "Retry-After: 2\r\n");
 	buf_puts(out, "Connection: close\r\n\r\n");

@@ -15,6 +15,8 @@ struct denial {
 	uint16_t port;
 	const struct peer *peer;              /**< NULL: unknown */
 	const struct policy_explanation *why; /**< or NULL */
+	/** Of a 401: what a token is to be for; or NULL. */
+	const char *challenge;
 	bool no_body; /**< an answer to HEAD: the length without the bytes */
 };
 

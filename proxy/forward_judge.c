@@ -45,7 +45,7 @@ forward_deny(struct forward *f)
 {
 	struct buf out;
 
-	f->x.status = reason_info(request_code(f->x.request))->status;
+	f->x.status = request_status(f->x.request);
 	buf_init(&out, FORWARD_DENIAL_BYTES);
 	request_render_denial(f->x.request, &out);
 	forward_exchange_record(f, CLOSE_DENIED);

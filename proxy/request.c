@@ -95,7 +95,7 @@ request_fail(struct request *r, enum reason code)
 
 	request_set_denied(r, code);
 	if (r->protocol != REQUEST_SOCKS5 || request_is_seen(r))
-		end.status = reason_info(code)->status;
+		end.status = request_status(r);
 	request_close(r, &end);
 }
 

@@ -82,6 +82,8 @@ enum status request_renew(struct request *r,
 /** It has gone: its memory is given back, its name stays for the records. */
 void request_drop_credential(struct request *r);
 enum reason request_code(const struct request *r);
+/** The HTTP status of its refusal. */
+int request_status(const struct request *r);
 const char *request_id(const struct request *r);
 const struct policy_verdict *request_verdict(const struct request *r);
 /** Of the connection that it goes through. */

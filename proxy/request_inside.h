@@ -86,6 +86,7 @@ struct request {
 	bool hello_seen : 1;
 	bool sni_is_host : 1;
 	bool inspected : 1;  /**< a tunnel that passed to be looked into */
+	bool bare : 1;       /**< it was seen to bring no credential */
 	bool is_literal : 1; /**< an address was asked for, not a name */
 	struct addr address; /**< that was dialled */
 	char id[RECORD_ID_BYTES];

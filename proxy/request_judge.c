@@ -25,6 +25,7 @@ request_question(const struct request *r, struct host *host)
 		q.path = slice_of(request_path(r));
 		q.target = r->target;
 		q.bearer = request_phantom_bearer(r);
+		q.bare = r->bare;
 	}
 	return q;
 }
@@ -101,6 +102,7 @@ request_judge_again(const struct request *r, const struct proxy_snapshot *s,
 		.sni = request_sni(r) };
 
 	q.inspects = !request_is_seen(r) && s->inspection_ca != NULL;
+	q.bare = false; /* its answer is under way */
 	if (q.bearer != NULL) {
 		/* It was good when the request began, as a real one is. */
 		bearer = *q.bearer;

@@ -58,6 +58,8 @@ request_init(struct request *r, const struct request_params *params)
 	r->plaintext = params->plaintext;
 	r->target = params->target;
 	r->local = params->local;
+	r->bare = params->tls && params->bearer != NULL &&
+	    params->bearer->kind == FORWARD_BEARER_NONE;
 	r->verdict.effect = POLICY_DENY;
 	r->fd = -1;
 	r->hello = POLICY_HELLO_NOT_TLS;

@@ -241,15 +241,28 @@ note_denial(struct request *r, const struct policy_explanation *why)
 	port->note(port->ctx, &d);
 }
 
+/* What the client has to bring, where that is all that it wants to know. */
+static const char *
+challenge_of(const struct request *r)
+{
+	return r->code == REASON_TOKEN_INVALID ? r->verdict.challenge : NULL;
+}
+
 void
 request_note_denial(struct request *r)
 {
 	struct policy_explanation why;
 
-	if (r->noted || r->code == REASON_NONE)
+	if (r->noted || r->code == REASON_NONE || challenge_of(r) != NULL)
 		return;
 	request_explain(r, &why);
 	note_denial(r, &why);
+}
+
+int
+request_status(const struct request *r)
+{
+	return challenge_of(r) != NULL ? 401 : reason_info(r->code)->status;
 }
 
 void
@@ -263,10 +276,13 @@ request_render_denial(struct request *r, struct buf *out)
 		.port = r->port,
 		.peer = r->peer,
 		.why = &why,
+		.status = request_status(r),
+		.challenge = challenge_of(r),
 		.no_body = strcmp(request_method(r), "HEAD") == 0 };
 
 	request_explain(r, &why);
 	denial_render(&d, out);
-	if (!r->noted)
+	/* Who asks has done nothing that a person should hear of. */
+	if (!r->noted && d.challenge == NULL)
 		note_denial(r, &why);
 }

@@ -20,6 +20,9 @@ SHORT_S = 5
 def policy(*audiences):
     """The gateways', with phantoms for what they inject."""
     value = gateways.policy()
+    for rule in value["rules"]:
+        if rule["id"] == "vault":
+            rule.update(gateways.inject(names.VAULT_AUDIENCE))
     form = {"form": "phantom", "audiences": list(audiences)}
     value["tokens"] = [
         {
@@ -38,7 +41,12 @@ def policy(*audiences):
     return value
 
 
-EVERY = (names.SEEN_AUDIENCE, names.ML_AUDIENCE, COLD_AUDIENCE)
+EVERY = (
+    names.SEEN_AUDIENCE,
+    names.ML_AUDIENCE,
+    names.VAULT_AUDIENCE,
+    COLD_AUDIENCE,
+)
 
 
 @pytest.fixture(scope="module")
@@ -333,3 +341,31 @@ def test_an_inspected_tunnel_swaps_it_too(phantoms):
     assert found == (403, "TOKEN_AUDIENCE", [])
     revoke(phantoms)
     assert get(phantoms, *at, unit=UNIT) == (403, "TOKEN_INVALID", [])
+
+
+VAULT = """
+import sys
+from azure.identity import DefaultAzureCredential
+from azure.keyvault.secrets import SecretClient
+c = SecretClient(sys.argv[1], DefaultAzureCredential())
+c.set_secret("phantom", "in-the-vault")
+print(c.get_secret("phantom").value)
+"""
+
+
+# Its SDK sends a request without body and token first, to be told for what
+# to get one. Whoever has no phantom to bring gets the token put in.
+def test_a_vaults_client_is_told_what_to_bring(phantoms):
+    agent = phantoms.agent
+    before = len(agent.records())
+    done = agent.python(VAULT, f"https://{names.VAULT}")
+    assert done.out.strip() == "in-the-vault", done
+    told = [r for r in agent.news(before) if r["code"] == "TOKEN_INVALID"]
+    assert {(r["method"], r["status"]) for r in told} == {("PUT", 401)}
+    assert {r["verdict"] for r in told} == {"deny"}
+    phantoms.reload(rules=policy(names.SEEN_AUDIENCE))
+    bare = f"https://{names.VAULT}/secrets/phantom?api-version=7.4"
+    curl = ["curl", "-sS", bare]
+    done = agent.lab.run_as("alice", curl, env=agent.environment())
+    assert json.loads(done.out)["value"] == "in-the-vault", done
+    phantoms.reload(rules=policy(*EVERY))

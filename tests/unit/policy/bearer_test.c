@@ -3,6 +3,7 @@
 
 #include "policy/target.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* clang-format off */
@@ -188,6 +189,61 @@ is_refused_when_its_grant_is_gone(void **state)
 	    REASON_NONE);
 }
 
+/* Key Vault's clients ask first what they have to bring. */
+static void
+a_vaults_client_hears_what_to_bring(void **state)
+{
+#define VAULT "https://vault.azure.net"
+	static const char form[] =
+	    "{\"version\":1," WORKLOADS ",\"rules\":[" INJECT(
+	        "kv", "*.azure.net", VAULT) "],\"tokens\":[%s]}";
+
+	static const struct {
+		const char *grant, *host;
+		bool bare, told;
+	} rows[] = {
+		{ GRANT("g1", "jobs", VAULT "/", PHANTOM),
+		    "kv1.vault.azure.net", true, true },
+		{ GRANT("g1", "jobs", VAULT, PHANTOM), "kv1.vault.azure.net",
+		    false, false },
+		/* Who has none to bring is not sent for one. */
+		{ GRANT("g1", "bob", VAULT, PHANTOM) "," GRANT(
+		      "g2", "jobs", VAULT, ""),
+		    "kv1.vault.azure.net", true, false },
+		/* Other services' clients send what they have at once. */
+		{ GRANT("g1", "jobs", VAULT, PHANTOM), "x.other.azure.net",
+		    true, false },
+		{ GRANT("g1", "jobs", VAULT, PHANTOM), "vault.azure.net", true,
+		    false },
+		{ GRANT("g1", "jobs", VAULT, PHANTOM), "evilvault.azure.net",
+		    true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct policy_explanation why;
+		struct policy_verdict v;
+		struct policy *p;
+		struct asked a;
+		char text[4096];
+
+		(void)snprintf(text, sizeof text, form, rows[i].grant);
+		p = fixture_load(text);
+		ask(&a, rows[i].host, NULL);
+		a.f.request.bare = rows[i].bare;
+		v = judge(p, &a);
+		assert_int_equal(
+		    v.code, rows[i].told ? REASON_TOKEN_INVALID : REASON_NONE);
+		assert_int_equal(v.challenge != NULL, rows[i].told);
+		if (rows[i].told) {
+			assert_string_equal(v.challenge, VAULT);
+			policy_explain(p, &a.f.request, NULL, &v, &why);
+			assert_non_null(strstr(why.unmet, "brings none"));
+		}
+		policy_unref(p);
+	}
+}
+
 static void
 says_why_it_is_refused(void **state)
 {
@@ -292,6 +348,7 @@ main(void)
 		cmocka_unit_test(is_refused_from_anybody_else),
 		cmocka_unit_test(is_refused_where_the_unit_is_not_known),
 		cmocka_unit_test(is_refused_when_its_grant_is_gone),
+		cmocka_unit_test(a_vaults_client_hears_what_to_bring),
 		cmocka_unit_test(says_why_it_is_refused),
 		cmocka_unit_test(goes_before_the_token_itself),
 		cmocka_unit_test(loads_with_a_warning_where_it_hides_a_grant),

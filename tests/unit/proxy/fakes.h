@@ -36,6 +36,8 @@ struct fakes {
 	enum reason name_code, route_code, request_code;
 	bool bearer_seen; /**< the request phase was shown a phantom: */
 	struct policy_bearer bearer;
+	bool bare_seen; /**< it was told that there is no credential */
+	const char *challenge;
 	enum reason would_code; /**< report mode: passes, but would not */
 	bool sni_any;
 	bool looks_inside; /**< where it may: the tunnel is inspected */

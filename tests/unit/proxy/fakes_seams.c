@@ -92,6 +92,8 @@ policy_decide_request(const struct policy *p, const struct policy_request *r,
 	fake.bearer_seen = r->bearer != NULL;
 	if (r->bearer != NULL)
 		fake.bearer = *r->bearer;
+	fake.bare_seen = r->bare;
+	v->challenge = fake.challenge;
 	if (v->effect == POLICY_ALLOW && fake.request_code != REASON_NONE) {
 		v->effect = POLICY_DENY;
 		v->code = fake.request_code;

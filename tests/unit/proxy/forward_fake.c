@@ -186,6 +186,12 @@ request_drop_credential(struct request *r)
 	fake.dropped++;
 }
 
+int
+request_status(const struct request *r)
+{
+	return reason_info(request_code(r))->status;
+}
+
 enum reason
 request_code(const struct request *r)
 {

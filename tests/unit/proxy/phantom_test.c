@@ -160,6 +160,40 @@ what_is_under_way_outlives_it(void **state)
 }
 
 static void
+who_asks_what_to_bring_hears_it(void **state)
+{
+	struct request_params params = params_of(REQUEST_GATEWAY);
+	unsigned before = fake.denials;
+	struct buf out;
+
+	(void)state;
+	fake.request_code = REASON_TOKEN_INVALID;
+	fake.challenge = "https://vault.azure.net";
+	params.target = &seen;
+	start(&params);
+	assert_true(fake.bare_seen);
+	refused(REASON_TOKEN_INVALID);
+	assert_int_equal(last_record()->status, 401);
+	assert_int_equal(request_status(the_request), 401);
+	buf_init(&out, 16384);
+	request_render_denial(the_request, &out);
+	buf_putc(&out, '\0');
+	assert_non_null(strstr(out.p, "HTTP/1.1 401 Denied TOKEN_INVALID"));
+	assert_non_null(strstr(out.p,
+	    "\r\nWWW-Authenticate: Bearer authorization="
+	    "\"https://login.microsoftonline.com/common\", "
+	    "resource=\"https://vault.azure.net\"\r\n"));
+	buf_release(&out);
+	finish();
+	assert_int_equal(fake.denials, before);
+	/* One who brings something asks nothing. */
+	fake.challenge = NULL;
+	bring("Bearer phantom");
+	assert_false(fake.bare_seen);
+	assert_int_equal(request_status(the_request), 403);
+}
+
+static void
 in_plain_sight_it_is_judged_too(void **state)
 {
 	struct request_params params = params_of(REQUEST_FORWARD);
@@ -216,6 +250,7 @@ main(void)
 		ROW(of_one_that_was_made_up_nothing_is_believed),
 		ROW(it_is_never_sent_on_where_nobody_judged_it),
 		ROW(what_is_under_way_outlives_it),
+		ROW(who_asks_what_to_bring_hears_it),
 		ROW(in_plain_sight_it_is_judged_too),
 		ROW(what_is_not_ours_is_the_clients_own),
 		ROW(without_memory_there_is_no_request),
