@@ -7,17 +7,22 @@
 #include "proxy/forward.h"
 #include "proxy/h2_down.h"
 #include "proxy/tls_accept.h"
+#include "proxy/turns.h"
 #include "proxy/worker.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct inspect {
 	struct proxy_worker *worker;
 	struct request_origin origin;
+	int client_fd;                /* until there is a handshake; or -1 */
+	struct buf hello;             /* likewise */
 	struct tls_accept *handshake; /* NULL once it is over */
 	struct event io;
+	struct turn turn;
 	struct forward *forward; /* of HTTP/1.1, or */
 	struct h2_down *h2;
 	uint64_t bytes_up, bytes_down; /* of a forward that is gone */
@@ -75,6 +80,7 @@ inspect_serve(struct inspect *h)
 		.inside = &h->origin.host,
 		.inside_port = h->origin.port };
 
+	turns_leave(worker_turns(h->worker), &h->turn);
 	handshake_forget(h);
 	params.stream = tls_accept_take(h->handshake);
 	h->handshake = NULL;
@@ -100,14 +106,25 @@ inspect_fail(struct inspect *h)
 	h->done(h->arg, CLOSE_CLIENT);
 }
 
+/* Each step costs as much as some hundred small pieces of a relay. */
 static void
 inspect_on_io(evutil_socket_t fd, short what, void *arg)
 {
 	struct inspect *h = arg;
+
+	(void)fd;
+	(void)what;
+	if (!turns_wait(worker_turns(h->worker), &h->turn))
+		h->done(h->arg, CLOSE_ERROR);
+}
+
+static void
+inspect_step(struct inspect *h)
+{
+	evutil_socket_t fd = event_get_fd(&h->io);
 	short events = 0;
 	enum status st = tls_accept_step(h->handshake, &events);
 
-	(void)what;
 	if (st == E_PARTIAL) {
 		(void)event_del(&h->io);
 		(void)event_assign(&h->io, worker_base(h->worker), fd, events,
@@ -124,14 +141,14 @@ inspect_on_io(evutil_socket_t fd, short what, void *arg)
 }
 
 static enum status
-inspect_accept(struct inspect *h, const struct inspect_params *params)
+inspect_accept(struct inspect *h)
 {
 	const struct tls_accept_params accept = {
 		.ctx = worker_accept(h->worker),
-		.fd = params->client_fd,
+		.fd = h->client_fd,
 		.host = h->origin.host.name,
 		.now_unix_s = clock_unix_s(worker_clock(h->worker)),
-		.early = params->hello,
+		.early = buf_slice(&h->hello),
 		.h2 = true,
 	};
 	struct proxy_shared *shared = worker_shared(h->worker);
@@ -143,9 +160,34 @@ inspect_accept(struct inspect *h, const struct inspect_params *params)
 	if (st != OK)
 		return st;
 	st = tls_accept_start(&accept, &h->handshake);
-	if (st != OK)
+	if (st != OK) {
 		shared_leave_handshake(shared, counted_as(h));
-	return st;
+		return st;
+	}
+	metric_add(METRIC_CLIENT_TLS_TOTAL, 1);
+	(void)event_assign(&h->io, worker_base(h->worker), h->client_fd,
+	    EV_READ, inspect_on_io, h);
+	h->client_fd = -1;
+	buf_release(&h->hello);
+	return OK;
+}
+
+/* Where there is no room for one more handshake it waits for it. */
+static bool
+inspect_on_turn(void *arg)
+{
+	struct inspect *h = arg;
+	enum status st = OK;
+
+	if (h->handshake == NULL)
+		st = inspect_accept(h);
+	if (st == E_LIMIT)
+		return false;
+	if (st == OK)
+		inspect_step(h);
+	else
+		h->done(h->arg, CLOSE_ERROR);
+	return true;
 }
 
 enum status
@@ -158,18 +200,22 @@ inspect_start(const struct inspect_params *params, struct inspect **out)
 		return E_NOMEM;
 	h->worker = params->worker;
 	request_tell_origin(params->request, &h->origin);
-	st = inspect_accept(h, params);
+	h->done = params->done;
+	h->arg = params->arg;
+	h->turn.run = inspect_on_turn;
+	h->turn.arg = h;
+	buf_init(&h->hello, params->hello.n);
+	buf_put_slice(&h->hello, params->hello);
+	st = buf_status(&h->hello);
+	/* The hello was read before: no event tells of it. */
+	if (st == OK && !turns_wait(worker_turns(h->worker), &h->turn))
+		st = E_NOMEM;
 	if (st != OK) {
+		buf_release(&h->hello);
 		free(h);
 		return st;
 	}
-	metric_add(METRIC_CLIENT_TLS_TOTAL, 1);
-	h->done = params->done;
-	h->arg = params->arg;
-	(void)event_assign(&h->io, worker_base(h->worker), params->client_fd,
-	    EV_READ, inspect_on_io, h);
-	/* The hello was read before: no event tells of it. */
-	event_active(&h->io, EV_READ, 1);
+	h->client_fd = params->client_fd;
 	*out = h;
 	return OK;
 }
@@ -177,7 +223,13 @@ inspect_start(const struct inspect_params *params, struct inspect **out)
 bool
 inspect_is_serving(const struct inspect *h)
 {
-	return h->handshake == NULL;
+	return h->handshake == NULL && h->client_fd < 0;
+}
+
+bool
+inspect_finds_no_room(const struct inspect *h)
+{
+	return h->client_fd >= 0;
 }
 
 void
@@ -211,8 +263,12 @@ void
 inspect_end(
     struct inspect *h, enum close_reason why, uint64_t *up, uint64_t *down)
 {
+	turns_leave(worker_turns(h->worker), &h->turn);
 	handshake_forget(h);
 	tls_accept_cancel(h->handshake);
+	if (h->client_fd >= 0)
+		(void)close(h->client_fd);
+	buf_release(&h->hello);
 	if (h->forward != NULL) {
 		forward_stop(h->forward, why);
 		forward_bytes(h->forward, &h->bytes_up, &h->bytes_down);

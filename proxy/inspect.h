@@ -20,14 +20,15 @@ struct inspect_params {
 
 /**
  * Shows the client a leaf for the tunnel's host, and serves what it asks for:
- * each request inside is judged, recorded and sent as a gateway's. The
- * deadline of the handshake is the caller's. E_LIMIT, E_NOMEM; E_NOTFOUND:
- * there is no CA.
+ * each request inside is judged, recorded and sent as a gateway's. Handshakes
+ * have their turns; the deadline is the caller's. E_NOMEM.
  */
 enum status inspect_start(
     const struct inspect_params *params, struct inspect **out) ATTR_MUST_USE;
 /** Whether the handshake is over. */
 bool inspect_is_serving(const struct inspect *h);
+/** Whether too many others have a handshake for this to have begun. */
+bool inspect_finds_no_room(const struct inspect *h);
 /** Called a few times a second; may call done(). */
 void inspect_tick(struct inspect *h, int64_t now_ms);
 /** The snapshot changed; may call done(). */

@@ -271,9 +271,14 @@ request_dial(struct request *r)
 		request_open(r);
 		return;
 	}
-	if (r->secure != NULL && request_secure_reserve(r) != OK) {
-		request_fail(r, REASON_LIMIT_REACHED);
-		return;
+	if (r->secure != NULL) {
+		enum status st = request_secure_reserve(r);
+		if (st == E_PARTIAL)
+			return;
+		if (st != OK) {
+			request_fail(r, REASON_LIMIT_REACHED);
+			return;
+		}
 	}
 	if (params.n_addresses > DIAL_ADDRESSES_MAX)
 		params.n_addresses = DIAL_ADDRESSES_MAX;

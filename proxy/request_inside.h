@@ -7,6 +7,8 @@
 #include "proxy/resolver.h"
 #include "proxy/worker.h"
 
+#include "proxy/turns.h"
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
@@ -40,7 +42,9 @@ struct request_secure {
 	uint64_t credential_generation;     /**< of the policy that asked */
 	char *audience; /**< of the credential; a reload may change the rule */
 	struct tls_client *handshake;
-	bool counted; /**< as one of its uid's handshakes */
+	bool counted;    /**< as one of its uid's handshakes */
+	bool waits_room; /**< until it can be */
+	struct turn turn;
 	struct event io, deadline;
 	struct stream stream;
 	const char *word; /**< static, or NULL */
@@ -177,7 +181,8 @@ void request_secure_tick(struct request *r, int64_t now_ms);
 bool request_secure_reuses(struct request *r, const struct upstream_facts *u);
 /** Whether the pool has one to a judged address; then it is used. */
 bool request_secure_takes_pooled(struct request *r);
-/** A handshake will be needed: E_LIMIT, E_NOMEM where there is no room. */
+/** A handshake will be needed. E_PARTIAL: there is no room yet, and
+ * request_dial() or a failure follows. E_NOMEM. */
 enum status request_secure_reserve(struct request *r) ATTR_MUST_USE;
 /** Dialled: request_open() or a failure follows. */
 void request_handshake(struct request *r);

@@ -35,13 +35,15 @@ counted_as(const struct request *r)
 
 /* Before anything is dialled: a handshake that finds no room has cost a
  * connection, and one user's slow destinations must not take all of it. */
-enum status
-request_secure_reserve(struct request *r)
+static enum status
+secure_enter(struct request *r)
 {
 	struct request_secure *s = r->secure;
 	struct tls_client_ctx *ctx = worker_tls(r->worker, &s->trust);
 	enum status st;
 
+	if (s->counted)
+		return OK;
 	if (ctx == NULL)
 		return E_NOMEM;
 	if (tls_client_ctx_is_full(ctx))
@@ -49,6 +51,39 @@ request_secure_reserve(struct request *r)
 	st = shared_enter_handshake(worker_shared(r->worker), counted_as(r));
 	s->counted = st == OK;
 	return st;
+}
+
+static bool
+secure_on_room(void *arg)
+{
+	struct request *r = arg;
+	enum status st = secure_enter(r);
+
+	if (st == E_LIMIT)
+		return false;
+	r->secure->waits_room = false;
+	/* Meanwhile somebody may have done with a connection that fits. */
+	if (st == OK)
+		request_dial(r);
+	else
+		request_fail(r, REASON_LIMIT_REACHED);
+	return true;
+}
+
+enum status
+request_secure_reserve(struct request *r)
+{
+	struct request_secure *s = r->secure;
+	enum status st = secure_enter(r);
+
+	if (st != E_LIMIT)
+		return st;
+	s->turn = (struct turn){ .run = secure_on_room, .arg = r };
+	if (!turns_wait(worker_turns(r->worker), &s->turn))
+		return E_NOMEM;
+	s->waits_room = true;
+	s->until_ms = request_now(r) + r->snapshot->limits.tls_ms;
+	return E_PARTIAL;
 }
 
 static void
@@ -76,7 +111,8 @@ request_secure_rest(struct request *r)
 		return;
 	if (s->asks)
 		port->cancel(port->ctx, &s->ask);
-	s->asks = s->waits_trust = false;
+	s->asks = s->waits_trust = s->waits_room = false;
+	turns_leave(worker_turns(r->worker), &s->turn);
 	handshake_forget(s);
 	tls_client_cancel(s->handshake);
 	s->handshake = NULL;
@@ -122,6 +158,8 @@ request_secure_tick(struct request *r, int64_t now_ms)
 	} else if (s->waits_trust && now_ms >= s->until_ms) {
 		s->waits_trust = false;
 		request_fail(r, REASON_NOT_READY);
+	} else if (s->waits_room && now_ms >= s->until_ms) {
+		request_fail(r, REASON_LIMIT_REACHED);
 	} else if (s->asks && now_ms >= s->until_ms) {
 		port->cancel(port->ctx, &s->ask);
 		s->asks = false;
@@ -175,12 +213,31 @@ handshake_step(struct request *r)
 	request_open(r);
 }
 
+static bool
+handshake_on_turn(void *arg)
+{
+	handshake_step(arg);
+	return true;
+}
+
+/* Each step costs as much as some hundred small pieces of a relay. */
+static void
+handshake_await_turn(struct request *r)
+{
+	struct request_secure *s = r->secure;
+
+	s->turn.run = handshake_on_turn;
+	s->turn.arg = r;
+	if (!turns_wait(worker_turns(r->worker), &s->turn))
+		handshake_failed(r, REASON_LIMIT_REACHED);
+}
+
 static void
 handshake_on_io(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	handshake_step(arg);
+	handshake_await_turn(arg);
 }
 
 static void
@@ -221,7 +278,7 @@ request_handshake(struct request *r)
 	if (evtimer_add(&s->deadline, &tv) != 0)
 		handshake_failed(r, REASON_LIMIT_REACHED);
 	else
-		handshake_step(r);
+		handshake_await_turn(r);
 }
 
 bool

@@ -463,6 +463,13 @@ tunnel_tick(struct tunnel *t, int64_t now_ms, int64_t now_unix_s)
 		t->relay.moved = false;
 		t->deadline_ms = now_ms + tunnel_limits(t)->idle_ms;
 	}
+	if (now_ms >= t->deadline_ms && t->stage == TUNNEL_INSPECT &&
+	    inspect_finds_no_room(t->inspect)) {
+		request_set_code(t->request, REASON_LIMIT_REACHED);
+		metric_add(METRIC_LIMIT_HITS_TOTAL, 1);
+		tunnel_over(t, CLOSE_LIMIT);
+		return;
+	}
 	if (now_ms >= t->deadline_ms)
 		tunnel_over(
 		    t, t->stage == TUNNEL_RELAY ? CLOSE_IDLE : CLOSE_HELLO);

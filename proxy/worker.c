@@ -2,14 +2,13 @@
 #include "proxy/worker.h"
 
 #include "base/log.h"
-#include "base/log_fold.h"
 #include "proxy/listener.h"
 #include "proxy/peer_pool.h"
 #include "proxy/relay.h"
 #include "proxy/session.h"
-#include "proxy/tls_accept.h"
 #include "proxy/tls_client.h"
 #include "proxy/upstream_pool.h"
+#include "proxy/worker_tls.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -44,8 +43,7 @@ struct proxy_worker {
 	struct peer_source *peers;
 	struct peer_pool peer_pool;
 	struct relay_pool pool;
-	struct tls_client_ctx *tls;    /* of the trust there was */
-	struct tls_accept_ctx *accept; /* of the CA there was */
+	struct worker_tls tls;
 	struct upstream_pool *upstreams;
 	struct listener *listeners[WORKER_LISTENERS_MAX];
 	size_t n_listeners;
@@ -53,7 +51,6 @@ struct proxy_worker {
 	size_t n_sessions;
 	struct event tick, reaper;
 	struct reapable *reap;
-	struct log_fold log_fold;
 	bool draining;
 	void (*drained)(void *arg);
 	void *drained_arg;
@@ -107,20 +104,10 @@ worker_relay_pool(struct proxy_worker *w)
 	return &w->pool;
 }
 
-/* It is made where it is used: the agent starts before it has read whom to
- * believe. */
-struct tls_client_ctx *
-worker_tls(struct proxy_worker *w, uint64_t *epoch)
+struct worker_tls *
+worker_tls_of(struct proxy_worker *w)
 {
-	struct tls_trust *trust = shared_trust(w->config.shared, epoch);
-
-	if (trust != NULL &&
-	    (w->tls == NULL || !tls_client_ctx_is_of(w->tls, trust))) {
-		tls_client_ctx_destroy(w->tls);
-		w->tls = tls_client_ctx_new(trust);
-	}
-	tls_trust_unref(trust);
-	return w->tls;
+	return &w->tls;
 }
 
 struct upstream_pool *
@@ -133,25 +120,6 @@ uint64_t
 worker_trust(const struct proxy_worker *w)
 {
 	return shared_trust_epoch(w->config.shared);
-}
-
-struct tls_accept_ctx *
-worker_accept(struct proxy_worker *w)
-{
-	struct tls_ca *ca = w->snapshot->inspection_ca;
-
-	if (ca != NULL && w->accept != NULL &&
-	    tls_accept_ctx_is_of(w->accept, ca))
-		return w->accept;
-	tls_accept_ctx_destroy(w->accept);
-	w->accept = ca == NULL ? NULL : tls_accept_ctx_new(ca);
-	return w->accept;
-}
-
-struct log_fold *
-worker_log_fold(struct proxy_worker *w)
-{
-	return &w->log_fold;
 }
 
 struct proxy_snapshot *
@@ -273,6 +241,7 @@ proxy_worker_create(
 	w->snapshot = proxy_snapshot_ref(snapshot);
 	LIST_INIT(&w->sessions);
 	relay_pool_init(&w->pool, config->base);
+	worker_tls_init(&w->tls, config->base);
 	(void)evtimer_assign(&w->tick, config->base, worker_on_tick, w);
 	(void)evtimer_assign(&w->reaper, config->base, worker_on_reap, w);
 	st = resolver_create(
@@ -315,8 +284,7 @@ proxy_worker_destroy(struct proxy_worker *w)
 		listener_destroy(w->listeners[i]);
 	relay_pool_release(&w->pool);
 	upstream_pool_destroy(w->upstreams);
-	tls_client_ctx_destroy(w->tls);
-	tls_accept_ctx_destroy(w->accept);
+	worker_tls_release(&w->tls);
 	resolver_destroy(w->resolver);
 	peer_source_destroy(w->peers);
 	proxy_snapshot_unref(w->snapshot);
@@ -456,7 +424,7 @@ proxy_worker_apply(struct proxy_worker *w, struct proxy_change *change)
 		session_rejudge(at);
 	}
 	worker_sweep_upstreams(w);
-	tls_client_ctx_forget(w->tls);
+	tls_client_ctx_forget(w->tls.client);
 	worker_close_listeners(w);
 	worker_open_listeners(w, change);
 	free(change);

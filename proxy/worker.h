@@ -10,6 +10,7 @@ struct peer_pool;
 struct relay_pool;
 struct session;
 struct tls_accept_ctx;
+struct turns;
 struct upstream_pool;
 
 /* Borrowed views for request.c, tunnel.c, forward.c and session.c. */
@@ -40,6 +41,8 @@ struct tls_accept_ctx *worker_accept(struct proxy_worker *w);
 
 /** What the worker has logged of late. */
 struct log_fold *worker_log_fold(struct proxy_worker *w);
+/** Where handshakes wait, which are dear. */
+struct turns *worker_turns(struct proxy_worker *w);
 
 /** Within what is freed at the end of a turn; needed from then on only. */
 struct reapable {

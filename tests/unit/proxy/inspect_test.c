@@ -287,8 +287,12 @@ one_uid_has_no_more_handshakes_than_its_share(void **state)
 		n++;
 	assert_int_equal(n, SHARED_HANDSHAKES_PER_UID);
 	fd = half_a_handshake();
+	fake_pass_ms(9000);
+	assert_int_equal(last_record()->event, RECORD_OPEN);
+	fake_pass_ms(2000);
 	assert_int_equal(last_record()->code, REASON_LIMIT_REACHED);
 	assert_int_equal(last_record()->verdict, RECORD_DENY);
+	assert_string_equal(last_record()->close, "limit");
 	(void)close(fd);
 	assert_int_equal(shared_enter_handshake(fake.shared, 1), OK);
 	shared_leave_handshake(fake.shared, 1);
@@ -300,6 +304,29 @@ one_uid_has_no_more_handshakes_than_its_share(void **state)
 	assert_int_equal(shared_enter_handshake(fake.shared, FAKE_UID), OK);
 	while (n-- > 0)
 		shared_leave_handshake(fake.shared, FAKE_UID);
+}
+
+static void
+who_finds_no_room_goes_on_when_there_is_some(void **state)
+{
+	unsigned n = 0;
+	SSL *ssl;
+	int fd;
+
+	(void)state;
+	while (shared_enter_handshake(fake.shared, FAKE_UID) == OK)
+		n++;
+	fd = connected();
+	ssl = client_new(fd, "a.test", NULL);
+	assert_int_equal(shake(ssl), SSL_ERROR_WANT_READ);
+	while (n-- > 0)
+		shared_leave_handshake(fake.shared, FAKE_UID);
+	(void)usleep(25000);
+	fake_run();
+	assert_int_equal(shake(ssl), 1);
+	assert_int_equal(fake.forwards, 1);
+	SSL_free(ssl);
+	(void)close(fd);
 }
 
 static void
@@ -377,6 +404,7 @@ main(void)
 		I(another_name_gets_an_alert_and_no_leaf),
 		I(a_handshake_has_the_hellos_deadline),
 		I(one_uid_has_no_more_handshakes_than_its_share),
+		I(who_finds_no_room_goes_on_when_there_is_some),
 		I(a_reload_is_heard_of_inside),
 		I(an_open_tunnel_that_has_to_be_looked_into_ends),
 		I(one_that_need_not_be_looked_into_any_more_goes_on),

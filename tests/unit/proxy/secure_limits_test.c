@@ -16,13 +16,44 @@ take_all_but(unsigned left)
 }
 
 static void
-one_uid_has_no_more_handshakes_than_its_share(void **state)
+who_finds_no_room_waits_for_it_and_dials_nothing(void **state)
 {
 	(void)state;
 	take_all_but(0);
 	ask();
+	assert_int_equal(told, 0);
+	assert_int_equal(fake.dials, 0);
+	shared_leave_handshake(fake.shared, UID);
+	tick(20);
+	fake_pass_ms(1);
+	ready();
+	assert_int_equal(fake.dials, 1);
+}
+
+static void
+room_that_never_comes_is_not_waited_for_long(void **state)
+{
+	(void)state;
+	take_all_but(0);
+	ask();
+	tick(59000);
+	assert_int_equal(told, 0);
+	tick(2000);
 	refused(REASON_LIMIT_REACHED);
 	assert_int_equal(fake.dials, 0);
+}
+
+static void
+who_leaves_while_it_waits_for_room_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	take_all_but(0);
+	ask();
+	finish();
+	shared_leave_handshake(fake.shared, UID);
+	fake_pass_ms(1);
+	assert_int_equal(fake.dials, 0);
+	assert_int_equal(shared_enter_handshake(fake.shared, UID), OK);
 }
 
 static void
@@ -56,8 +87,11 @@ where_a_worker_has_no_room_nothing_is_dialled(void **state)
 	(void)state;
 	tls.full = true;
 	ask();
-	refused(REASON_LIMIT_REACHED);
+	assert_int_equal(told, 0);
 	assert_int_equal(fake.dials, 0);
+	tls.full = false;
+	fake_pass_ms(1);
+	ready();
 }
 
 static void
@@ -86,7 +120,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		S(one_uid_has_no_more_handshakes_than_its_share),
+		S(who_finds_no_room_waits_for_it_and_dials_nothing),
+		S(room_that_never_comes_is_not_waited_for_long),
+		S(who_leaves_while_it_waits_for_room_leaves_nothing_behind),
 		S(a_share_is_free_again_however_it_ended),
 		S(where_a_worker_has_no_room_nothing_is_dialled),
 		S(handshakes_and_their_failures_are_counted),
