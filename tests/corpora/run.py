@@ -1,12 +1,15 @@
 """Replays the cases at an agent; prints {group: [what went wrong]} as JSON.
 
-The destination is served here; with --gateway, by TLS, and the cases are
-said in origin-form to a gateway that leads to it. Every case uses its own connection, and a
-probe after it must get its own answer.
+The destination is served here. With --gateway it speaks TLS, and the cases
+are said in origin-form to a gateway that leads to it; with --inside to a
+tunnel that is inspected. Every case uses its own connection, and a probe
+after it must get its own answer.
 """
 
 import argparse
+import functools
 import json
+import ssl
 import sys
 
 from lab import web
@@ -15,12 +18,20 @@ from . import client, http1, origin, responses
 
 
 class Replay:
-    def __init__(self, proxy, origin, piece):
+    def __init__(self, proxy, origin, piece, ca=None):
         host, _, port = proxy.rpartition(":")
         self.proxy = (host, int(port))
         self.origin = origin
         self.piece = piece
-        self.authority = proxy if origin.tls else origin.host.decode()
+        inside = ca and origin.host.decode()
+        gateway = origin.tls and not inside
+        self.authority = proxy if gateway else origin.host.decode()
+        self.dial = functools.partial(
+            client.Client,
+            self.proxy,
+            inside,
+            ssl.create_default_context(cafile=ca) if ca else None,
+        )
         self.probes = 0
 
     def fill(self, text):
@@ -29,7 +40,7 @@ class Replay:
         return text.replace("{A}", self.authority).encode("latin-1")
 
     def ask(self, raw, count, methods, extra_s=0.03):
-        c = client.Client(self.proxy)
+        c = self.dial()
         try:
             c.say(raw, self.piece)
             return c.answers(count, methods, extra_s), c.ended
@@ -77,7 +88,7 @@ class Replay:
         or none."""
         first = http1.get(line="GET http://{A}/say/" + name + " HTTP/1.1")
         second = http1.get(line="GET http://{A}/after HTTP/1.1")
-        c = client.Client(self.proxy)
+        c = self.dial()
         try:
             c.say(self.fill(first), self.piece)
             answers = c.answers(1, [b"GET"] * 2, 0.1 if case.later else 0.03)
@@ -143,6 +154,7 @@ def main():
     ask.add_argument("name", help="by which it is asked for")
     ask.add_argument("--lenient", action="store_true")
     ask.add_argument("--gateway", action="store_true")
+    ask.add_argument("--inside", help="a tunnel's TLS; the CA's file")
     ask.add_argument("--piece", type=int, default=0, help="bytes at a time")
     ask.add_argument("--only", help="groups, joined by commas")
     ask.add_argument("--limit-s", type=float, default=client.LIMIT_S)
@@ -153,9 +165,9 @@ def main():
         asked.port,
         asked.name,
         asked.lenient,
-        web.tls_context() if asked.gateway else None,
+        web.tls_context() if asked.gateway or asked.inside else None,
     )
-    r = Replay(asked.proxy, server, asked.piece)
+    r = Replay(asked.proxy, server, asked.piece, asked.inside)
     only = asked.only.split(",") if asked.only else []
     json.dump(replay(asked.kind, r, only), sys.stdout)
 

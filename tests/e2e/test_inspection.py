@@ -9,7 +9,9 @@ import test_gateway as plain
 import test_gateway_bodies as bodies
 import test_gateway_requests as rules
 
-from lab import gateways, names, seen
+from corpora import http1, responses
+from corpora.drive import replay
+from lab import gateways, names, paths, seen
 from lab.gateways import head
 
 
@@ -172,3 +174,31 @@ def test_over_socks_a_tunnel_is_inspected_too(inside):
     assert noted["authorization"] == [plain.ALICE]
     opened, _ = inside.ended("/by-socks")
     assert opened["protocol"] == "socks5"
+
+
+# All of them only where there is time: a gateway has been told them already.
+GROUPS = [
+    *(("requests", g) for g in http1.GROUPS),
+    *(("responses", g) for g in responses.GROUPS),
+]
+if not paths.FULL:
+    GROUPS = [("requests", "hops"), ("requests", "order")]
+
+
+@pytest.fixture(scope="module", params=plain.MODES, ids=str)
+def replayed(request, inside):
+    """The corpora, said inside of tunnels: {group: [what went wrong]}."""
+    origin, piece = request.param
+    words = ["--inside", gateways.BUNDLE, "--piece", str(piece)]
+    words += ["--only", ",".join(group for _, group in GROUPS)]
+    words += ["--lenient"] if origin == "lenient" else []
+    how = {"proxy": "127.0.0.1:3180", "port": gateways.CORPORA_PORT}
+    return {
+        kind: replay(inside.lab, kind, *words, **how)
+        for kind in ("requests", "responses")
+    }
+
+
+@pytest.mark.parametrize("kind, group", GROUPS)
+def test_the_corpora_pass_in_one_reading_inside(replayed, kind, group):
+    assert replayed[kind][group] == []

@@ -47,8 +47,10 @@ def inside(clients):
 
 def test_curl_sees_a_certificate_of_ours(clients, hosts, inside, untouched):
     url = f"https://{hosts['plain']}/x"
-    used = clients.run(["curl", "-sSv", url])
+    shown = ["-w", "%{stderr}by HTTP/%{http_version}"]
+    used = clients.run(["curl", "-sSv", *shown, url])
     assert json.loads(used.out)["target"] == "/x", used
+    assert "by HTTP/2" in used.err, used
     assert re.search(r"issuer:.*wayleave", used.err), used
     inside(hosts["plain"], "GET")
 

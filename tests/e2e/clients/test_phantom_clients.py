@@ -97,6 +97,11 @@ def test_a_blob_goes_both_ways(clients, swapped, untouched):
     swapped(names.ACCT1)
 
 
+def test_keyvault_challenge_flow(clients, swapped, untouched):
+    data.test_keyvault_challenge_flow(clients, None)
+    swapped(names.VAULT)
+
+
 def test_a_delta_table_is_written_and_read_back_in_time(
     clients, swapped, untouched
 ):
