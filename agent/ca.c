@@ -205,10 +205,9 @@ finish_turn(const struct ca_settings *s, struct status_detail *detail)
 	return st == E_INVALID || st == E_NOTFOUND ? OK : st;
 }
 
-/* The next one signs from now on; the one before is kept for those who hold
- * a leaf of it. */
+/* For those who hold a leaf of it. */
 static enum status
-turn(const struct ca_settings *s, struct status_detail *detail)
+keep_old(const struct ca_settings *s, struct status_detail *detail)
 {
 	X509 *before = NULL;
 	enum status st = read_cert(s, CA_CURRENT, &before, detail);
@@ -216,9 +215,16 @@ turn(const struct ca_settings *s, struct status_detail *detail)
 	if (st == OK)
 		st = write_cert(s, CA_OLD, before, detail);
 	X509_free(before);
-	if (st != OK && st != E_NOTFOUND && st != E_INVALID)
-		return st;
-	st = move(s, key_files[CA_NEXT], key_files[CA_CURRENT], detail);
+	return st == E_NOTFOUND || st == E_INVALID ? OK : st;
+}
+
+/* The next one signs from now on. */
+static enum status
+turn(const struct ca_settings *s, struct status_detail *detail)
+{
+	enum status st =
+	    move(s, key_files[CA_NEXT], key_files[CA_CURRENT], detail);
+
 	return st == OK
 	    ? move(s, cert_files[CA_NEXT], cert_files[CA_CURRENT], detail)
 	    : st;
@@ -237,7 +243,37 @@ old_ends(const X509 *current)
 	return turn_time(current) + (int64_t)TLS_LEAF_DAYS * DAY_S;
 }
 
-/* Goes on with what was cut short, and does what is due. */
+static void
+drop_next(const struct ca_settings *s)
+{
+	drop(s, cert_files[CA_NEXT]);
+	drop(s, key_files[CA_NEXT]);
+}
+
+/* A pair that belongs together, or E_INVALID. */
+static enum status
+read_next(const struct ca_settings *s, X509 **out, struct status_detail *detail)
+{
+	EVP_PKEY *key = NULL;
+	X509 *cert = NULL;
+	enum status st = read_cert(s, CA_NEXT, &cert, detail);
+
+	if (st == OK)
+		st = read_key(s, CA_NEXT, &key, detail);
+	if (st == OK && X509_check_private_key(cert, key) != 1)
+		st = status_set(detail, E_INVALID, "\"%s/%s\" is another key's",
+		    s->state_dir, cert_files[CA_NEXT]);
+	EVP_PKEY_free(key);
+	if (st != OK) {
+		X509_free(cert);
+		return st;
+	}
+	*out = cert;
+	return OK;
+}
+
+/* Goes on with what was cut short, and does what is due. One that is next and
+ * damaged keeps nobody from signing: another is made by the next rotation. */
 static enum status
 settle(const struct ca_settings *s, struct status_detail *detail)
 {
@@ -254,9 +290,18 @@ settle(const struct ca_settings *s, struct status_detail *detail)
 		drop(s, key_files[CA_NEXT]);
 		return OK;
 	}
-	st = read_cert(s, CA_NEXT, &next, detail);
-	if (st == OK && turn_time(next) <= s->now_unix_s)
-		st = turn(s, detail);
+	st = read_next(s, &next, detail);
+	if (st == E_INVALID || st == E_DENIED) {
+		log_warning(
+		    "the next inspection CA is dropped: %s", detail->text);
+		drop_next(s);
+		return OK;
+	}
+	if (st == OK && turn_time(next) <= s->now_unix_s) {
+		st = keep_old(s, detail);
+		if (st == OK)
+			st = turn(s, detail);
+	}
 	X509_free(next);
 	return st;
 }
@@ -399,9 +444,10 @@ ca_rotate(
 		    "the key of the inspection CA is a credential of the "
 		    "service manager: change that, and restart");
 	if (at_once) {
-		/* What is there may have been read as well. */
-		drop(s, cert_files[CA_NEXT]);
-		drop(s, key_files[CA_NEXT]);
+		/* What is there may have been read as well; and the one before
+		 * is never written where others would read it. */
+		drop_next(s);
+		drop(s, cert_files[CA_OLD]);
 	} else if (is_there(s, cert_files[CA_NEXT])) {
 		return status_set(detail, E_BUSY,
 		    "a rotation is under way: the next CA is in the bundle");
@@ -412,8 +458,6 @@ ca_rotate(
 		st = make_cert(s, CA_NEXT, key, &cert, detail);
 	if (st == OK && at_once)
 		st = turn(s, detail);
-	if (st == OK && at_once)
-		drop(s, cert_files[CA_OLD]);
 	EVP_PKEY_free(key);
 	X509_free(cert);
 	return st;

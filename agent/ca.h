@@ -15,7 +15,10 @@
 #include "agent/config.h"
 #include "proxy/tls_mint.h"
 
-enum { CA_OVERLAP_S = 86400 };
+enum {
+	CA_OVERLAP_S = 86400,
+	CA_RENEW_DAYS = 60, /**< before it expires it is rotated */
+};
 
 enum ca_role { CA_CURRENT, CA_NEXT, CA_OLD, CA_ROLES };
 

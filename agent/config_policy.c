@@ -60,8 +60,9 @@ config_judge_inspection(const struct config *c, const struct policy *p,
 	if (c->inspection != CONFIG_INSPECTION_OFF || !policy_inspects(p))
 		return OK;
 	return status_set(detail, E_INVALID,
-	    "the policy has rules that look into requests or inject a token, "
-	    "and \"inspection\" under \"tls\" of %.200s is \"off\": set "
-	    "it to \"auto\", or leave those rules out",
+	    "the policy has to look into tunnels (\"methods\", \"paths\", "
+	    "\"deny_sas\", \"inject\", \"inspect\" or "
+	    "\"tenant_restrictions\"), and \"inspection\" under \"tls\" of "
+	    "%.200s is \"off\": set it to \"auto\", or leave those out",
 	    c->file);
 }

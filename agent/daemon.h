@@ -187,7 +187,8 @@ enum status daemon_open_ca(struct daemon *d, const struct config *c,
     struct status_detail *detail) ATTR_MUST_USE;
 /** Writes its files for the clients, later, and does what is due. */
 void daemon_write_ca(struct daemon *d);
-/** The same where something is due. */
+/** The same where something is due or was not written; rotates what is about
+ * to expire. */
 void daemon_watch_ca(struct daemon *d);
 /**
  * Makes the next one, later: until then ca_work is busy. E_NOTFOUND: there is

@@ -5,6 +5,7 @@
 #include "agent/daemon.h"
 
 #include "agent/ca_files.h"
+#include "agent/ca_make.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -104,7 +105,8 @@ work_thread(void *arg)
 	return NULL;
 }
 
-/* It signs once its files are there: whoever reads them believes it. */
+/* It signs once its files are there: whoever reads them believes it. But for
+ * one that is to sign at once: its forerunner was stolen. */
 static void
 work_take(struct ca_work *w)
 {
@@ -131,12 +133,14 @@ work_finish(struct ca_work *w)
 	bool counts =
 	    !w->over && d->ca != NULL && w->inspection == d->config->inspection;
 
-	if (counts && w->st == OK) {
+	if (counts && w->ca != NULL && (w->st == OK || w->at_once))
 		work_take(w);
+	if (counts && w->st == OK)
 		d->ca_ready = true;
-	} else if (counts) {
+	else if (counts)
 		log_error("inspection CA: %s", w->problem.text);
-	}
+	if (counts && w->st != OK && w->at_once && w->rotated == OK)
+		d->ca_ready = false;
 	ca_unref(w->ca);
 	w->ca = NULL;
 	tls_ca_unref(w->signer);
@@ -236,12 +240,35 @@ daemon_rotate_ca(struct daemon *d, bool at_once, struct status_detail *detail)
 	return OK;
 }
 
+static bool
+is_due(const struct daemon *d)
+{
+	return d->ca->due_unix_s != 0 &&
+	    d->ca->due_unix_s <= clock_unix_s(d->clock);
+}
+
+/* Nobody thinks of it after ten years, and a start would fail. */
+static bool
+expires_soon(const struct daemon *d)
+{
+	const int64_t ends = ca_ends_unix_s(d->ca->certs[CA_CURRENT]);
+
+	return d->config->inspection == CONFIG_INSPECTION_AUTO &&
+	    d->ca->certs[CA_NEXT] == NULL &&
+	    ends - (int64_t)CA_RENEW_DAYS * 86400 <= clock_unix_s(d->clock);
+}
+
 void
 daemon_watch_ca(struct daemon *d)
 {
-	if (d->ca != NULL && d->ca->due_unix_s != 0 &&
-	    d->ca->due_unix_s <= clock_unix_s(d->clock))
+	struct status_detail why = { "" };
+
+	if (d->ca == NULL || d->ca_work.busy)
+		return;
+	if (is_due(d) || !d->ca_ready || d->ca_work.st != OK)
 		daemon_write_ca(d);
+	else if (expires_soon(d) && daemon_rotate_ca(d, false, &why) != OK)
+		log_error("inspection CA: %s", why.text);
 }
 
 const char *

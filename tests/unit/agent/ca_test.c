@@ -2,17 +2,16 @@
 #include "tests/unit/test.h"
 
 #include "agent/ca.h"
-#include "agent/ca_files.h"
 #include "agent/ca_make.h"
 
 #include <fcntl.h>
-#include <openssl/pem.h>
-#include <openssl/pkcs12.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { NOW = 1790000000, DAY_S = 86400 };
@@ -92,19 +91,6 @@ put_file(const char *file, const char *text, mode_t mode)
 	assert_true(fputs(text, f) >= 0);
 	assert_int_equal(fclose(f), 0);
 	assert_int_equal(chmod(path_of(file), mode), 0);
-}
-
-static char *
-get_file(const char *file, size_t *n)
-{
-	FILE *f = fopen(path_of(file), "re");
-	char *text = calloc(1, 1 << 20);
-
-	assert_non_null(f);
-	assert_non_null(text);
-	*n = fread(text, 1, (1 << 20) - 1, f);
-	assert_int_equal(fclose(f), 0);
-	return text;
 }
 
 static bool
@@ -300,6 +286,79 @@ what_was_cut_short_goes_on(void **state)
 	ca_unref(c);
 }
 
+/* The disk lost what was written last: what signs goes on. */
+static void
+a_next_one_that_is_damaged_is_dropped(void **state)
+{
+	struct ca *a = open_ca(NULL), *b;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ca_rotate(&world.s, false, &world.detail), OK);
+		if (i == 0)
+			put_file("ca.next.pem", "", 0644);
+		else if (i == 1)
+			put_file("ca.next.key", "", 0600);
+		else
+			assert_int_equal(
+			    chmod(path_of("ca.next.key"), 0644), 0);
+		world.s.now_unix_s += CA_OVERLAP_S;
+		b = open_ca(NULL);
+		assert_true(same(a->certs[CA_CURRENT], b->certs[CA_CURRENT]));
+		assert_null(b->certs[CA_NEXT]);
+		assert_false(
+		    is_there("ca.next.key") || is_there("ca.next.pem"));
+		ca_unref(b);
+	}
+	ca_unref(a);
+}
+
+static void
+rotate_until_killed(bool at_once)
+{
+	for (;;) {
+		struct ca *ca = NULL;
+
+		if (ca_rotate(&world.s, at_once, &world.detail) == OK &&
+		    !at_once)
+			world.s.now_unix_s += CA_OVERLAP_S;
+		if (ca_open(&world.s, NULL, &ca, &world.detail) != OK)
+			_exit(1);
+		ca_unref(ca);
+	}
+}
+
+/* Where it was is told by the files alone. */
+static void
+killed_at_any_moment_it_opens_again(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		bool at_once = i % 2 == 1;
+		pid_t pid = fork();
+		int status = 0;
+		struct ca *ca;
+
+		if (pid == 0)
+			rotate_until_killed(at_once);
+		(void)usleep(500 + i * 397 % 5000);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		if (at_once) {
+			/* What was stolen is nowhere. */
+			ca = open_ca(NULL);
+			assert_null(ca->certs[CA_OLD]);
+			ca_unref(ca);
+		}
+		world.s.now_unix_s += 60 * CA_OVERLAP_S;
+		ca = open_ca(NULL);
+		assert_null(ca->certs[CA_NEXT]);
+		assert_false(is_there("ca.next.key"));
+		ca_unref(ca);
+	}
+}
+
 static void
 a_credential_is_the_key_and_is_not_rotated_here(void **state)
 {
@@ -334,130 +393,6 @@ a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(void **state)
 	assert_int_equal(stat(world.s.state_dir, &st), -1);
 }
 
-static void
-only_certificates_of_the_roots_get_into_the_bundle(void **state)
-{
-	static const char a[] = "-----BEGIN CERTIFICATE-----\nQUJD\n"
-	                        "-----END CERTIFICATE-----\n";
-
-	static const struct {
-		const char *text, *want;
-	} table[] = {
-		{ "", "" },
-		{ "# a comment\n-----BEGIN CERTIFICATE-----\nQUJD\n"
-		  "-----END CERTIFICATE-----\nCN=x\n",
-		    a },
-		{ "-----BEGIN CERTIFICATE-----\nQUJD\n"
-		  "-----END CERTIFICATE-----",
-		    a },
-		{ "-----BEGIN PRIVATE KEY-----\nQUJD\n"
-		  "-----END PRIVATE KEY-----\n",
-		    "" },
-		{ "-----BEGIN CERTIFICATE-----\n"
-		  "-----BEGIN PRIVATE KEY-----\nQUJD\n"
-		  "-----END PRIVATE KEY-----\n-----END CERTIFICATE-----\n",
-		    "" },
-		{ "-----BEGIN CERTIFICATE-----\nQU\n"
-		  "-----BEGIN CERTIFICATE-----\nQUJD\n"
-		  "-----END CERTIFICATE-----\n",
-		    a },
-		{ "-----BEGIN CERTIFICATE-----\nQUJD\n", "" },
-		{ "-----END CERTIFICATE-----\n", "" },
-		{ "x-----BEGIN CERTIFICATE-----\nQUJD\n"
-		  "-----END CERTIFICATE-----\n",
-		    "" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		struct buf out;
-
-		buf_init(&out, 4096);
-		ca_files_put_roots(&out, slice_of(table[i].text));
-		buf_putc(&out, '\0');
-		assert_string_equal(out.p, table[i].want);
-		buf_release(&out);
-	}
-}
-
-static size_t
-count(const char *text, const char *what)
-{
-	size_t n = 0;
-
-	while ((text = strstr(text, what)) != NULL) {
-		text += strlen(what);
-		n++;
-	}
-	return n;
-}
-
-static size_t
-count_anchors(const char *der, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)der;
-	PKCS12 *p12 = d2i_PKCS12(NULL, &p, (long)n);
-	STACK_OF(X509) *certs = NULL;
-	EVP_PKEY *key = NULL;
-	X509 *x = NULL;
-	size_t found;
-
-	assert_non_null(p12);
-	assert_int_equal(PKCS12_mac_present(p12), 0);
-	assert_int_equal(PKCS12_parse(p12, NULL, &key, &x, &certs), 1);
-	assert_null(key);
-	assert_null(x);
-	found = (size_t)sk_X509_num(certs);
-	sk_X509_pop_free(certs, X509_free);
-	PKCS12_free(p12);
-	return found;
-}
-
-static void
-clients_find_ours_and_the_roots_in_three_files(void **state)
-{
-	struct ca *other = open_ca(NULL), *ca;
-	struct buf roots;
-	struct stat st;
-	size_t n;
-	char *text;
-
-	(void)state;
-	buf_init(&roots, 65536);
-	assert_int_equal(ca_files_put_own(&roots, other), OK);
-	buf_puts(&roots,
-	    "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n"
-	    "-----END PRIVATE KEY-----\n");
-	buf_putc(&roots, '\0');
-	put_file("roots.pem", roots.p, 0644);
-	buf_release(&roots);
-	assert_int_equal(ca_rotate(&world.s, true, &world.detail), OK);
-	assert_int_equal(ca_rotate(&world.s, false, &world.detail), OK);
-	ca = open_ca(NULL);
-	(void)umask(077);
-	assert_int_equal(
-	    ca_files_write(world.dir, "/none", ca, &world.detail), E_IO);
-	text = strdup(path_of("roots.pem"));
-	assert_int_equal(mkdir(path_of("run"), 0755), 0);
-	assert_int_equal(
-	    ca_files_write(path_of("run"), text, ca, &world.detail), OK);
-	free(text);
-	assert_int_equal(stat(path_of("run/ca-bundle.pem"), &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0644);
-	text = get_file("run/ca.pem", &n);
-	assert_int_equal(count(text, "BEGIN CERTIFICATE"), 2);
-	free(text);
-	text = get_file("run/ca-bundle.pem", &n);
-	assert_int_equal(count(text, "BEGIN CERTIFICATE"), 3);
-	assert_null(strstr(text, "PRIVATE"));
-	free(text);
-	text = get_file("run/ca.p12", &n);
-	assert_int_equal(count_anchors(text, n), 3);
-	free(text);
-	ca_unref(other);
-	ca_unref(ca);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -473,11 +408,11 @@ main(void)
 		TEST(the_next_one_is_known_a_day_before_it_signs),
 		TEST(at_once_leaves_nothing_of_a_key_that_was_stolen),
 		TEST(what_was_cut_short_goes_on),
+		TEST(a_next_one_that_is_damaged_is_dropped),
+		TEST(killed_at_any_moment_it_opens_again),
 		TEST(a_credential_is_the_key_and_is_not_rotated_here),
 		TEST(
 		    a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing),
-		TEST(only_certificates_of_the_roots_get_into_the_bundle),
-		TEST(clients_find_ours_and_the_roots_in_three_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

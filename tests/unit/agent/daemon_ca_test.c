@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include "agent/ca_files.h"
+#include "agent/ca_make.h"
 #include "agent/daemon.h"
 
 #include <event2/event.h>
@@ -202,6 +203,80 @@ the_next_one_signs_when_its_day_is_over(void **state)
 }
 
 static void
+what_could_not_be_written_is_tried_again(void **state)
+{
+	(void)state;
+	world.writes = E_IO;
+	daemon_write_ca(&world.d);
+	daemon_watch_ca(&world.d);
+	end_work();
+	assert_false(world.d.ca_work.busy);
+	world.writes = OK;
+	daemon_watch_ca(&world.d);
+	end_work();
+	assert_null(daemon_ca_reason(&world.d));
+	daemon_watch_ca(&world.d);
+	assert_false(world.d.ca_work.busy);
+}
+
+/* Who steals a key has no use of it, whatever the disk says. */
+static void
+a_stolen_key_signs_nothing_more_also_where_files_cannot_be_written(void **state)
+{
+	struct tls_ca *stolen = tls_ca_ref(world.d.ca->signer);
+	struct status_detail detail;
+
+	(void)state;
+	daemon_write_ca(&world.d);
+	end_work();
+	assert_null(daemon_ca_reason(&world.d));
+	world.writes = E_IO;
+	assert_int_equal(daemon_rotate_ca(&world.d, true, &detail), OK);
+	end_work();
+	assert_ptr_not_equal(world.d.ca->signer, stolen);
+	assert_int_equal(world.renewals, 1);
+	/* Clients would not believe what it signs now. */
+	assert_non_null(daemon_ca_reason(&world.d));
+	world.writes = OK;
+	daemon_watch_ca(&world.d);
+	end_work();
+	assert_null(daemon_ca_reason(&world.d));
+	/* A next one that clients cannot know of is made known later. */
+	world.writes = E_IO;
+	assert_int_equal(daemon_rotate_ca(&world.d, false, &detail), OK);
+	end_work();
+	world.writes = OK;
+	daemon_watch_ca(&world.d);
+	end_work();
+	assert_non_null(world.d.ca->certs[CA_NEXT]);
+	assert_int_equal(world.renewals, 1);
+	tls_ca_unref(stolen);
+}
+
+static void
+one_that_is_about_to_expire_is_rotated_by_itself(void **state)
+{
+	(void)state;
+	daemon_write_ca(&world.d);
+	end_work();
+	world.now_s += (int64_t)(CA_DAYS - CA_RENEW_DAYS) * 86400 - 1;
+	daemon_watch_ca(&world.d);
+	assert_false(world.d.ca_work.busy);
+	world.now_s++;
+	daemon_watch_ca(&world.d);
+	end_work();
+	assert_non_null(world.d.ca->certs[CA_NEXT]);
+	daemon_watch_ca(&world.d);
+	assert_false(world.d.ca_work.busy);
+	world.now_s += CA_OVERLAP_S;
+	daemon_watch_ca(&world.d);
+	end_work();
+	assert_int_equal(world.renewals, 1);
+	daemon_watch_ca(&world.d);
+	assert_false(world.d.ca_work.busy);
+}
+
+static void
 what_the_workers_do_not_take_up_does_not_count(void **state)
 {
 	struct status_detail detail;
@@ -290,6 +365,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(until_its_files_are_there_the_reason_is_said),
 		TEST(the_next_one_signs_when_its_day_is_over),
+		TEST(what_could_not_be_written_is_tried_again),
+		TEST(
+		    a_stolen_key_signs_nothing_more_also_where_files_cannot_be_written),
+		TEST(one_that_is_about_to_expire_is_rotated_by_itself),
 		TEST(what_the_workers_do_not_take_up_does_not_count),
 		TEST(work_that_a_reload_overtakes_is_done_again_or_dropped),
 		TEST(a_credential_is_looked_for_where_the_manager_puts_it),
