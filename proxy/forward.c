@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { EXPIRES_MS = 1000 };
+enum {
+	EXPIRES_MS = 1000,
+	LEND_MS = 1000, /* so long its upstream stays with an idle client */
+};
 
 static int64_t
 forward_now(const struct forward *f)
@@ -409,6 +412,15 @@ forward_drain(struct forward *f)
 		forward_end(f, CLOSE_DRAIN);
 }
 
+/* A connection through TLS is dear, and others may need one. */
+static bool
+forward_is_at_rest(const struct forward *f, int64_t now_ms)
+{
+	return f->state == FORWARD_HEAD && f->secure && f->client.in.n == 0 &&
+	    forward_side_is_open(&f->upstream) &&
+	    now_ms >= f->deadline_ms - f->snapshot->limits.idle_ms + LEND_MS;
+}
+
 void
 forward_tick(struct forward *f, int64_t now_ms)
 {
@@ -425,6 +437,8 @@ forward_tick(struct forward *f, int64_t now_ms)
 		request_tick(f->x.request, now_ms);
 	else if (f->state == FORWARD_REFUSING)
 		refusal_tick(f->refusal, now_ms);
+	else if (forward_is_at_rest(f, now_ms))
+		forward_keep_upstream(f);
 }
 
 void

@@ -26,7 +26,8 @@ struct lingering {
 	int64_t end_ms;
 	struct buf last;
 	size_t sent;
-	int unsent; /* bytes that the peer had not taken yet */
+	bool said, hears; /* all is out; until then it waits to hear */
+	int unsent;       /* bytes that the peer had not taken yet */
 	struct event io, deadline;
 	void (*done)(void *arg);
 	void *arg;
@@ -91,16 +92,34 @@ lingering_drop(struct lingering *l)
 static void lingering_on_io(evutil_socket_t fd, short what, void *arg);
 
 static void
-lingering_listen(struct lingering *l)
+lingering_watch(struct lingering *l, short events)
 {
 	struct event_base *base = event_get_base(&l->io);
 
-	(void)shutdown(l->s.fd, SHUT_WR);
 	(void)event_del(&l->io);
 	(void)event_assign(
-	    &l->io, base, l->s.fd, EV_READ | EV_PERSIST, lingering_on_io, l);
+	    &l->io, base, l->s.fd, events | EV_PERSIST, lingering_on_io, l);
 	/* When even that fails the deadline still ends it. */
 	(void)event_add(&l->io, NULL);
+}
+
+static void
+lingering_listen(struct lingering *l)
+{
+	l->said = true;
+	(void)shutdown(l->s.fd, SHUT_WR);
+	lingering_watch(l, EV_READ);
+}
+
+/* A layer may have to hear of its peer before it can go on: its socket, on
+ * which there is room, would call for nothing. */
+static void
+lingering_wait_to_send(struct lingering *l)
+{
+	if (l->s.ops->shares || l->hears == l->s.write_waits_read)
+		return;
+	l->hears = l->s.write_waits_read;
+	lingering_watch(l, l->hears ? EV_READ : EV_WRITE);
 }
 
 static void
@@ -110,7 +129,8 @@ lingering_on_io(evutil_socket_t fd, short what, void *arg)
 	enum status st;
 
 	(void)fd;
-	if ((what & EV_WRITE) != 0) {
+	(void)what;
+	if (!l->said) {
 		st = lingering_send(l);
 		if (st == OK)
 			stream_end(&l->s);
@@ -119,6 +139,8 @@ lingering_on_io(evutil_socket_t fd, short what, void *arg)
 			lingering_end(l);
 		else if (st == OK)
 			lingering_listen(l);
+		else
+			lingering_wait_to_send(l);
 		return;
 	}
 	st = lingering_drop(l);

@@ -98,6 +98,27 @@ what_is_not_for_the_tunnels_host_is_refused_in_http(void **state)
 	}
 }
 
+static void
+after_a_second_without_a_request_others_may_have_the_upstream(void **state)
+{
+	int64_t now = clock_boot_ms(&clock_system);
+
+	(void)state;
+	fake_start_inside(GET(""));
+	fake.snapshot.limits.idle_ms = 60000;
+	forward_tick(fake.forward, now + 90000);
+	fake_upstream_says(ANSWER);
+	forward_tick(fake.forward, now + 900);
+	assert_int_equal(fake.pooled, 0);
+	forward_tick(fake.forward, now + 3000);
+	assert_int_equal(fake.pooled, 1);
+	forward_tick(fake.forward, now + 4000);
+	assert_int_equal(fake.pooled, 1);
+	assert_false(fake.done);
+	fake_client_says(GET(""));
+	assert_int_equal(fake.dialled, 2);
+}
+
 static int
 group_set_up(void **state)
 {
@@ -117,6 +138,7 @@ main(void)
 		T(the_token_is_sent_in_the_clients_place),
 		T(a_page_of_another_site_may_ask_as_it_could_without_us),
 		T(the_port_may_stand_in_host_where_it_is_the_tunnels),
+		T(after_a_second_without_a_request_others_may_have_the_upstream),
 		T(what_is_not_for_the_tunnels_host_is_refused_in_http),
 	};
 

@@ -1,6 +1,8 @@
 /* The lingering close: no answer is lost to a reset, and none waits for ever. */
 #include "tests/unit/proxy/connect_steps.h"
 
+#include "proxy/linger.h"
+
 static void
 real_ms(unsigned ms)
 {
@@ -103,6 +105,79 @@ a_socks_client_that_was_refused_gets_no_more_time(void **state)
 	assert_talk_ends(fd);
 }
 
+/* A layer that has to hear of its peer before it can write. */
+static struct waiting {
+	unsigned writes, ends;
+	bool hears;
+} waiting;
+
+static enum status
+waiting_write(struct stream *s, struct slice b, bool more_follows, size_t *put)
+{
+	char byte;
+
+	(void)more_follows;
+	waiting.writes++;
+	if (!waiting.hears)
+		waiting.hears = recv(s->fd, &byte, 1, MSG_DONTWAIT) == 1;
+	s->write_waits_read = !waiting.hears;
+	if (!waiting.hears)
+		return E_PARTIAL;
+	*put = b.n;
+	return OK;
+}
+
+static void
+waiting_end(struct stream *s)
+{
+	(void)s;
+	waiting.ends++;
+}
+
+static void
+waiting_nothing(struct stream *s)
+{
+	(void)s;
+}
+
+static void
+waiting_done(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void
+what_waits_for_its_peer_does_not_spin(void **state)
+{
+	static const struct stream_ops ops = { .write = waiting_write,
+		.end = waiting_end,
+		.abort = waiting_nothing,
+		.release = waiting_nothing };
+	struct stream s = { .ops = &ops };
+	bool done = false;
+	struct buf last;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	s.fd = fds[0];
+	buf_init(&last, 16);
+	buf_puts(&last, "last");
+	fake.snapshot->limits.linger_ms = 2000;
+	waiting = (struct waiting){ 0 };
+	assert_non_null(
+	    lingering_start(fake.worker, s, &last, waiting_done, &done));
+	real_ms(50);
+	assert_in_range(waiting.writes, 1, 3);
+	assert_int_equal(send(fds[1], "x", 1, MSG_NOSIGNAL), 1);
+	fake_run();
+	assert_int_equal(waiting.ends, 1);
+	assert_false(done);
+	(void)close(fds[1]);
+	fake_run();
+	assert_true(done);
+}
+
 int
 main(void)
 {
@@ -112,6 +187,7 @@ main(void)
 		T(talk_without_end_is_ended),
 		T(who_was_too_slow_gets_no_more_time),
 		T(a_socks_client_that_was_refused_gets_no_more_time),
+		T(what_waits_for_its_peer_does_not_spin),
 	};
 	return cmocka_run_group_tests_name("linger", tests, NULL, NULL);
 }
