@@ -124,7 +124,7 @@ read_prefix(
 		}
 	if (path.n > 0 && path.p[path.n - 1] == '/')
 		path.n--;
-	if (!forward_path_ok(path))
+	if (!forward_path_ok(path, false))
 		reader_error(r, false,
 		    "the path may not hold \".\" or \"..\" as a segment, "
 		    "\"\\\", or an escape of \"/\", \"\\\", \"%%\" and NUL");

@@ -48,7 +48,7 @@ why_plain_settle(struct why_plain *w, struct policy_request *r)
 		    : slice_of(w->method),
 		.path = slice_of(w->path),
 		.query = slice_of(w->query),
-		.no_coded_slash = true };
+		.no_coded_slash = r->plaintext };
 
 	r->inspects = !r->plaintext;
 	if (!w->is_url || plain.method.n == 0)

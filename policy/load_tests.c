@@ -83,7 +83,7 @@ load_plain(struct loader *l, struct test_case *out)
 	struct policy_plain plain = { .method = out->method,
 		.path = out->path,
 		.query = out->query,
-		.no_coded_slash = true };
+		.no_coded_slash = out->plaintext };
 	struct policy_target *target;
 	char *text;
 

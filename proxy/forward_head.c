@@ -208,7 +208,7 @@ check_target(const struct forward_route *route, struct forward_request *r,
 	    : check_absolute(r, fault);
 	if (st != OK)
 		return st;
-	if (!forward_path_ok(r->uri.path))
+	if (!forward_path_ok(r->uri.path, r->secure))
 		return forward_fault_set(fault, REASON_BAD_REQUEST, 0,
 		    "the path can be read in two ways");
 	return OK;

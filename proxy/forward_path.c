@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 bool
-forward_path_ok(struct slice path)
+forward_path_ok(struct slice path, bool coded_slash)
 {
 	char small[1024], *out = small;
 	struct slice normal;
@@ -14,7 +14,7 @@ forward_path_ok(struct slice path)
 
 	if (path.n + 2 > sizeof small)
 		out = malloc(path.n + 2);
-	ok = out != NULL && !path_has_coded_slash(path) &&
+	ok = out != NULL && (coded_slash || !path_has_coded_slash(path)) &&
 	    path_normal(path, true, out, &normal);
 	if (out != small)
 		free(out);

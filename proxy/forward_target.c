@@ -21,7 +21,7 @@ forward_see(struct forward *f, const struct forward_request *r)
 		.path = slice_head(target, f->x.line.path_bytes),
 		.query = r->uri.query,
 		.fields = &r->http.fields,
-		.no_coded_slash = true,
+		.no_coded_slash = !r->secure,
 	};
 	struct seen *s = malloc(sizeof *s + policy_target_bytes(&plain));
 

@@ -392,6 +392,9 @@ GATEWAY = {
     ("order", "pipeline-then-bad"): Case(
         get() + "GET x HTTP/1.1\r\n\r\n" + AFTER, [200, 400], ["/x"]
     ),
+    ("paths", "encoded-slash"): good(
+        get(line="GET /a%2fb HTTP/1.1"), "/a%2fb"
+    ),
     ("odd", "scheme-case"): bad(ODD["scheme-case"].raw),
     ("odd", "no-path"): bad(ODD["no-path"].raw),
     ("odd", "query-only"): bad(get(line="GET ?q HTTP/1.1")),

@@ -25,6 +25,7 @@ PASSING = {
     "below": top("GET /pub@"),
     "whole": top("GET /box?at=@"),
     "encoded letter": top("GET /p%75b@"),
+    "encoded slash below": top("GET /pub@/dir%2Ffile"),
     "another method": top("PUT /pub@", "Content-Length: 0"),
     "signature of another kind": top("GET /pub@?signature=1&asig=2&x=sig"),
     "empty copy": top("PUT /pub@", "Content-Length: 0", "x-ms-version: 1"),

@@ -216,11 +216,47 @@ doubtful_paths_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
-		if (!forward_path_ok(slice_of(good[i])))
+		if (!forward_path_ok(slice_of(good[i]), false))
 			fail_msg("%s refused", good[i]);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		if (forward_path_ok(slice_of(bad[i])))
+		if (forward_path_ok(slice_of(bad[i]), false))
 			fail_msg("%s passed", bad[i]);
+}
+
+/* SDKs encode the names of blobs whole; the rules see both readings. */
+static void
+an_encoded_slash_is_for_https_alone(void **state)
+{
+	static const char *const good[] = { "/c/dir%2Ffile", "/c/a%2fb%2fc",
+		"/%2f", "/a%2f.b", "/a/b" };
+	static const char *const bad[] = { "/a%2f..%2fb", "/a%2f.", "/..%2fa",
+		"/a%252fb", "/a%5Cb", "/%2e%2f" };
+	static const struct forward_route gateway = { .kind =
+		                                          FORWARD_ROUTE_GATEWAY,
+		.host = "up.example",
+		.port = 443,
+		.prefix = "",
+		.own_host = "127.0.0.1:3190" };
+	const char *head = "GET /c/dir%2Ffile HTTP/1.1\r\n"
+	                   "Host: 127.0.0.1:3190\r\n\r\n";
+	struct forward_fault fault = { REASON_NONE, 0, NULL };
+	struct forward_request r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		if (!forward_path_ok(slice_of(good[i]), true))
+			fail_msg("%s refused", good[i]);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (forward_path_ok(slice_of(bad[i]), true))
+			fail_msg("%s passed", bad[i]);
+	assert_int_equal(
+	    forward_head_read(slice_of(head), &gateway, "wayleave", &r, &fault),
+	    OK);
+	assert_int_equal(
+	    forward_head_read(SLICE("GET http://a.example/c%2Fd HTTP/1.1\r\n"
+	                            "Host: a.example\r\n\r\n"),
+	        &proxy_route, "wayleave", &r, &fault),
+	    E_SYNTAX);
 }
 
 struct answer_case {
@@ -348,6 +384,7 @@ main(void)
 		cmocka_unit_test(what_cannot_be_forwarded_has_its_code),
 		cmocka_unit_test(max_forwards_zero_is_answered_here),
 		cmocka_unit_test(doubtful_paths_are_refused),
+		cmocka_unit_test(an_encoded_slash_is_for_https_alone),
 		cmocka_unit_test(answers_are_rewritten_likewise),
 		cmocka_unit_test(
 		    trailers_are_told_from_what_belongs_to_the_head),
