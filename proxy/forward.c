@@ -27,6 +27,7 @@ forward_free(struct forward *f)
 	buf_release(&f->x.bearer_value);
 	buf_release(&f->x.kept);
 	free(f->x.target);
+	free(f->x.own);
 	buf_release(&f->ask.response);
 	proxy_snapshot_unref(f->snapshot);
 	free(f);

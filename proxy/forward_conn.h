@@ -71,6 +71,7 @@ struct forward_exchange {
 	unsigned interim;
 	int status;
 	uint64_t bytes_up, bytes_down;
+	char *own; /**< owned: what the client calls the gateway; or NULL */
 };
 
 struct forward {
@@ -132,6 +133,8 @@ void forward_keep_upstream(struct forward *f);
 
 /** A head may be whole. */
 void forward_read_head(struct forward *f);
+/** Where its requests go. False: the gateway is no more. */
+bool forward_find_route(const struct forward *f, struct forward_route *route);
 /** Asks request.c about the message, with or without the idle upstream. */
 void forward_ask(struct forward *f, bool reuse);
 /** Refuses what request.c never saw, with its record; @r may be NULL. */

@@ -259,10 +259,15 @@ exchange_take_head(struct forward *f, struct slice head)
 {
 	struct forward_answer how = { .name = f->snapshot->name,
 		.now_unix_s = clock_unix_s(worker_clock(f->worker)) };
+	struct forward_route route;
 	struct http1_framing framing;
 	struct http1_response r;
 	struct http1_error error;
 
+	if (f->x.own != NULL && forward_find_route(f, &route)) {
+		how.route = &route;
+		how.own = slice_of(f->x.own);
+	}
 	if (http1_parse_response(head, &r, &error) != OK ||
 	    http1_response_framing(&r,
 	        f->x.is_head ? SLICE("HEAD") : SLICE("GET"), &framing) != OK)

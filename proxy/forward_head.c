@@ -1,6 +1,7 @@
 /* Rewrites heads as RFC 9110 7.6 asks of a proxy. */
 #include "proxy/forward_head.h"
 
+#include "proxy/forward_map.h"
 #include "proxy/forward_path.h"
 
 #include <stdio.h>
@@ -446,6 +447,18 @@ length_is_dropped(
 	    http1_field_find(&r->fields, "transfer-encoding", 0) < r->fields.n;
 }
 
+static void
+put_response_field(const struct http1_field *f,
+    const struct forward_answer *how, struct buf *out)
+{
+	buf_put_slice(out, f->name);
+	buf_puts(out, ": ");
+	if (how->route == NULL ||
+	    !forward_map_back(how->route, how->own, f, out))
+		buf_put_slice(out, f->value);
+	buf_puts(out, "\r\n");
+}
+
 enum status
 forward_head_put_response(const struct http1_response *r,
     const struct http1_framing *framing, const struct forward_answer *how,
@@ -467,7 +480,7 @@ forward_head_put_response(const struct http1_response *r,
 		struct slice n = all->at[i].name;
 		if (!is_dropped(all, n) &&
 		    !(no_length && slice_is_nocase(n, "content-length")))
-			put_field(out, &all->at[i]);
+			put_response_field(&all->at[i], how, out);
 	}
 	if (http1_field_find(all, "date", 0) == all->n && r->status >= 200)
 		put_date(out, how->now_unix_s);

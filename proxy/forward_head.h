@@ -51,6 +51,9 @@ struct forward_answer {
 	bool chunked; /**< the body will be sent in chunks */
 	bool close;   /**< tell the client that the connection ends */
 	int64_t now_unix_s;
+	/** Of a gateway, whose addresses it should tell; or NULL. */
+	const struct forward_route *route;
+	struct slice own; /**< what the client calls it */
 };
 
 /**

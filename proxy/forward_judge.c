@@ -1,5 +1,6 @@
 /* One request head: read, refused or asked about. */
 #include "proxy/forward_conn.h"
+#include "proxy/forward_map.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,7 @@ exchange_reset(struct forward *f)
 	forward_body_release(&f->x.up);
 	forward_body_release(&f->x.down);
 	free(f->x.target);
+	free(f->x.own);
 	buf_clear(&head);
 	buf_release(&bearer);
 	buf_release(&f->x.kept);
@@ -180,8 +182,7 @@ forward_metadata(struct forward *f, const struct forward_request *r)
 		forward_refuse(f, &refused, r);
 }
 
-/* False: the gateway is no more. */
-static bool
+bool
 forward_find_route(const struct forward *f, struct forward_route *route)
 {
 	const struct proxy_gateway *g;
@@ -209,10 +210,58 @@ forward_find_route(const struct forward *f, struct forward_route *route)
 	return true;
 }
 
+/* What the client calls the gateway, and says of it. */
+static enum status
+forward_map(struct forward *f, const struct forward_route *route,
+    struct forward_request *r, struct buf *text)
+{
+	struct slice host;
+
+	if (route->kind != FORWARD_ROUTE_GATEWAY)
+		return OK;
+	if (http1_field_only(&r->http.fields, "host", &host) != OK)
+		return E_SYNTAX;
+	f->x.own = strndup(host.p, host.n);
+	if (f->x.own == NULL)
+		return E_NOMEM;
+	return forward_map_forth(route, &r->http.fields, text);
+}
+
+/* A sound one: the message is asked about. */
+static void
+forward_take_request(struct forward *f, const struct forward_route *route,
+    struct forward_request *r, struct slice head)
+{
+	const struct forward_fault limit = { REASON_LIMIT_REACHED, 0, NULL };
+	struct buf text;
+	enum status st;
+
+	buf_init(&text, 0);
+	st = forward_map(f, route, r, &text);
+	if (st == OK)
+		forward_accept(f, r);
+	if (st == OK &&
+	    (buf_status(&f->x.head) != OK ||
+	        buf_status(&f->x.bearer_value) != OK)) {
+		buf_release(&text);
+		forward_refuse(f, &limit, r);
+		return;
+	}
+	if (st == OK)
+		st = forward_see(f, r);
+	buf_release(&text);
+	if (st != OK) {
+		forward_end(f, CLOSE_ERROR);
+		return;
+	}
+	buf_consume(&f->client.in, head.n);
+	f->client_scan = (struct http1_scan){ 0 };
+	forward_ask(f, true);
+}
+
 static void
 forward_take_head(struct forward *f, struct slice head)
 {
-	const struct forward_fault limit = { REASON_LIMIT_REACHED, 0, NULL };
 	struct forward_fault fault = { REASON_BAD_REQUEST, 0, NULL };
 	struct forward_route route;
 	struct forward_request r;
@@ -232,19 +281,7 @@ forward_take_head(struct forward *f, struct slice head)
 		forward_metadata(f, &r);
 		return;
 	}
-	forward_accept(f, &r);
-	if (buf_status(&f->x.head) != OK ||
-	    buf_status(&f->x.bearer_value) != OK) {
-		forward_refuse(f, &limit, &r);
-		return;
-	}
-	if (forward_see(f, &r) != OK) {
-		forward_end(f, CLOSE_ERROR);
-		return;
-	}
-	buf_consume(&f->client.in, head.n);
-	f->client_scan = (struct http1_scan){ 0 };
-	forward_ask(f, true);
+	forward_take_request(f, &route, &r, head);
 }
 
 void

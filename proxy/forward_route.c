@@ -35,8 +35,8 @@ forward_route_target(const struct forward_route *route, struct slice target,
 }
 
 /* DNS rebinding: a page's own name may have come to mean this address. */
-static bool
-host_is_own(const struct forward_route *route, struct slice value)
+bool
+forward_route_is_own(const struct forward_route *route, struct slice value)
 {
 	struct authority host, own;
 
@@ -112,7 +112,7 @@ forward_route_check_client(const struct forward_route *route,
 	if (route->kind == FORWARD_ROUTE_TUNNEL)
 		return check_inside(route, f, fault);
 	if (http1_field_only(f, "host", &host) != OK ||
-	    (!route->any_host && !host_is_own(route, host)))
+	    (!route->any_host && !forward_route_is_own(route, host)))
 		return forward_fault_set(fault, REASON_BAD_HOST, 0,
 		    "the Host field does not name this gateway");
 	if (is_other_site(f) || is_other_origin(f, host))

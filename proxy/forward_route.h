@@ -41,6 +41,9 @@ struct forward_bearer {
 enum status forward_route_target(const struct forward_route *route,
     struct slice target, struct uri *uri,
     struct forward_fault *fault) ATTR_MUST_USE;
+/** Whether the authority @value is the gateway's own name. */
+bool forward_route_is_own(
+    const struct forward_route *route, struct slice value);
 /**
  * Whether a request speaks to this gateway by its own name, and is not sent
  * by a page of another site: either would have a browser spend what only its

@@ -2,6 +2,7 @@
  * parser reads, with one Host, one framing and nothing of another hop. */
 #include "proxy/forward_body.h"
 #include "proxy/forward_head.h"
+#include "proxy/forward_map.h"
 
 #include <stdlib.h>
 
@@ -111,9 +112,12 @@ check_request(const struct forward_request *r)
 }
 
 static void
-try_response(struct slice head, struct slice body)
+try_response(
+    struct slice head, struct slice body, const struct forward_route *gateway)
 {
-	struct forward_answer how = { .name = "wayleave" };
+	struct forward_answer how = { .name = "wayleave",
+		.route = gateway,
+		.own = SLICE("127.0.0.1:3190") };
 	struct http1_response r, again;
 	struct http1_framing framing, framing_again;
 	struct http1_error error;
@@ -170,6 +174,7 @@ try_gateway(struct slice head)
 	struct forward_fault fault = { .code = REASON_NONE };
 	struct forward_request r;
 	struct slice host;
+	struct buf text;
 
 	if (forward_head_read(head, &gateway_route, "wayleave", &r, &fault) !=
 	    OK) {
@@ -179,7 +184,10 @@ try_gateway(struct slice head)
 	check(http1_field_only(&r.http.fields, "host", &host) == OK &&
 	    (slice_is(host, "127.0.0.1:3190") ||
 	        slice_is_nocase(slice_head(host, 9), "localhost")));
+	buf_init(&text, 0);
+	check(forward_map_forth(&gateway_route, &r.http.fields, &text) == OK);
 	check_gateway(&r);
+	buf_release(&text);
 }
 
 /* In a tunnel no other host is asked for. */
@@ -213,7 +221,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (http1_head_end(in, 16384, &scanned, &end, &error) != OK)
 		return 0;
-	try_response(slice_head(in, end), slice_from(in, end));
+	try_response(slice_head(in, end), slice_from(in, end), NULL);
+	try_response(slice_head(in, end), slice_from(in, end), &gateway_route);
 	try_gateway(slice_head(in, end));
 	try_tunnel(slice_head(in, end));
 	if (forward_head_read(slice_head(in, end), &proxy_route, "wayleave", &r,

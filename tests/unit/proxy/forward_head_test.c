@@ -264,6 +264,15 @@ struct answer_case {
 	bool chunked, close;
 };
 
+static struct forward_answer
+answer_as(const struct answer_case *c)
+{
+	return (struct forward_answer){ .name = "wayleave",
+		.chunked = c->chunked,
+		.close = c->close,
+		.now_unix_s = 784111777 };
+}
+
 static void
 answers_are_rewritten_likewise(void **state)
 {
@@ -308,8 +317,7 @@ answers_are_rewritten_likewise(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct answer_case *c = &cases[i];
-		struct forward_answer how = { "wayleave", c->chunked, c->close,
-			784111777 };
+		const struct forward_answer how = answer_as(c);
 		struct http1_response r;
 		struct http1_framing f;
 		struct http1_error error;
