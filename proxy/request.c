@@ -386,12 +386,13 @@ request_tick(struct request *r, int64_t now_ms)
 	const struct proxy_audit_port *audit = &worker_ports(r->worker)->audit;
 	struct request_asking *a = r->asking;
 
-	if (r->secure != NULL)
+	if (a->audit_waits && now_ms >= a->audit_until_ms) {
+		audit->cancel(audit->ctx, &a->audit_wait);
+		a->audit_wait.done(&a->audit_wait, E_TIMEOUT);
+	} else if (r->secure != NULL) {
+		/* Who hears of it may free the request. */
 		request_secure_tick(r, now_ms);
-	if (!a->audit_waits || now_ms < a->audit_until_ms)
-		return;
-	audit->cancel(audit->ctx, &a->audit_wait);
-	a->audit_wait.done(&a->audit_wait, E_TIMEOUT);
+	}
 }
 
 void

@@ -339,6 +339,30 @@ another_token_is_asked_for_by_the_name_of_the_spent_one(void **state)
 }
 
 static void
+on_renewed_leave(void *arg, bool another)
+{
+	(void)arg;
+	assert_false(another);
+	finish();
+}
+
+static void
+who_hears_of_no_other_token_may_leave_at_once(void **state)
+{
+	bool another = false;
+
+	(void)state;
+	ask();
+	port.answer = E_PARTIAL;
+	assert_int_equal(
+	    request_renew(the_request, on_renewed_leave, NULL, &another),
+	    E_PARTIAL);
+	fake.now_ms += 11000;
+	request_tick(the_request, fake.now_ms);
+	assert_null(the_request);
+}
+
+static void
 whoever_leaves_leaves_nothing_behind(void **state)
 {
 	(void)state;
@@ -381,6 +405,7 @@ main(void)
 		S(before_trust_is_read_it_waits),
 		S(trust_that_is_never_read_is_not_waited_for_long),
 		S(another_token_is_asked_for_by_the_name_of_the_spent_one),
+		S(who_hears_of_no_other_token_may_leave_at_once),
 		S(whoever_leaves_leaves_nothing_behind),
 	};
 
