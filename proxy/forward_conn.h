@@ -91,6 +91,7 @@ struct forward {
 	enum close_reason why; /**< once it is over */
 	bool draining;
 	bool was_slow; /**< a head came too late */
+	bool served;   /**< a message was answered already */
 	bool progress; /**< another turn of the pump may help */
 	bool moved;    /**< bytes did in this pump: the deadline is off */
 	struct forward_side client, upstream;
@@ -156,6 +157,11 @@ void forward_exchange_step(struct forward *f);
 /** Ends the message as failed with @code, visibly to the client. */
 void forward_exchange_fail(
     struct forward *f, enum reason code, enum close_reason why);
+/** Refuses a message that was READY, before the rest of it is passed on. */
+void forward_exchange_refuse(
+    struct forward *f, enum reason code, enum close_reason why);
+/** Whether it may be sent once more when nobody knows what became of it. */
+bool forward_may_repeat(const struct forward *f);
 /** Writes the message's record. */
 void forward_exchange_record(struct forward *f, enum close_reason why);
 

@@ -54,25 +54,28 @@ forward_exchange_fail(
 	forward_say_last(f, &out);
 }
 
-static bool
-exchange_is_idempotent(const struct forward *f)
+/* RFC 9110 9.2.2. A body that went is gone. */
+bool
+forward_may_repeat(const struct forward *f)
 {
-	return forward_method_is_idempotent(
-	    slice_head(buf_slice(&f->x.head), f->x.line.method_bytes));
+	const struct http1_framing *up = &f->x.framing;
+
+	return (up->body == HTTP1_BODY_NONE ||
+	           (up->body == HTTP1_BODY_LENGTH && up->length == 0)) &&
+	    forward_method_is_idempotent(
+	        slice_head(buf_slice(&f->x.head), f->x.line.method_bytes));
 }
 
 /*
- * An idle connection may die as we use it. RFC 9110 9.2.2: idempotent
- * requests are tried once more, and only before any byte of an answer; one
- * that never left us may be sent whatever it is.
+ * An idle connection may die as we use it. Then what may be repeated is tried
+ * once more, and only before any byte of an answer; a request that never left
+ * us may be sent whatever it is.
  */
 static bool
 exchange_may_retry(const struct forward *f, bool unsent)
 {
 	return f->x.reused && !f->x.retried && !f->x.heard &&
-	    (unsent ||
-	        (f->x.framing.body == HTTP1_BODY_NONE &&
-	            exchange_is_idempotent(f)));
+	    (unsent || forward_may_repeat(f));
 }
 
 static void
@@ -128,6 +131,9 @@ forward_exchange_start(struct forward *f)
 	struct stream s = request_take_stream(f->x.request);
 
 	f->x.reused = request_is_reused(f->x.request);
+	/* While its record was written nobody watched one of the pool. */
+	if (stream_is_open(&s) && f->x.reused && !stream_is_quiet(&s))
+		stream_close(&s);
 	if (stream_is_open(&s))
 		forward_open_upstream(f, s);
 	f->idle = request_upstream(f->x.request);
@@ -178,9 +184,9 @@ exchange_on_refused(void *arg, enum request_outcome outcome)
 		forward_deny(f);
 }
 
-/* In the middle of a message, and before the rest of it is passed on. */
-static void
-exchange_refuse(struct forward *f, enum reason code, enum close_reason why)
+void
+forward_exchange_refuse(
+    struct forward *f, enum reason code, enum close_reason why)
 {
 	bool told = !f->x.answer_began && forward_side_is_flushed(&f->client);
 	const struct request_end end = {
@@ -215,7 +221,7 @@ step_flush_up(struct forward *f)
 	if (st == OK && room == left)
 		f->upstream.out.wipe = false;
 	else if (st == OK)
-		exchange_refuse(f, REASON_BUDGET_SPENT, CLOSE_BUDGET);
+		forward_exchange_refuse(f, REASON_BUDGET_SPENT, CLOSE_BUDGET);
 }
 
 /* The next piece of the request body, once the last one is gone. */
@@ -240,7 +246,8 @@ step_body_up(struct forward *f)
 		/* The client went away in the middle of its body. */
 		forward_end(f, CLOSE_CLIENT);
 	else if (st == E_DENIED)
-		exchange_refuse(f, REASON_AUTHORIZATION_PRESENT, CLOSE_DENIED);
+		forward_exchange_refuse(
+		    f, REASON_AUTHORIZATION_PRESENT, CLOSE_DENIED);
 	else
 		forward_exchange_fail(f, REASON_BAD_REQUEST, CLOSE_CLIENT);
 }
@@ -403,6 +410,7 @@ exchange_finish(struct forward *f)
 	struct buf nothing;
 
 	forward_exchange_record(f, CLOSE_DONE);
+	f->served = true;
 	exchange_settle_upstream(f);
 	if (f->x.keep_client && f->x.up.done && !f->draining) {
 		exchange_give_back(f);

@@ -68,13 +68,27 @@ forward_answer_here(struct forward *f)
 	forward_say_last(f, &out);
 }
 
+/* The head was written by the policy of its time: one that has since begun or
+ * ceased to name tenants for this host would have written another. */
+static bool
+head_is_outdated(const struct forward *f)
+{
+	const struct proxy_snapshot *now = worker_snapshot(f->worker);
+
+	return now != f->snapshot &&
+	    (policy_tenants_of(f->snapshot->policy, f->x.host.name) != NULL ||
+	        policy_tenants_of(now->policy, f->x.host.name) != NULL);
+}
+
 static void
 forward_on_judged(void *arg, enum request_outcome outcome)
 {
 	struct forward *f = arg;
 
 	/* Whatever is answered, the client is looked for just before. */
-	if (outcome == REQUEST_READY && !f->x.local)
+	if (outcome == REQUEST_READY && !f->x.local && head_is_outdated(f))
+		forward_exchange_refuse(f, REASON_NOT_READY, CLOSE_DENIED);
+	else if (outcome == REQUEST_READY && !f->x.local)
 		forward_exchange_start(f);
 	else if (!peer_still_connected(f->client.s.fd))
 		forward_end(f, CLOSE_CLIENT);
@@ -93,6 +107,8 @@ idle_fits(const struct forward *f)
 	    strcmp(f->idle.host, f->x.host.name) == 0;
 }
 
+/* RFC 9112 9.3.1: no client expects that its first request meets a connection
+ * that is about to end; so what cannot be repeated goes on a fresh one. */
 void
 forward_ask(struct forward *f, bool reuse)
 {
@@ -107,7 +123,7 @@ forward_ask(struct forward *f, bool reuse)
 		.tls = f->secure,
 		.bearer = &f->x.brought,
 		.local = f->x.local,
-		.fresh = !reuse,
+		.fresh = !reuse || (!f->served && !forward_may_repeat(f)),
 		.target = f->x.target,
 		.method = slice_head(head, f->x.line.method_bytes),
 		.path = slice_head(slice_from(head, f->x.line.path_at),

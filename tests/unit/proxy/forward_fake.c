@@ -103,6 +103,9 @@ request_start(const struct request_params *params,
 	fake.started++;
 	if (fake.code == REASON_NONE && !r->log.reused && !params->local)
 		request_dial(r);
+	/* The last one that was dialled is as one of the pool. */
+	if (fake.pool_has_one && !params->fresh)
+		r->log.reused = true;
 	(void)evtimer_assign(&r->turn, fake.base, request_on_turn, r);
 	if (fake.hold)
 		fake.held = r;
@@ -138,8 +141,10 @@ request_record_refusal(struct request *r, const struct request_end *end,
 	r->arg = arg;
 	assert_string_equal(end->close,
 	    r->log.code == REASON_BUDGET_SPENT ? "budget" : "denied");
-	assert_true(fake.hold_refusal);
-	fake.held_refusal = r;
+	if (fake.hold_refusal)
+		fake.held_refusal = r;
+	else
+		event_active(&r->turn, EV_TIMEOUT, 1);
 }
 
 void
@@ -388,6 +393,8 @@ fake_prepare(void)
 	fake.code = fake_next.code;
 	fake.token = fake_next.token;
 	fake.ops = fake_next.ops;
+	fake.hold = fake_next.hold;
+	fake.pool_has_one = fake_next.pool_has_one;
 	fake.snapshot.refs = 1;
 	fake.snapshot.generation = 1;
 	(void)snprintf(fake.snapshot.name, sizeof fake.snapshot.name, "w");

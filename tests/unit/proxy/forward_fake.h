@@ -22,6 +22,7 @@ struct fake_end {
 struct fake {
 	struct event_base *base;
 	struct proxy_snapshot snapshot;
+	struct proxy_snapshot *now; /**< after a reload; NULL: the same */
 	struct proxy_ports ports;
 	struct forward *forward;
 	int client_fd;   /**< the client's own end */
@@ -45,6 +46,7 @@ struct fake {
 	unsigned pooled;  /**< upstreams that were given to the pool */
 	struct upstream_facts pooled_facts;
 	bool fresh; /**< what the last question said of the pool */
+	bool pool_has_one;
 	/* What comes of asking for another token. */
 	enum status renew_status;
 	bool renews;
@@ -72,6 +74,7 @@ struct fake_next {
 	struct secret *token; /**< borrowed */
 	const struct stream_ops *ops;
 	uint16_t gateway_port; /**< 0: 443 */
+	bool hold, pool_has_one;
 };
 
 extern struct fake_next fake_next;

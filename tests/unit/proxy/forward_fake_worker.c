@@ -62,7 +62,7 @@ struct proxy_snapshot *
 worker_snapshot(struct proxy_worker *w)
 {
 	(void)w;
-	return &fake.snapshot;
+	return fake.now != NULL ? fake.now : &fake.snapshot;
 }
 
 bool

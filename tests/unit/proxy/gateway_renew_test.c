@@ -1,5 +1,5 @@
-/* A token that the destination does not take: when a message goes once more,
- * and when its 401 is the client's. */
+/* A token that the destination does not take, and a connection that fails:
+ * when a message goes once more, and when it is over. */
 #include "tests/unit/test.h"
 
 #include "tests/unit/proxy/forward_fake.h"
@@ -290,6 +290,102 @@ a_client_that_leaves_while_it_waits_leaves_nothing(void **state)
 	assert_true(fake_upstream_at_end());
 }
 
+/* Not a token, but a connection of the pool that fails. */
+
+static void
+one_of_the_pool_that_ends_while_we_ask_costs_nothing(void **state)
+{
+	(void)state;
+	fake_next.hold = fake_next.pool_has_one = true;
+	fake_start_gateway(
+	    "PUT / HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+	assert_false(fake.fresh);
+	fake_upstream_closes();
+	fake_release();
+	assert_true(fake.fresh);
+	assert_int_equal(fake.dialled, 2);
+	fake_upstream_says(ANSWER);
+	assert_non_null(strstr(fake_client_got(), "200 OK"));
+}
+
+static void
+one_of_the_pool_that_ends_as_it_is_used_is_tried_once_more(void **state)
+{
+	static const char *const heads[] = { GET,
+		"PUT / HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n",
+		"DELETE / HTTP/1.1\r\n" HOST "\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+		fake_next.pool_has_one = true;
+		fake_start_gateway(heads[i]);
+		fake_upstream_closes();
+		assert_true(fake.fresh);
+		fake_upstream_says(ANSWER);
+		assert_non_null(strstr(fake_client_got(), "200 OK"));
+		if (i + 1 < ARRAY_LEN(heads))
+			(void)tear_down(NULL);
+	}
+}
+
+static void
+what_cannot_be_repeated_begins_on_a_fresh_one(void **state)
+{
+	static const char post[] =
+	    "POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx";
+
+	(void)state;
+	fake_start_gateway(post);
+	assert_true(fake.fresh);
+	fake_upstream_says(ANSWER);
+	assert_non_null(strstr(fake_client_got(), "200 OK"));
+	/* A client that keeps its connection knows of such ends. */
+	fake_client_says(post);
+	assert_false(fake.fresh);
+}
+
+/* Nor is a head that was written before a reload what it would be now. */
+static void
+a_sign_in_of_before_a_reload_names_no_tenants(void **state)
+{
+	static const char text[] =
+	    "{\"version\":1,\"mode\":\"enforce\",\"rules\":[],"
+	    "\"tenant_restrictions\":{\"context\":"
+	    "\"72f988bf-86f1-41af-91ab-2d7cd011db47\","
+	    "\"tenants\":[\"contoso.com\"]}}";
+	static struct policy_issues issues;
+	struct proxy_snapshot now = { .refs = 1 };
+	const char *hosts[] = { "login.microsoftonline.com", "a.test" };
+
+	(void)state;
+	assert_int_equal(policy_load(slice_of(text), &now.policy, &issues), OK);
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+		char head[256];
+
+		(void)snprintf(head, sizeof head,
+		    "POST http://%s/ HTTP/1.1\r\nHost: %s\r\n"
+		    "Content-Length: 0\r\n\r\n",
+		    hosts[i], hosts[i]);
+		fake_next.hold = true;
+		fake_start(head);
+		now.limits = fake.snapshot.limits;
+		fake.now = &now;
+		fake_release();
+		if (i == 0) {
+			assert_string_equal(fake_upstream_got(), "");
+			assert_non_null(
+			    strstr(fake_client_got(), "503 Denied NOT_READY"));
+		} else {
+			assert_non_null(strstr(fake_upstream_got(), "POST /"));
+		}
+		if (i + 1 < ARRAY_LEN(hosts))
+			(void)tear_down(NULL);
+	}
+	(void)tear_down(NULL);
+	policy_unref(now.policy);
+	fake_start(GET);
+}
+
 #define T(name) cmocka_unit_test_teardown(name, tear_down)
 
 static int
@@ -318,6 +414,10 @@ main(void)
 		T(an_answer_that_waited_goes_on_as_it_was),
 		T(a_reload_while_it_waits_has_its_say),
 		T(a_client_that_leaves_while_it_waits_leaves_nothing),
+		T(one_of_the_pool_that_ends_while_we_ask_costs_nothing),
+		T(one_of_the_pool_that_ends_as_it_is_used_is_tried_once_more),
+		T(what_cannot_be_repeated_begins_on_a_fresh_one),
+		T(a_sign_in_of_before_a_reload_names_no_tenants),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
