@@ -132,9 +132,6 @@ phantom_desk_read(void *ctx, struct slice text, struct proxy_phantom *out)
 
 	if (st != OK)
 		return st;
-	if (clock_unix_s(desk->clock) >= p.expires_unix_s ||
-	    is_revoked(desk, &p))
-		return E_DENIED;
 	*out = (struct proxy_phantom){ .uid = p.uid,
 		.expires_unix_s = p.expires_unix_s };
 	memcpy(out->unit, p.unit, sizeof out->unit);
@@ -142,6 +139,9 @@ phantom_desk_read(void *ctx, struct slice text, struct proxy_phantom *out)
 	memcpy(out->identity, p.identity, sizeof out->identity);
 	memcpy(out->grant, p.grant, sizeof out->grant);
 	memcpy(out->id, p.id, sizeof out->id);
+	if (clock_unix_s(desk->clock) >= p.expires_unix_s ||
+	    is_revoked(desk, &p))
+		return E_DENIED;
 	return OK;
 }
 

@@ -192,7 +192,8 @@ struct proxy_phantom_port {
 	/**
 	 * At once, on any thread. E_NOTFOUND: @text is none of ours at all;
 	 * E_DENIED: it looks like ours, but is made up, has ended or was
-	 * revoked; E_NOMEM. NULL: there are none.
+	 * revoked: of those two @out says what they were, else it is left
+	 * alone; E_NOMEM. NULL: there are none.
 	 */
 	enum status (*read)(
 	    void *ctx, struct slice text, struct proxy_phantom *out);

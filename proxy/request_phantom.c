@@ -20,7 +20,6 @@ describe(struct request_phantom *m)
 		.identity = m->read.identity,
 		.grant = m->read.grant,
 		.expires_unix_s = m->read.expires_unix_s };
-	memcpy(m->token_id, m->read.id, sizeof m->token_id - 1);
 }
 
 enum status
@@ -43,10 +42,10 @@ request_phantom_init(struct request *r, const struct request_params *params)
 	r->phantom = calloc(1, sizeof *r->phantom);
 	if (r->phantom == NULL)
 		return E_NOMEM;
-	if (st != OK)
-		return OK; /* not sound */
 	r->phantom->read = got;
-	describe(r->phantom);
+	memcpy(r->phantom->token_id, got.id, sizeof r->phantom->token_id - 1);
+	if (st == OK)
+		describe(r->phantom);
 	return OK;
 }
 
@@ -69,7 +68,7 @@ request_phantom_record(struct record *rec, const struct request *r)
 	const struct request_phantom *m = r->phantom;
 
 	/* Of one that went through the real token is named. */
-	if (m == NULL || !m->bearer.sound || rec->audience != NULL ||
+	if (m == NULL || m->read.id[0] == '\0' || rec->audience != NULL ||
 	    (r->code != REASON_TOKEN_INVALID &&
 	        r->code != REASON_TOKEN_AUDIENCE &&
 	        r->code != REASON_TOKEN_NOT_ALLOWED))

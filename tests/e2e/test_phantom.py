@@ -256,7 +256,12 @@ def test_revoked_it_is_refused_and_the_next_one_is_good(phantoms):
         assert bring(phantoms, token)[0].status == 200
         done = revoke(phantoms, *words(claims(token)))
         assert done.out.startswith("revoked: ")
-        refused(phantoms, "TOKEN_INVALID", token)
+        record = refused(phantoms, "TOKEN_INVALID", token)
+        assert record["injected"] == {
+            "identity": "alice",
+            "audience": names.SEEN_AUDIENCE,
+            "token_id": claims(token)["jti"][:12],
+        }
         token = take(phantoms)["access_token"]
         assert bring(phantoms, token)[0].status == 200
 

@@ -9,6 +9,7 @@
 static const struct policy_target seen = { .method = SLICE_INIT("GET") };
 static enum status answer;
 static unsigned reads;
+static bool is_known; /* though it is denied */
 
 static enum status
 read_phantom(void *ctx, struct slice text, struct proxy_phantom *out)
@@ -17,7 +18,7 @@ read_phantom(void *ctx, struct slice text, struct proxy_phantom *out)
 	reads++;
 	if (!slice_is(text, "phantom"))
 		return E_NOTFOUND;
-	if (answer == OK)
+	if (answer == OK || is_known)
 		*out = (struct proxy_phantom){ .uid = 1000,
 			.unit = "job-1.service",
 			.audience = "https://aud",
@@ -48,6 +49,7 @@ phantom_setup(void **state)
 {
 	answer = OK;
 	reads = 0;
+	is_known = false;
 	(void)secure_setup(state);
 	fake.ports.phantoms.read = read_phantom;
 	return 0;
@@ -108,6 +110,22 @@ one_that_is_refused_is_named_in_the_record(void **state)
 	refused(REASON_SAS_REFUSED);
 	assert_string_equal(last_record()->audience, "");
 	assert_int_equal(port.asked, 0);
+}
+
+static void
+one_that_is_good_no_more_is_named_but_not_believed(void **state)
+{
+	(void)state;
+	answer = E_DENIED;
+	is_known = true;
+	fake.request_code = REASON_TOKEN_INVALID;
+	bring("Bearer phantom");
+	assert_true(fake.bearer_seen);
+	assert_false(fake.bearer.sound);
+	refused(REASON_TOKEN_INVALID);
+	assert_string_equal(last_record()->identity, "alice");
+	assert_string_equal(last_record()->audience, "https://aud");
+	assert_string_equal(last_record()->token_id, "0123456789ab");
 }
 
 static void
@@ -247,6 +265,7 @@ main(void)
 		ROW(the_token_of_its_own_identity_goes_in_its_place),
 		ROW(the_policy_judges_what_it_says),
 		ROW(one_that_is_refused_is_named_in_the_record),
+		ROW(one_that_is_good_no_more_is_named_but_not_believed),
 		ROW(of_one_that_was_made_up_nothing_is_believed),
 		ROW(it_is_never_sent_on_where_nobody_judged_it),
 		ROW(what_is_under_way_outlives_it),
