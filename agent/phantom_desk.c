@@ -25,12 +25,13 @@ struct phantom_desk {
 	pthread_rwlock_t lock;
 	struct revocations revoked; /* under the lock */
 	_Atomic size_t n_revoked;   /* most of the time there are none */
+	_Atomic int64_t epoch;
 };
 
-static int64_t
-now_ms(const struct phantom_desk *desk)
+int64_t
+phantom_desk_epoch(struct phantom_desk *desk)
 {
-	return clock_unix_ns(desk->clock) / 1000000;
+	return atomic_load(&desk->epoch);
 }
 
 void
@@ -40,13 +41,13 @@ phantom_desk_revoke(
 	int64_t now_s = clock_unix_s(desk->clock);
 	struct revocation r = { .everybody = uid == NULL,
 		.uid = uid == NULL ? 0 : *uid,
-		.before_unix_ms = now_ms(desk),
 		.ends_unix_s = now_s + TOKEN_LIFE_MAX_S + CLOCK_SLACK_S };
 
 	/* Where it is too long it is the beginning that counts. */
 	(void)snprintf(r.id, sizeof r.id, "%s", id);
 	(void)pthread_rwlock_wrlock(&desk->lock);
 	revocations_add(&desk->revoked, &r, now_s);
+	atomic_store(&desk->epoch, desk->revoked.epoch);
 	atomic_store(&desk->n_revoked, desk->revoked.n);
 	(void)pthread_rwlock_unlock(&desk->lock);
 }
@@ -66,6 +67,7 @@ load(struct phantom_desk *desk, struct status_detail *detail)
 			    detail, st, "\"%s\" is damaged", desk->path);
 	}
 	buf_release(&text);
+	atomic_store(&desk->epoch, desk->revoked.epoch);
 	atomic_store(&desk->n_revoked, desk->revoked.n);
 	return st;
 }
@@ -93,6 +95,8 @@ phantom_desk_create(const struct clock *clock, const uint8_t *broker_key,
 		log_error("%s: all phantoms that were given out before now "
 		          "are taken to be revoked",
 		    detail.text);
+		/* As there were never so many revocations, it is later. */
+		desk->revoked.epoch = clock_unix_ns(clock) / 1000000;
 		phantom_desk_revoke(desk, NULL, "");
 	}
 	*out = desk;
@@ -117,8 +121,7 @@ is_revoked(struct phantom_desk *desk, const struct phantom *p)
 	if (atomic_load(&desk->n_revoked) == 0)
 		return false;
 	(void)pthread_rwlock_rdlock(&desk->lock);
-	found =
-	    revocations_cover(&desk->revoked, p->uid, p->id, p->issued_unix_ms);
+	found = revocations_cover(&desk->revoked, p->uid, p->id, p->epoch);
 	(void)pthread_rwlock_unlock(&desk->lock);
 	return found;
 }
@@ -139,8 +142,10 @@ phantom_desk_read(void *ctx, struct slice text, struct proxy_phantom *out)
 	memcpy(out->identity, p.identity, sizeof out->identity);
 	memcpy(out->grant, p.grant, sizeof out->grant);
 	memcpy(out->id, p.id, sizeof out->id);
+	/* One of a later epoch than ours was given out before the list was
+	 * lost: nothing says that it was not revoked. */
 	if (clock_unix_s(desk->clock) >= p.expires_unix_s ||
-	    is_revoked(desk, &p))
+	    p.epoch > phantom_desk_epoch(desk) || is_revoked(desk, &p))
 		return E_DENIED;
 	return OK;
 }

@@ -23,6 +23,8 @@ enum status phantom_desk_create(const struct clock *clock,
 /** NULL-safe. */
 void phantom_desk_destroy(struct phantom_desk *desk);
 
+/** identity_ports.phantom_epoch; any thread. */
+int64_t phantom_desk_epoch(struct phantom_desk *desk);
 /** proxy_phantom_port.read; @ctx is the desk. */
 enum status phantom_desk_read(
     void *ctx, struct slice text, struct proxy_phantom *out) ATTR_MUST_USE;

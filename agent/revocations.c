@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_LINE "wayleave revocations 1"
+#define FIRST_LINE "wayleave revocations 1 "
 
 static bool
 is_of(const struct revocation *r, bool everybody, uint32_t uid)
@@ -17,7 +17,7 @@ static bool
 includes(const struct revocation *a, const struct revocation *b)
 {
 	return (a->everybody || is_of(b, false, a->uid)) &&
-	    a->before_unix_ms >= b->before_unix_ms &&
+	    a->until_epoch >= b->until_epoch &&
 	    strncmp(a->id, b->id, strlen(a->id)) == 0;
 }
 
@@ -31,8 +31,7 @@ count_of(const struct revocations *l, const struct revocation *r)
 	return n;
 }
 
-/* Makes it of all that its user, or everybody, was given: of what the others
- * in the list are about, too, also where the clock was set back meanwhile. */
+/* Makes it of all that its user, or everybody, was given. */
 static void
 widen(struct revocation *r, const struct revocations *l)
 {
@@ -42,8 +41,6 @@ widen(struct revocation *r, const struct revocations *l)
 
 		if (!r->everybody && !is_of(o, false, r->uid))
 			continue;
-		if (o->before_unix_ms > r->before_unix_ms)
-			r->before_unix_ms = o->before_unix_ms;
 		if (o->ends_unix_s > r->ends_unix_s)
 			r->ends_unix_s = o->ends_unix_s;
 	}
@@ -56,6 +53,7 @@ revocations_add(
 	struct revocation add = *r;
 	size_t n = 0;
 
+	add.until_epoch = l->epoch++;
 	if (l->n == REVOCATIONS_MAX) {
 		add.everybody = true;
 		add.uid = 0;
@@ -72,29 +70,31 @@ revocations_add(
 }
 
 bool
-revocations_cover(const struct revocations *l, uint32_t uid, const char *id,
-    int64_t issued_unix_ms)
+revocations_cover(
+    const struct revocations *l, uint32_t uid, const char *id, int64_t epoch)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		const struct revocation *r = &l->at[i];
 
 		if ((r->everybody || r->uid == uid) &&
-		    issued_unix_ms <= r->before_unix_ms &&
+		    epoch <= r->until_epoch &&
 		    strncmp(r->id, id, strlen(r->id)) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* FROM ENDS UID ID, with "*" where it is of no matter. */
+/* UNTIL ENDS UID ID, with "*" where it is of no matter. */
 void
 revocations_put(const struct revocations *l, struct buf *out)
 {
-	buf_puts(out, FIRST_LINE "\n");
+	buf_puts(out, FIRST_LINE);
+	buf_put_i64(out, l->epoch);
+	buf_putc(out, '\n');
 	for (size_t i = 0; i < l->n; i++) {
 		const struct revocation *r = &l->at[i];
 
-		buf_put_i64(out, r->before_unix_ms);
+		buf_put_i64(out, r->until_epoch);
 		buf_putc(out, ' ');
 		buf_put_i64(out, r->ends_unix_s);
 		buf_putc(out, ' ');
@@ -139,7 +139,7 @@ read_line(struct slice line, struct revocation *out)
 	int64_t uid = 0;
 
 	*out = (struct revocation){ .everybody = false };
-	if (!take_number(&line, INT64_MAX, &out->before_unix_ms) ||
+	if (!take_number(&line, INT64_MAX, &out->until_epoch) ||
 	    !take_number(&line, INT64_MAX, &out->ends_unix_s))
 		return false;
 	out->everybody = slice_starts(line, SLICE("* "));
@@ -156,6 +156,19 @@ read_line(struct slice line, struct revocation *out)
 	return line.n > 0 && slice_copy(line, out->id, sizeof out->id);
 }
 
+static bool
+read_first(struct slice line, int64_t *epoch)
+{
+	struct slice begin = SLICE(FIRST_LINE);
+	uint64_t v = 0;
+
+	if (!slice_starts(line, begin) ||
+	    !slice_to_u64(slice_from(line, begin.n), INT64_MAX - 1, &v))
+		return false;
+	*epoch = (int64_t)v;
+	return true;
+}
+
 enum status
 revocations_read(struct slice text, struct revocations *out)
 {
@@ -165,11 +178,12 @@ revocations_read(struct slice text, struct revocations *out)
 
 	if (l == NULL)
 		return E_NOMEM;
-	if (!take(&text, '\n', &line) || !slice_is(line, FIRST_LINE))
+	if (!take(&text, '\n', &line) || !read_first(line, &l->epoch))
 		st = E_SYNTAX;
 	while (st == OK && text.n > 0)
 		if (l->n == REVOCATIONS_MAX || !take(&text, '\n', &line) ||
-		    !read_line(line, &l->at[l->n++]))
+		    !read_line(line, &l->at[l->n]) ||
+		    l->at[l->n++].until_epoch >= l->epoch)
 			st = E_SYNTAX;
 	if (st == OK)
 		*out = *l;

@@ -16,25 +16,27 @@ struct revocation {
 	bool everybody;               /**< whoever it was given to; else @uid */
 	uint32_t uid;                 /**< 0 for everybody */
 	char id[REVOCATION_ID_BYTES]; /**< it, or its beginning; "": any */
-	int64_t before_unix_ms;       /**< given then or earlier */
+	int64_t until_epoch;          /**< given in it or an earlier one */
 	int64_t ends_unix_s;          /**< by then all of them have ended */
 };
 
 struct revocations {
 	struct revocation at[REVOCATIONS_MAX];
 	size_t n;
+	int64_t epoch; /**< the present one: later than those of all above */
 };
 
 /**
- * Never fails: where there are too many single ones it is all of that user
+ * Those given out up to the present epoch, and begins the next one; the
+ * caller need not fill in @r->until_epoch. Never fails: where there are too many single ones it is all of that user
  * that are revoked, or all there are. What has ended at @now_unix_s is let
  * go, and what @r covers too.
  */
 void revocations_add(
     struct revocations *l, const struct revocation *r, int64_t now_unix_s);
 /** Whether a phantom is among them. */
-bool revocations_cover(const struct revocations *l, uint32_t uid,
-    const char *id, int64_t issued_unix_ms);
+bool revocations_cover(
+    const struct revocations *l, uint32_t uid, const char *id, int64_t epoch);
 
 /** As text, one a line. */
 void revocations_put(const struct revocations *l, struct buf *out);

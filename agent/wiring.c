@@ -137,6 +137,14 @@ host_allowed(void *ctx, const struct peer *peer, struct slice host)
 	return v.effect == POLICY_ALLOW && !v.would_deny;
 }
 
+static int64_t
+phantom_epoch(void *ctx)
+{
+	const struct wiring_identity *w = ctx;
+
+	return phantom_desk_epoch(w->loop->phantoms);
+}
+
 static void
 note_refusal(void *ctx, const struct record *rec)
 {
@@ -212,6 +220,7 @@ wiring_fill_identity(struct wiring_identity *w, struct identity_ports *out)
 		.policy_now = policy_now,
 		.host_allowed = host_allowed,
 		.note_refusal = note_refusal,
+		.phantom_epoch = phantom_epoch,
 		.audit_submit = wiring_identity_audit_submit,
 		.audit_cancel = wiring_identity_audit_cancel,
 		.peer_lookup = peer_lookup,

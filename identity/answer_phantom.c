@@ -31,7 +31,10 @@ phantom_bind(const struct answer *a, const char *token_id, struct phantom *p)
 
 	*p = (struct phantom){ .uid = a->peer->uid,
 		.expires_unix_s = a->token.expires_unix_s,
-		.issued_unix_ms = clock_unix_ns(a->id->clock) / 1000000 };
+		.issued_unix_s = clock_unix_s(a->id->clock),
+		.epoch = a->id->ports.phantom_epoch == NULL
+		    ? 0
+		    : a->id->ports.phantom_epoch(a->id->ports.ctx) };
 	if (a->peer->cgroup_unknown ||
 	    !slice_copy(slice_of(unit), p->unit, sizeof p->unit))
 		return E_DENIED;

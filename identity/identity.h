@@ -84,6 +84,11 @@ struct identity_ports {
 	 */
 	void (*note_refusal)(void *ctx, const struct record *rec);
 	/**
+	 * What is given out now is of this epoch: each revocation begins a new
+	 * one, whatever the clocks do. NULL: there are none.
+	 */
+	int64_t (*phantom_epoch)(void *ctx);
+	/**
 	 * Whose connection @fd is. OK: *out is valid until the connection is
 	 * closed with peer_release(); E_PARTIAL: done() comes, then ask again.
 	 */

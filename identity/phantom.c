@@ -129,8 +129,8 @@ put_claims(const struct phantom *p, const char *name,
 	if (buf_status(&issuer) != OK)
 		out->st = buf_status(&issuer);
 	copy_claims(&w, from);
-	jsonw_i64(&w, "iat", p->issued_unix_ms / 1000);
-	jsonw_i64(&w, "nbf", p->issued_unix_ms / 1000);
+	jsonw_i64(&w, "iat", p->issued_unix_s);
+	jsonw_i64(&w, "nbf", p->issued_unix_s);
 	jsonw_i64(&w, "exp", end_of(p, from));
 	jsonw_str(&w, "jti", p->id);
 	jsonw_object(&w, "wl");
@@ -139,7 +139,7 @@ put_claims(const struct phantom *p, const char *name,
 	jsonw_str(&w, "a", p->audience);
 	jsonw_str(&w, "i", p->identity);
 	jsonw_str(&w, "g", p->grant);
-	jsonw_i64(&w, "t", p->issued_unix_ms);
+	jsonw_i64(&w, "e", p->epoch);
 	jsonw_object_end(&w);
 	jsonw_object_end(&w);
 	buf_release(&issuer);
@@ -211,7 +211,7 @@ take_all(const struct jsonr_value *claims, struct phantom *out)
 	    take_text(wl, "a", out->audience, sizeof out->audience) &&
 	    take_text(wl, "i", out->identity, sizeof out->identity) &&
 	    take_text(wl, "g", out->grant, sizeof out->grant) &&
-	    take_number(wl, "t", INT64_MAX, &out->issued_unix_ms) &&
+	    take_number(wl, "e", INT64_MAX, &out->epoch) &&
 	    take_number(claims, "exp", INT64_MAX, &out->expires_unix_s) &&
 	    take_text(claims, "jti", out->id, sizeof out->id);
 	out->uid = (uint32_t)uid;

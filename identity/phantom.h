@@ -25,7 +25,8 @@ struct phantom {
 	char identity[64];   /**< a configured one's name */
 	char grant[64];      /**< by which it was given */
 	int64_t expires_unix_s;
-	int64_t issued_unix_ms;
+	int64_t issued_unix_s; /**< for clients; not read back */
+	int64_t epoch; /**< in which it was given out: see identity_ports */
 };
 
 /**

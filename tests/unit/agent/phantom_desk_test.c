@@ -44,7 +44,7 @@ desk_open(void)
 }
 
 static enum status
-reads(struct phantom_desk *desk, uint32_t uid, const char *id, int64_t ms)
+reads(struct phantom_desk *desk, uint32_t uid, const char *id, int64_t epoch)
 {
 	uint8_t key[PHANTOM_KEY_BYTES];
 	struct proxy_phantom got;
@@ -54,7 +54,7 @@ reads(struct phantom_desk *desk, uint32_t uid, const char *id, int64_t ms)
 		.identity = "host",
 		.grant = "g",
 		.expires_unix_s = NOW_S + 3600,
-		.issued_unix_ms = ms };
+		.epoch = epoch };
 	struct buf text;
 	enum status st;
 
@@ -93,13 +93,13 @@ is_good_until_it_ends(void **state)
 	struct proxy_phantom got;
 
 	(void)state;
-	assert_int_equal(reads(desk, 1000, ID, now_ms), OK);
+	assert_int_equal(reads(desk, 1000, ID, 0), OK);
 	assert_int_equal(
 	    phantom_desk_read(desk, SLICE("placeholder"), &got), E_NOTFOUND);
 	now_ms += 3599 * 1000;
-	assert_int_equal(reads(desk, 1000, ID, now_ms), OK);
+	assert_int_equal(reads(desk, 1000, ID, 0), OK);
 	now_ms += 1000;
-	assert_int_equal(reads(desk, 1000, ID, now_ms), E_DENIED);
+	assert_int_equal(reads(desk, 1000, ID, 0), E_DENIED);
 	phantom_desk_destroy(desk);
 }
 
@@ -107,11 +107,10 @@ static void
 is_revoked_by_user_and_by_id(void **state)
 {
 	struct phantom_desk *desk = desk_open();
+	int64_t then = phantom_desk_epoch(desk);
 	const uint32_t uid = 1000;
-	int64_t then = now_ms;
 
 	(void)state;
-	now_ms += 5;
 	phantom_desk_revoke(desk, &uid, ID);
 	assert_int_equal(reads(desk, 1000, ID, then), E_DENIED);
 	assert_int_equal(reads(desk, 1000, OTHER, then), OK);
@@ -121,13 +120,31 @@ is_revoked_by_user_and_by_id(void **state)
 	assert_int_equal(reads(desk, 1001, OTHER, then), E_DENIED);
 	assert_int_equal(reads(desk, 1001, FAR, then), OK);
 	/* What is given out later is another matter. */
-	assert_int_equal(reads(desk, 1001, OTHER, now_ms), E_DENIED);
-	assert_int_equal(reads(desk, 1001, OTHER, now_ms + 1), OK);
+	assert_int_equal(reads(desk, 1001, OTHER, then + 1), E_DENIED);
+	assert_int_equal(
+	    reads(desk, 1001, OTHER, phantom_desk_epoch(desk)), OK);
 	phantom_desk_revoke(desk, &uid, "");
 	assert_int_equal(reads(desk, 1000, FAR, then), E_DENIED);
 	assert_int_equal(reads(desk, 1001, FAR, then), OK);
 	phantom_desk_revoke(desk, NULL, "");
 	assert_int_equal(reads(desk, 1001, FAR, then), E_DENIED);
+	phantom_desk_destroy(desk);
+}
+
+static void
+is_revoked_whatever_the_clock_does(void **state)
+{
+	struct phantom_desk *desk = desk_open();
+	int64_t then = phantom_desk_epoch(desk);
+
+	(void)state;
+	/* Given out by a clock that was fast, and is set right. */
+	now_ms -= 600 * 1000;
+	phantom_desk_revoke(desk, NULL, "");
+	assert_int_equal(reads(desk, 1000, ID, then), E_DENIED);
+	assert_int_equal(reads(desk, 1000, ID, phantom_desk_epoch(desk)), OK);
+	now_ms += 900 * 1000;
+	assert_int_equal(reads(desk, 1000, ID, then), E_DENIED);
 	phantom_desk_destroy(desk);
 }
 
@@ -138,18 +155,27 @@ stays_revoked_after_a_restart(void **state)
 	struct status_detail detail;
 	const uint32_t uid = 1000;
 	struct stat st;
+	int64_t then = phantom_desk_epoch(desk), now;
 
 	(void)state;
 	phantom_desk_revoke(desk, &uid, ID);
 	phantom_desk_revoke(desk, NULL, FAR);
+	now = phantom_desk_epoch(desk);
 	assert_int_equal(phantom_desk_save(desk, &detail), OK);
 	phantom_desk_destroy(desk);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & ALLPERMS, S_IRUSR | S_IWUSR);
 	desk = desk_open();
-	assert_int_equal(reads(desk, 1000, ID, now_ms), E_DENIED);
-	assert_int_equal(reads(desk, 7, FAR, now_ms), E_DENIED);
-	assert_int_equal(reads(desk, 1000, OTHER, now_ms), OK);
+	assert_int_equal(phantom_desk_epoch(desk), now);
+	assert_int_equal(reads(desk, 1000, ID, then), E_DENIED);
+	assert_int_equal(reads(desk, 7, FAR, then), E_DENIED);
+	assert_int_equal(reads(desk, 1000, OTHER, then), OK);
+	assert_int_equal(reads(desk, 1000, ID, now), OK);
+	/* Without the list nothing says what became of it. */
+	phantom_desk_destroy(desk);
+	assert_int_equal(unlink(path), 0);
+	desk = desk_open();
+	assert_int_equal(reads(desk, 1000, ID, now), E_DENIED);
 	phantom_desk_destroy(desk);
 }
 
@@ -167,28 +193,37 @@ put_file(const char *text)
 static void
 takes_all_to_be_revoked_where_the_list_is_damaged(void **state)
 {
-	static const char *const bad[] = { "", "wayleave revocations 2\n",
-		"wayleave revocations 1", "wayleave revocations 1\n1 2 3\n",
-		"wayleave revocations 1\n1 2 * *", "wayleave revocations 1\n\n",
-		"wayleave revocations 1\n1 2 -1 *\n",
-		"wayleave revocations 1\n1 2 4294967296 *\n",
-		"wayleave revocations 1\n1 2 3 x\n",
-		"wayleave revocations 1\nx 2 3 *\n",
-		"wayleave revocations 1\n1 2 * " ID "0\n" };
+	static const char *const bad[] = { "", "wayleave revocations 2 9\n",
+		"wayleave revocations 1 9", "wayleave revocations 1\n",
+		"wayleave revocations 1 x\n",
+		"wayleave revocations 1 9\n1 2 3\n",
+		"wayleave revocations 1 9\n1 2 * *",
+		"wayleave revocations 1 9\n\n",
+		"wayleave revocations 1 9\n9 2 * *\n",
+		"wayleave revocations 1 9\n1 2 -1 *\n",
+		"wayleave revocations 1 9\n1 2 4294967296 *\n",
+		"wayleave revocations 1 9\n1 2 3 x\n",
+		"wayleave revocations 1 9\nx 2 3 *\n",
+		"wayleave revocations 1 9\n1 2 * " ID "0\n" };
+	static const char good[] = "wayleave revocations 1 9\n1 2 * *\n";
+	struct phantom_desk *desk;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		struct phantom_desk *desk;
-
-		put_file(bad[i]);
+	put_file(good);
+	desk = desk_open();
+	assert_int_equal(reads(desk, 1000, ID, 1), E_DENIED);
+	assert_int_equal(reads(desk, 1000, ID, 2), OK);
+	phantom_desk_destroy(desk);
+	for (size_t i = 0; i <= sizeof bad / sizeof *bad; i++) {
+		put_file(i == 0 ? good : bad[i - 1]);
+		if (i == 0)
+			assert_int_equal(chmod(path, 0666), 0);
 		desk = desk_open();
-		assert_int_equal(reads(desk, 1000, ID, now_ms), E_DENIED);
-		assert_int_equal(reads(desk, 1000, ID, now_ms + 1), OK);
+		assert_int_equal(reads(desk, 1000, ID, 8), E_DENIED);
+		assert_int_equal(
+		    reads(desk, 1000, ID, phantom_desk_epoch(desk)), OK);
 		phantom_desk_destroy(desk);
 	}
-	put_file("wayleave revocations 1\n1 2 * *\n");
-	assert_int_equal(chmod(path, 0666), 0);
-	phantom_desk_destroy(desk_open());
 }
 
 static void
@@ -205,7 +240,7 @@ says_when_it_cannot_be_kept(void **state)
 	assert_int_equal(phantom_desk_save(desk, &detail), E_IO);
 	assert_non_null(strstr(detail.text, "/nonexistent/revoked"));
 	/* It is in force all the same. */
-	assert_int_equal(reads(desk, 1000, ID, now_ms), E_DENIED);
+	assert_int_equal(reads(desk, 1000, ID, 0), E_DENIED);
 	phantom_desk_destroy(desk);
 }
 
@@ -214,37 +249,37 @@ static struct revocations list;
 static void
 add(uint32_t uid, unsigned id, int64_t at_s)
 {
-	struct revocation r = { .uid = uid,
-		.before_unix_ms = at_s * 1000,
-		.ends_unix_s = at_s + 100 };
+	struct revocation r = { .uid = uid, .ends_unix_s = at_s + 100 };
 
 	(void)snprintf(r.id, sizeof r.id, "%032x", id);
 	revocations_add(&list, &r, at_s);
 }
 
 static bool
-covers(uint32_t uid, unsigned id, int64_t at_s)
+covers(uint32_t uid, unsigned id, int64_t epoch)
 {
 	char text[REVOCATION_ID_BYTES];
 
 	(void)snprintf(text, sizeof text, "%032x", id);
-	return revocations_cover(&list, uid, text, at_s * 1000);
+	return revocations_cover(&list, uid, text, epoch);
 }
 
 static void
 many_of_one_user_become_all_of_his(void **state)
 {
 	(void)state;
-	list.n = 0;
+	list = (struct revocations){ .epoch = 50 };
 	for (unsigned i = 0; i < REVOCATIONS_OF_UID_MAX; i++)
 		add(1000, i, 50);
 	assert_int_equal(list.n, REVOCATIONS_OF_UID_MAX);
+	assert_int_equal(list.epoch, 50 + REVOCATIONS_OF_UID_MAX);
 	assert_false(covers(1000, 99, 40));
-	/* The clock was set back: those before stay revoked. */
 	add(1000, 98, 45);
 	assert_int_equal(list.n, 1);
+	assert_int_equal(list.at[0].ends_unix_s, 150);
 	assert_true(covers(1000, 99, 50));
-	assert_true(covers(1000, 1, 50));
+	assert_true(covers(1000, 1, list.epoch - 1));
+	assert_false(covers(1000, 1, list.epoch));
 	assert_false(covers(1001, 1, 40));
 }
 
@@ -252,7 +287,7 @@ static void
 too_many_become_all_there_are(void **state)
 {
 	(void)state;
-	list.n = 0;
+	list = (struct revocations){ .epoch = 50 };
 	for (unsigned i = 0; i < REVOCATIONS_MAX; i++)
 		add(i, 7, 50);
 	assert_int_equal(list.n, REVOCATIONS_MAX);
@@ -267,7 +302,7 @@ static void
 what_has_ended_is_let_go(void **state)
 {
 	(void)state;
-	list.n = 0;
+	list = (struct revocations){ .epoch = 50 };
 	add(1, 1, 50);
 	add(2, 1, 100);
 	assert_int_equal(list.n, 2);
@@ -282,6 +317,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(is_good_until_it_ends, begin),
 		cmocka_unit_test_setup(is_revoked_by_user_and_by_id, begin),
+		cmocka_unit_test_setup(
+		    is_revoked_whatever_the_clock_does, begin),
 		cmocka_unit_test_setup(stays_revoked_after_a_restart, begin),
 		cmocka_unit_test_setup(
 		    takes_all_to_be_revoked_where_the_list_is_damaged, begin),
