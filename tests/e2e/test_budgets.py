@@ -33,14 +33,14 @@ def budget(_session_agent):
 
 def put(agent, n, user="alice"):
     """(status, code or None, the final record) of n bytes up."""
-    before = len(agent.records())
-    line = f"PUT http://{WEB}/a"
+    path = f"/put-{len(agent.records())}-{n}"
+    line = f"PUT http://{WEB}{path}"
     fields = (f"Content-Length: {n}", "Connection: close")
     answer = say(agent, head(line, *fields) + "x" * n, user=user)
     words = answer.split("\r\n")[0].split(" ")
-    new = [r for r in agent.records()[before:] if r["event"] == "request"]
+    (final,) = agent.finals(path=path)
     code = words[3] if "Denied" in words else None
-    return int(words[1]), code, new[-1]
+    return int(words[1]), code, final
 
 
 def test_a_budget_is_cut_to_the_byte_and_outlives_a_crash(budget):
@@ -93,10 +93,10 @@ for t in threads:
 """
     before = len(budget.records())
     top = head(
-        f"PUT http://{WEB}/a", "Content-Length: 30000", "Connection: close"
+        f"PUT http://{WEB}/many", "Content-Length: 30000", "Connection: close"
     )
     budget.lab.python_as("alice", script, top.encode().hex())
-    new = [r for r in budget.records()[before:] if r["event"] == "request"]
+    new = budget.finals(before, 8, path="/many")
     assert len(new) == 8
     assert sum(r["bytes_up"] for r in new) == 100_000
     assert {r["code"] for r in new} >= {"BUDGET_SPENT"}

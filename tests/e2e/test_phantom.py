@@ -86,7 +86,7 @@ def refused(gates, code, token, to="seen", **who):
     answer, proofs = bring(gates, token, to, **who)
     assert (answer.status, answer.code) == (403, code), answer
     assert proofs == []
-    (record,) = [r for r in gates.agent.news(before) if r["event"] != "token"]
+    (record,) = gates.agent.finals(before, id=answer.json["id"])
     assert (record["verdict"], record["code"]) == ("deny", code)
     assert token not in json.dumps(record)
     return record

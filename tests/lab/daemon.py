@@ -314,6 +314,21 @@ class Daemon:
         found = self.records()[before:]
         return [x for x in found if x["event"] != "checkpoint"]
 
+    def finals(self, before=0, n=1, limit_s=5, **wanted):
+        """The final records of requests with these values, after @before
+        records, once there are @n: they come a little after the answer."""
+        end = time.monotonic() + limit_s
+        while True:
+            found = [
+                r
+                for r in self.records()[before:]
+                if r["event"] == "request"
+                and all(r.get(k) == v for k, v in wanted.items())
+            ]
+            if len(found) >= n or time.monotonic() > end:
+                return found
+            time.sleep(0.02)
+
     def __enter__(self):
         return self
 

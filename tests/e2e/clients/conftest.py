@@ -54,6 +54,10 @@ class Clients:
         """The audit's records since this test began."""
         return self.agent.records()[self._before :]
 
+    def finals(self, n=1, **wanted):
+        """See Daemon.finals()."""
+        return self.agent.finals(self._before, n, **wanted)
+
     def allowed(self, host, protocol=None):
         """How often the audit says that the host was let through."""
         return sum(

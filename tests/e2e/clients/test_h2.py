@@ -44,18 +44,19 @@ def test_curl_speaks_http2_and_each_request_has_its_records(clients):
     body, last = curl(clients, f"{URL}/one?secret=1")
     assert last == "2 200"
     assert json.loads(body)["line"] == "GET /one?secret=1 HTTP/1.1"
-    inner = [r for r in clients.records() if r.get("path") == "/one"]
+    (final,) = clients.finals(path="/one")
+    inner = [r for r in clients.records() if r["id"] == final["id"]]
     assert [r["event"] for r in inner] == ["open", "request"]
-    assert inner[1]["method"] == "GET"
-    assert (inner[1]["status"], inner[1]["close"]) == (200, "done")
-    assert inner[1]["host"] == names.SEEN
+    assert final["method"] == "GET"
+    assert (final["status"], final["close"]) == (200, "done")
+    assert final["host"] == names.SEEN
 
 
 def test_a_refusal_is_an_answer_with_its_code(clients):
     body, last = curl(clients, "-X", "DELETE", f"{URL}/gone")
     assert last == "2 403"
     assert json.loads(body)["code"] == "METHOD_NOT_ALLOWED"
-    denied = [r for r in clients.records() if r.get("path") == "/gone"]
+    denied = clients.finals(path="/gone")
     assert [r["code"] for r in denied] == ["METHOD_NOT_ALLOWED"]
 
 
@@ -97,8 +98,7 @@ asyncio.run(main())
 def test_sixty_at_once_on_one_connection(clients):
     used = clients.python(MANY, f"{URL}/many", python=paths.PYTHON)
     assert "Counter({('HTTP/2', 200): 60})\nTrue" in used.out, used
-    inner = [r for r in clients.records() if r.get("path")]
-    finals = [r for r in inner if r["event"] == "request"]
+    finals = [r for r in clients.finals(60, method="POST") if r["path"]]
     assert len({r["path"] for r in finals}) == len(finals) == 60
     opened = [r for r in clients.records() if r["event"] == "open"]
     assert sum(r["method"] == "CONNECT" for r in opened) == 1

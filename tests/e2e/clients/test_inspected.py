@@ -61,10 +61,8 @@ def test_curl_is_refused_inside(clients, hosts, untouched):
     assert used.code == 0, used
     body = json.loads(used.out[used.out.index("\n{") :])
     assert body["code"] == body["error"]["code"] == "METHOD_NOT_ALLOWED"
-    found = [r for r in clients.records() if r.get("id") == body["id"]]
-    assert [(r["event"], r["method"]) for r in found] == [
-        ("request", "DELETE")
-    ]
+    (final,) = clients.finals(id=body["id"])
+    assert (final["method"], final["verdict"]) == ("DELETE", "deny")
 
 
 def test_what_is_not_looked_into_stays_shut(clients, untouched):
