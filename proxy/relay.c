@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* What one step of a flow came to. */
@@ -125,14 +126,19 @@ flow_drain_pipe(struct relay_flow *f)
 	return f->pipe->n > 0 ? STEP_BLOCKED : STEP_MOVED;
 }
 
-/* Of @want bytes so many may be read: what is read is sent. */
+/* Of @want bytes so many may be read: what is read is sent. No more is asked
+ * for than is there, or than one byte, which is the end. */
 static size_t
 flow_room(struct relay_flow *f, size_t want)
 {
-	struct relay *r = flow_relay(f);
+	const struct relay *r = flow_relay(f);
+	int there = 0;
 
-	return f->is_up && r->calls->room != NULL ? r->calls->room(r->arg, want)
-	                                          : want;
+	if (!f->is_up || r->calls->room == NULL)
+		return want;
+	if (ioctl(flow_from(f), FIONREAD, &there) == 0 && (size_t)there < want)
+		want = there > 0 ? (size_t)there : 1;
+	return r->calls->room(r->arg, want);
 }
 
 static void
@@ -173,9 +179,9 @@ flow_splice(struct relay_flow *f, size_t *budget)
 	}
 	n = splice(flow_from(f), NULL, f->pipe->in, NULL, room,
 	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	flow_spend(f, n > 0 ? (size_t)n : 0);
 	if (n > 0) {
 		got = f->pipe->n = (size_t)n;
-		flow_spend(f, got);
 		/* Less than asked for: none is left now, or no room for it. */
 		f->bulk = got == room || got >= RELAY_READ_BYTES;
 		*budget = got < *budget ? 0 : *budget - got;
@@ -218,6 +224,7 @@ flow_copy(struct relay_flow *f, size_t *budget)
 	if (room == 0)
 		return flow_look(f);
 	n = recv(flow_from(f), p->buffer, room, MSG_DONTWAIT);
+	flow_spend(f, n > 0 ? (size_t)n : 0);
 	if (n < 0 && errno == EINTR)
 		return STEP_MOVED;
 	if (n < 0)
@@ -227,7 +234,6 @@ flow_copy(struct relay_flow *f, size_t *budget)
 		return STEP_MOVED;
 	}
 	got = (size_t)n;
-	flow_spend(f, got);
 	f->bulk = got == sizeof p->buffer && !p->no_splice;
 	*budget -= got < *budget ? got : *budget;
 	n = send(flow_to(f), p->buffer, got, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -470,7 +476,7 @@ relay_start(struct relay *r, struct slice first)
 {
 	enum status st = OK;
 
-	if (flow_room(&r->up, first.n) < first.n)
+	if (r->calls->room != NULL && r->calls->room(r->arg, first.n) < first.n)
 		return E_LIMIT;
 	flow_spend(&r->up, first.n);
 	if (first.n > 0)

@@ -71,7 +71,7 @@ struct relay_calls {
 	void (*first_byte)(void *arg);
 	/** How many of @want bytes may be read to go up; NULL: all. */
 	size_t (*room)(void *arg, size_t want);
-	/** So many of them were, and go up. */
+	/** So many of them were, and go up; the rest is not asked for. */
 	void (*spent)(void *arg, size_t n);
 };
 

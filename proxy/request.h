@@ -131,6 +131,10 @@ void request_set_code(struct request *r, enum reason code);
  */
 size_t request_upload_room(struct request *r, size_t want);
 void request_uploaded(struct request *r, size_t n);
+/** Whether its uploads are counted; a reload may change that. */
+bool request_has_budget(const struct request *r);
+/** What is counted and was not sent is not counted any more. */
+void request_upload_rest(struct request *r);
 /** Milliseconds to the first upstream byte are measured when this is called. */
 void request_note_first_byte(struct request *r);
 

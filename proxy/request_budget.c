@@ -11,10 +11,18 @@ struct request_budget {
 };
 
 void
+request_upload_rest(struct request *r)
+{
+	if (r->budget == NULL)
+		return;
+	budget_give(r->budget->entry, r->budget->room);
+	r->budget->room = 0;
+}
+
+void
 request_budget_rest(struct request *r)
 {
-	if (r->budget != NULL)
-		budget_give(r->budget->entry, r->budget->room);
+	request_upload_rest(r);
 	free(r->budget);
 	r->budget = NULL;
 }
@@ -53,6 +61,12 @@ request_budget_is_spent(const struct request *r)
 {
 	return r->budget != NULL &&
 	    budget_is_spent(r->budget->entry, r->verdict.budget->bytes);
+}
+
+bool
+request_has_budget(const struct request *r)
+{
+	return r->budget != NULL;
 }
 
 size_t

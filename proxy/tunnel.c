@@ -172,14 +172,25 @@ tunnel_on_spent(void *arg, size_t n)
 	struct tunnel *t = arg;
 
 	request_uploaded(t->request, n);
+	request_upload_rest(t->request);
 }
 
-static const struct relay_calls tunnel_relay_calls = {
-	.ended = tunnel_on_ended,
-	.first_byte = tunnel_on_first_byte,
-	.room = tunnel_room,
-	.spent = tunnel_on_spent,
-};
+/* Without a budget nothing of it is asked. */
+static void
+tunnel_meter(struct tunnel *t)
+{
+	static const struct relay_calls free_calls = { .ended = tunnel_on_ended,
+		.first_byte = tunnel_on_first_byte };
+	static const struct relay_calls metered_calls = {
+		.ended = tunnel_on_ended,
+		.first_byte = tunnel_on_first_byte,
+		.room = tunnel_room,
+		.spent = tunnel_on_spent,
+	};
+
+	t->relay.calls =
+	    request_has_budget(t->request) ? &metered_calls : &free_calls;
+}
 
 /* The refusal is recorded: an alert where it is understood. */
 static void
@@ -383,7 +394,7 @@ tunnel_init(struct tunnel *t, const struct tunnel_params *params)
 	t->status = (short)params->status;
 	relay_init(&t->relay, worker_relay_pool(t->worker), t->client_fd,
 	    t->upstream_fd);
-	t->relay.calls = &tunnel_relay_calls;
+	tunnel_meter(t);
 	t->relay.arg = t;
 }
 
@@ -423,11 +434,20 @@ tunnel_destroy(struct tunnel *t, enum close_reason why)
 	free(t);
 }
 
+static bool
+tunnel_is_still_allowed(struct tunnel *t)
+{
+	bool allowed = request_still_allowed(t->request);
+
+	tunnel_meter(t);
+	return allowed;
+}
+
 void
 tunnel_rejudge(struct tunnel *t)
 {
 	if (t->request != NULL && t->stage != TUNNEL_REFUSED &&
-	    !request_still_allowed(t->request))
+	    !tunnel_is_still_allowed(t))
 		tunnel_over(t, CLOSE_POLICY);
 	else if (t->stage == TUNNEL_INSPECT)
 		inspect_rejudge(t->inspect);
@@ -451,7 +471,7 @@ tunnel_tick(struct tunnel *t, int64_t now_ms, int64_t now_unix_s)
 		return;
 	expires = request_verdict(t->request)->expires_unix_s;
 	if (expires != 0 && now_unix_s >= expires &&
-	    !request_still_allowed(t->request)) {
+	    !tunnel_is_still_allowed(t)) {
 		tunnel_over(t, CLOSE_POLICY);
 		return;
 	}

@@ -234,6 +234,8 @@ a_tunnel_ends_with_its_budget(void **state)
 	say(fd, "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n");
 	assert_starts(fd, "HTTP/1.1 200 ");
 	say(fd, "abc");
+	/* What an open one has not sent is free for others. */
+	assert_int_equal(counted(), 3);
 	say(fd, "defg");
 	assert_int_equal(fake_hear(fake.upstream, got, sizeof got), 5);
 	(void)close(fd);
@@ -243,6 +245,31 @@ a_tunnel_ends_with_its_budget(void **state)
 	assert_int_equal(last_record()->verdict, RECORD_DENY);
 	assert_string_equal(last_record()->close, "budget");
 	assert_int_equal(last_record()->up, 5);
+}
+
+/* A reload that brings one counts from then on. */
+static void
+an_open_tunnel_hears_of_a_new_budget(void **state)
+{
+	struct proxy_snapshot *next = fake_snapshot(2);
+	char got[64];
+	int fd = fake_client();
+
+	(void)state;
+	fake.sni_any = true;
+	say(fd, "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n");
+	assert_starts(fd, "HTTP/1.1 200 ");
+	say(fd, "0123456789");
+	assert_int_equal(fake_hear(fake.upstream, got, sizeof got), 10);
+	count_uploads();
+	assert_int_equal(proxy_worker_set_snapshot(fake.worker, next), OK);
+	fake_pass_ms(1000);
+	say(fd, "abcdefg");
+	assert_int_equal(fake_hear(fake.upstream, got, sizeof got), 5);
+	(void)close(fd);
+	fake_run();
+	assert_string_equal(last_record()->close, "budget");
+	proxy_snapshot_unref(next);
 }
 
 int
@@ -258,6 +285,7 @@ main(void)
 		T(without_anybody_who_counts_nothing_passes),
 		T(a_reload_counts_by_the_new_rule),
 		T(a_tunnel_ends_with_its_budget),
+		T(an_open_tunnel_hears_of_a_new_budget),
 	};
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
 }
