@@ -106,6 +106,12 @@ inspect_fail(struct inspect *h)
 	h->done(h->arg, CLOSE_CLIENT);
 }
 
+bool
+inspect_was_refused(const struct inspect *h)
+{
+	return h->handshake != NULL && tls_accept_was_refused(h->handshake);
+}
+
 /* Each step costs as much as some hundred small pieces of a relay. */
 static void
 inspect_on_io(evutil_socket_t fd, short what, void *arg)

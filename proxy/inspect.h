@@ -29,6 +29,8 @@ enum status inspect_start(
 bool inspect_is_serving(const struct inspect *h);
 /** Whether too many others have a handshake for this to have begun. */
 bool inspect_finds_no_room(const struct inspect *h);
+/** In done(): the client did not want us, mostly for want of our CA. */
+bool inspect_was_refused(const struct inspect *h);
 /** Called a few times a second; may call done(). */
 void inspect_tick(struct inspect *h, int64_t now_ms);
 /** The snapshot changed; may call done(). */

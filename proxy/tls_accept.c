@@ -40,6 +40,7 @@ struct tls_accept {
 	struct tls_accept_ctx *ctx;
 	struct tls_conn *conn;
 	const char *problem;
+	bool refused;
 };
 
 static const unsigned char h1_only[] = "\x08http/1.1";
@@ -254,11 +255,16 @@ tls_accept_start(
 	return OK;
 }
 
+/* @error: of SSL_get_error(). An end is no word against us. */
 static enum status
-fail(struct tls_accept *h)
+fail(struct tls_accept *h, int error)
 {
+	unsigned long why = ERR_peek_error();
+
 	h->conn->mute = true;
-	h->problem = ERR_reason_error_string(ERR_peek_error());
+	h->refused = error == SSL_ERROR_SSL &&
+	    ERR_GET_REASON(why) != SSL_R_UNEXPECTED_EOF_WHILE_READING;
+	h->problem = ERR_reason_error_string(why);
 	if (h->problem == NULL)
 		h->problem = "the connection broke";
 	ERR_clear_error();
@@ -278,13 +284,19 @@ tls_accept_step(struct tls_accept *h, short *events)
 		*events = error == SSL_ERROR_WANT_READ ? EV_READ : EV_WRITE;
 		return E_PARTIAL;
 	}
-	return done == 1 ? OK : fail(h);
+	return done == 1 ? OK : fail(h, error);
 }
 
 const char *
 tls_accept_problem(const struct tls_accept *h)
 {
 	return h->problem != NULL ? h->problem : "no end in time";
+}
+
+bool
+tls_accept_was_refused(const struct tls_accept *h)
+{
+	return h->refused;
 }
 
 bool

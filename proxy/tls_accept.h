@@ -48,6 +48,8 @@ enum status tls_accept_start(const struct tls_accept_params *params,
 enum status tls_accept_step(struct tls_accept *h, short *events) ATTR_MUST_USE;
 /** What was wrong, in OpenSSL's words, for the log. */
 const char *tls_accept_problem(const struct tls_accept *h);
+/** After E_CLOSED: by an alert or by what is no TLS, not by an end alone. */
+bool tls_accept_was_refused(const struct tls_accept *h);
 /** After OK: whether HTTP/2 was chosen (RFC 7301). */
 bool tls_accept_is_h2(const struct tls_accept *h);
 /** After OK, once: the stream; @h is freed. */

@@ -255,7 +255,11 @@ tunnel_relay(struct tunnel *t, struct slice first)
 static void
 tunnel_on_inspected(void *arg, enum close_reason why)
 {
-	tunnel_over(arg, why);
+	struct tunnel *t = arg;
+
+	if (inspect_was_refused(t->inspect))
+		request_set_code(t->request, REASON_TLS_FAILED);
+	tunnel_over(t, why);
 }
 
 /* What the hello asks for is answered here; it goes no further. */

@@ -425,6 +425,7 @@ proxy_worker_apply(struct proxy_worker *w, struct proxy_change *change)
 	}
 	worker_sweep_upstreams(w);
 	tls_client_ctx_forget(w->tls.client);
+	worker_forget_ca(w);
 	worker_close_listeners(w);
 	worker_open_listeners(w, change);
 	free(change);

@@ -38,6 +38,9 @@ uint64_t worker_trust(const struct proxy_worker *w);
 
 /** What handshakes with clients have in common; NULL: there is no CA. */
 struct tls_accept_ctx *worker_accept(struct proxy_worker *w);
+/** Lets the above go where the snapshot has another CA: its key may have been
+ * stolen. Handshakes under way keep it until they end. */
+void worker_forget_ca(struct proxy_worker *w);
 
 /** What the worker has logged of late. */
 struct log_fold *worker_log_fold(struct proxy_worker *w);

@@ -48,6 +48,19 @@ worker_accept(struct proxy_worker *w)
 	return t->accept;
 }
 
+void
+worker_forget_ca(struct proxy_worker *w)
+{
+	struct worker_tls *t = worker_tls_of(w);
+	struct tls_ca *ca = worker_snapshot(w)->inspection_ca;
+
+	if (t->accept == NULL ||
+	    (ca != NULL && tls_accept_ctx_is_of(t->accept, ca)))
+		return;
+	tls_accept_ctx_destroy(t->accept);
+	t->accept = NULL;
+}
+
 struct log_fold *
 worker_log_fold(struct proxy_worker *w)
 {

@@ -227,6 +227,7 @@ who_does_not_believe_us_ends_the_tunnel(void **state)
 	assert_int_equal(fake.n_records, 2);
 	assert_string_equal(last_record()->close, "client");
 	assert_int_equal(last_record()->verdict, RECORD_ALLOW);
+	assert_int_equal(last_record()->code, REASON_TLS_FAILED);
 	assert_int_equal(metric_get(METRIC_CLIENT_TLS_ERRORS_TOTAL), bad + 1);
 	SSL_free(ssl);
 	(void)close(fd);
@@ -259,6 +260,20 @@ half_a_handshake(void)
 	fake_run();
 	SSL_free(ssl);
 	return fd;
+}
+
+static void
+who_just_hangs_up_said_nothing_against_us(void **state)
+{
+	int fd = half_a_handshake();
+
+	(void)state;
+	(void)shutdown(fd, SHUT_WR);
+	fake_run();
+	assert_int_equal(fake.n_records, 2);
+	assert_string_equal(last_record()->close, "client");
+	assert_int_equal(last_record()->code, REASON_NONE);
+	(void)close(fd);
 }
 
 static void
@@ -341,6 +356,50 @@ reload(struct tls_ca *with)
 }
 
 static void
+on_free_cert(
+    void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+{
+	(void)parent;
+	(void)ad;
+	(void)idx;
+	(void)argl;
+	(void)argp;
+	if (ptr != NULL)
+		*(bool *)ptr = true;
+}
+
+/* Its key may have been stolen: no worker keeps it for later. */
+static void
+a_ca_that_is_gone_is_let_go(void **state)
+{
+	static int index = -1;
+	static bool freed;
+	X509 *cert = X509_dup(root.x509);
+	struct tls_ca *other;
+	SSL *ssl;
+	int fd;
+
+	(void)state;
+	if (index < 0)
+		index =
+		    X509_get_ex_new_index(0, NULL, NULL, NULL, on_free_cert);
+	assert_int_equal(X509_set_ex_data(cert, index, &freed), 1);
+	assert_int_equal(tls_ca_new(cert, root.key, &other), OK);
+	X509_free(cert);
+	fake.snapshot->inspection_ca = other;
+	fd = connected();
+	ssl = client_new(fd, "a.test", NULL);
+	assert_int_equal(shake(ssl), 1);
+	fake_end_forward(CLOSE_DONE);
+	fake_run();
+	reload(ca);
+	tls_ca_unref(other);
+	assert_true(freed);
+	SSL_free(ssl);
+	(void)close(fd);
+}
+
+static void
 a_reload_is_heard_of_inside(void **state)
 {
 	int fd = connected();
@@ -402,6 +461,8 @@ main(void)
 		I(without_a_ca_nothing_is_looked_into),
 		I(who_does_not_believe_us_ends_the_tunnel),
 		I(another_name_gets_an_alert_and_no_leaf),
+		I(who_just_hangs_up_said_nothing_against_us),
+		I(a_ca_that_is_gone_is_let_go),
 		I(a_handshake_has_the_hellos_deadline),
 		I(one_uid_has_no_more_handshakes_than_its_share),
 		I(who_finds_no_room_goes_on_when_there_is_some),
