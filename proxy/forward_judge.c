@@ -26,7 +26,15 @@ forward_refuse(struct forward *f, const struct forward_fault *fault,
 		.code = fault->code,
 		.detail = fault->detail,
 		.status = fault->status };
+	struct forward_route route;
 
+	/* A head that cannot be read was meant for somebody all the same; what a
+	 * page of another site hears must not name them. */
+	if (forward_find_route(f, &route) &&
+	    route.kind != FORWARD_ROUTE_PROXY) {
+		what.to = route.host;
+		what.to_port = route.port;
+	}
 	if (r != NULL)
 		what.method = r->http.method;
 	if (r != NULL && r->uri.authority.host.name[0] != '\0') {

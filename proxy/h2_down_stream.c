@@ -80,7 +80,9 @@ down_note(const struct h2_down *d, enum reason code, const char *detail)
 		.peer = d->params.peer,
 		.listener = d->params.listener,
 		.code = code,
-		.detail = detail };
+		.detail = detail,
+		.to = d->params.inside != NULL ? d->params.inside->name : NULL,
+		.to_port = d->params.inside_port };
 
 	refusal_note(&what);
 }

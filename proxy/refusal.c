@@ -41,8 +41,8 @@ refusal_put_record(const struct request_refusal *what,
 	rec->listener = what->listener;
 	rec->protocol = request_protocols[what->protocol];
 	rec->method = what->method;
-	rec->host = what->host;
-	rec->port = what->port;
+	rec->host = what->host != NULL ? what->host : what->to;
+	rec->port = what->host != NULL ? what->port : what->to_port;
 	if (speaks_http(what))
 		rec->status = what->status != 0
 		    ? what->status
@@ -184,7 +184,7 @@ refusal_init(struct refusal *r, const struct request_refusal *what)
 {
 	r->what = *what;
 	r->what.method = (struct slice){ 0 };
-	r->what.host = NULL;
+	r->what.host = r->what.to = NULL;
 	r->what.reply = r->what.reply_unrecorded = (struct slice){ 0 };
 	r->no_body = slice_is(what->method, "HEAD");
 	r->wait.done = refusal_on_recorded;

@@ -17,6 +17,9 @@ struct request_refusal {
 	struct slice method;
 	const char *host; /**< canonical, or NULL */
 	uint16_t port;
+	/** Where it would have gone, for the record alone, or NULL. */
+	const char *to;
+	uint16_t to_port;
 	/** SOCKS5 alone: what to say, and what when there is no record. */
 	struct slice reply, reply_unrecorded;
 };

@@ -330,6 +330,9 @@ refusal_start(const struct request_refusal *refusal,
 	if (refusal->host != NULL)
 		(void)snprintf(
 		    end.host, sizeof end.host, "%.60s", refusal->host);
+	if (refusal->to != NULL)
+		(void)snprintf(end.to, sizeof end.to, "%.50s:%u", refusal->to,
+		    refusal->to_port);
 	log_end(&end);
 	assert_non_null(r);
 	r->done = done;

@@ -9,7 +9,7 @@
 enum { FAKE_LOG_MAX = 256 };
 
 struct fake_end {
-	char host[64], method[16], path[64], close[16];
+	char host[64], to[64], method[16], path[64], close[16];
 	enum reason code;
 	int status;
 	uint64_t bytes_up, bytes_down;

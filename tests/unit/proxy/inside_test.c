@@ -130,6 +130,23 @@ group_set_up(void **state)
 
 #define T(name) cmocka_unit_test_teardown(name, tear_down)
 
+/* The audit's reader has to know what was tried on which service. */
+static void
+the_record_of_a_broken_head_names_the_upstream_and_the_answer_does_not(
+    void **state)
+{
+	(void)state;
+	fake_start_gateway("GET / HTTP/1.1\r\nHost : x\r\n\r\n");
+	assert_string_equal(fake.ended[0].to, "up.example:443");
+	assert_string_equal(fake.ended[0].host, "");
+	fake_stop();
+	fake_start_inside("GET / HTTP/1.1\r\nHost : x\r\n\r\n");
+	assert_string_equal(fake.ended[0].to, "up.example:443");
+	fake_stop();
+	fake_start("GET / HTTP/1.1\r\nHost : x\r\n\r\n");
+	assert_string_equal(fake.ended[0].to, "");
+}
+
 int
 main(void)
 {
@@ -140,6 +157,7 @@ main(void)
 		T(the_port_may_stand_in_host_where_it_is_the_tunnels),
 		T(after_a_second_without_a_request_others_may_have_the_upstream),
 		T(what_is_not_for_the_tunnels_host_is_refused_in_http),
+		T(the_record_of_a_broken_head_names_the_upstream_and_the_answer_does_not),
 	};
 
 	return cmocka_run_group_tests(tests, group_set_up, NULL);
