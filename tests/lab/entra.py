@@ -93,7 +93,13 @@ class Entra(web.Handler):
     github = None
 
     def do_GET(self):
-        self.reply(200, {"page": "sign in"})
+        """The page says which tenants it was told to let in."""
+        told = [
+            [name.lower(), value]
+            for name, value in self.headers.items()
+            if "restrict" in name.lower()
+        ]
+        self.reply(200, {"page": "sign in", "told": sorted(told)})
 
     def do_POST(self):
         form = {k: v[0] for k, v in parse_qs(self.body().decode()).items()}
