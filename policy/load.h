@@ -90,7 +90,8 @@ void load_workloads(struct loader *l, const struct jsonr_value *root);
 /** Methods, paths, deny_sas and inject; ports and sni are loaded. */
 void load_rule_request(struct loader *l, const struct jsonr_value *v,
     const struct where *w, struct rule *rule);
-/** Warns of rules of @list, all loaded, that hide what others inject. */
+/** Warns of rules of @list, all loaded, that hide what others inject or
+ * count. */
 void load_shadows(
     struct loader *l, const struct jsonr_value *list, const struct where *w);
 void load_rules(struct loader *l, const struct jsonr_value *root);

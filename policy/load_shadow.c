@@ -1,14 +1,15 @@
-/* Rules that keep another's credential from what they name. */
+/* Rules that keep another's credential or budget from what they name. */
 #include "policy/load.h"
 
 #include <string.h>
 
 struct shadow {
 	const struct policy *p;
-	const struct rule *rule; /* more specific, and injects nothing */
-	uint32_t fixed;          /* labels of the host it names */
-	bool kept;               /* a rule before it injects all the same */
-	const struct rule *lost; /* the first whose credential that hides */
+	const struct rule *rule;   /* more specific, and injects nothing */
+	uint32_t fixed;            /* labels of the host it names */
+	bool kept;                 /* a rule before it injects all the same */
+	const struct rule *lost;   /* the first whose credential that hides */
+	const struct rule *missed; /* the first whose budget that misses */
 };
 
 static bool
@@ -36,13 +37,19 @@ visit(void *arg, uint32_t at, uint32_t fixed)
 	struct shadow *s = arg;
 	const struct rule *other = &s->p->rules[at];
 	const struct rule_request *q = rule_request(s->p, other);
+	bool first;
 
-	if (q == NULL || q->inject == NULL || !shares_port(s->rule, other))
+	if (q == NULL || other == s->rule || !shares_port(s->rule, other))
 		return;
-	if (decides(s, other, fixed))
+	first = decides(s, other, fixed);
+	if (q->inject != NULL && first)
 		s->kept = true;
-	else if (s->lost == NULL)
+	else if (q->inject != NULL && s->lost == NULL)
 		s->lost = other;
+	/* What it does not name itself the other rule lets through. */
+	if (q->budget != NULL && s->missed == NULL &&
+	    !(first && q->methods.n == 0 && q->paths.n == 0))
+		s->missed = other;
 }
 
 static bool
@@ -51,7 +58,7 @@ may_shadow(const struct policy *p, const struct rule *rule)
 	const struct rule_request *q = rule_request(p, rule);
 
 	return !rule->deny && rule->n_workloads == 0 &&
-	    (q == NULL || q->inject == NULL);
+	    (q == NULL || q->inject == NULL || q->budget == NULL);
 }
 
 /* Labels that are fixed, as index_visit() counts them. */
@@ -74,10 +81,16 @@ check_host(struct loader *l, const char *host, const struct where *w,
 	struct shadow s = {
 		.p = l->p, .rule = rule, .fixed = fixed_labels(host)
 	};
+	const struct rule_request *q = rule_request(l->p, rule);
 
 	/* No label is "*": wildcards are found as for a name under them. */
 	index_visit(&l->p->index, slice_of(host), visit, &s);
-	if (s.lost != NULL && !s.kept)
+	if (s.missed != NULL && (q == NULL || q->budget == NULL))
+		load_warning(l, w,
+		    "rule \"%s\" has an upload budget for \"%s\", but this "
+		    "rule has none, so that what it allows is not counted",
+		    s.missed->id, host);
+	if (s.lost != NULL && !s.kept && (q == NULL || q->inject == NULL))
 		load_warning(l, w,
 		    "rule \"%s\" injects a credential into requests to "
 		    "\"%s\", but this rule is more specific and injects "
@@ -108,12 +121,12 @@ load_shadows(
 {
 	const struct jsonr_value *v = jsonr_first(list);
 	const struct policy *p = l->p;
-	bool injects = false;
+	bool any = policy_has_budgets(p);
 
 	for (size_t i = 0; i < p->n_requests; i++)
-		injects |= p->requests[i].inject != NULL;
+		any |= p->requests[i].inject != NULL;
 	/* After an error the rules may not be what they say. */
-	if (!injects || l->st != OK)
+	if (!any || l->st != OK)
 		return;
 	for (size_t i = 0; i < p->n_rules; i++, v = jsonr_next(v)) {
 		struct where at = where_at(w, i);

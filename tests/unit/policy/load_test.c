@@ -24,6 +24,10 @@ struct row {
 	"{'id':'ml','effect':'allow','hosts':['*.ml.example.net',"           \
 	"'b.ml.example.net'],'inject':{'identity':'host','audience':'https:" \
 	"//a/'}},{" members "}]}"
+#define COUNTED(first, second)                                          \
+	"{'version':1,'workloads':{'w':{'users':[1]}},'rules':["        \
+	"{'id':'m','effect':'allow','hosts':['a.example.net'],'upload_" \
+	"budget_bytes':9" first "},{" second "}]}"
 #define HOST(host)     RULE("'hosts':['" host "']")
 #define ENDPOINT(text) "{'version':1,'endpoints':['" text "']}"
 
@@ -94,6 +98,22 @@ only_a_rule_for_the_same_requests_hides_a_credential(void **state)
 		    "'id':'z','effect':'allow','hosts':['*.ml.example.net']"),
 		SHADOW("'id':'b','effect':'allow','hosts':['a.ml.example.net'],"
 		       "'inject':{'identity':'i','audience':'https://a/'}"),
+		/* The one with a budget decides for all of the host. */
+		COUNTED(",'workloads':['w']",
+		    "'id':'a','effect':'allow','hosts':['a.example.net']"),
+		COUNTED(
+		    "", "'id':'z','effect':'allow','hosts':['a.example.net']"),
+		COUNTED(
+		    "", "'id':'z','effect':'allow','hosts':['*.example.net']"),
+		COUNTED("",
+		    "'id':'b','effect':'allow','hosts':['a.example.net'],"
+		    "'upload_budget_bytes':1"),
+		COUNTED("",
+		    "'id':'b','effect':'allow','hosts':['a.example.net'],"
+		    "'ports':[8443]"),
+		COUNTED("",
+		    "'id':'b','effect':'allow','hosts':['a.example.net'],"
+		    "'workloads':['w']"),
 	};
 	static struct policy_issues issues;
 
