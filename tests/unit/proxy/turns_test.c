@@ -14,6 +14,7 @@ static struct job {
 	struct turn turn;
 	char name;
 	bool stuck;
+	unsigned calls;
 } jobs[MANY];
 
 static char order[256];
@@ -24,6 +25,7 @@ job_run(void *arg)
 {
 	struct job *j = arg;
 
+	j->calls++;
 	if (!j->stuck)
 		order[n_order++] = j->name;
 	return !j->stuck;
@@ -101,6 +103,7 @@ where_nobody_can_go_on_the_loop_rests(void **state)
 	wait_all(1);
 	for (; passes < 5; passes++)
 		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(jobs[0].calls, 1);
 	assert_true(evtimer_pending(&turns.timer, NULL));
 	/* And who comes then does not wait for that. */
 	assert_true(turns_wait(&turns, &jobs[1].turn));
