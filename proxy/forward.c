@@ -49,7 +49,8 @@ forward_keep_upstream(struct forward *f)
 
 	/* Plain connections are cheap, and no gateway's. */
 	if (!forward_side_is_open(&f->upstream) || f->idle.tls == NULL ||
-	    pool == NULL || f->idle.generation != now->generation)
+	    pool == NULL || f->signed_in ||
+	    f->idle.generation != now->generation)
 		forward_side_close(&f->upstream);
 	else
 		upstream_pool_put(pool, forward_side_take(&f->upstream),

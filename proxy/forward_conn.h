@@ -101,6 +101,7 @@ struct forward {
 	struct stream held; /**< of the answer that waits */
 	/* The idle upstream, when upstream is open between messages. */
 	struct upstream_facts idle;
+	bool signed_in; /**< the upstream, by the client: nobody else's */
 	struct proxy_broker_ask ask;
 	bool asking_broker;
 	struct refusal *refusal;

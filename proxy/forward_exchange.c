@@ -134,8 +134,12 @@ forward_exchange_start(struct forward *f)
 	/* While its record was written nobody watched one of the pool. */
 	if (stream_is_open(&s) && f->x.reused && !stream_is_quiet(&s))
 		stream_close(&s);
-	if (stream_is_open(&s))
+	if (stream_is_open(&s)) {
 		forward_open_upstream(f, s);
+		f->signed_in = false;
+	}
+	if (forward_bearer_signs_in(&f->x.brought))
+		f->signed_in = true;
 	f->idle = request_upstream(f->x.request);
 	if (!forward_side_is_open(&f->upstream)) {
 		/* The idle one went away while we asked. */

@@ -140,6 +140,22 @@ forward_bearer_read(const struct http1_fields *f)
 	return b;
 }
 
+bool
+forward_bearer_signs_in(const struct forward_bearer *b)
+{
+	static const char *const schemes[] = { "Bearer", "Basic", "SharedKey",
+		"SharedKeyLite" };
+	struct slice scheme = slice_head(b->value, slice_find(b->value, ' '));
+
+	if (b->kind == FORWARD_BEARER_NONE)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		if (b->kind == FORWARD_BEARER_ONE &&
+		    slice_eq_nocase(scheme, slice_of(schemes[i])))
+			return false;
+	return true;
+}
+
 /* RFC 6750 2.1, RFC 9110 11.1. */
 bool
 forward_bearer_token(const struct forward_bearer *b, struct slice *out)

@@ -54,6 +54,9 @@ enum status forward_route_check_client(const struct forward_route *route,
     const struct http1_fields *f, struct forward_fault *fault) ATTR_MUST_USE;
 
 struct forward_bearer forward_bearer_read(const struct http1_fields *f);
+/** Whether it may hold for the connection and not for the request alone: of
+ * no scheme that is known for the latter. Source: RFC 4559 4. */
+bool forward_bearer_signs_in(const struct forward_bearer *b);
 /** The token of "Bearer TOKEN"; false where it is of another scheme. */
 bool forward_bearer_token(
     const struct forward_bearer *b, struct slice *out) ATTR_MUST_USE;

@@ -3,6 +3,7 @@
 
 #include "tests/unit/proxy/forward_fake.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HOST      "Host: up.example\r\n"
@@ -130,6 +131,43 @@ group_set_up(void **state)
 
 #define T(name) cmocka_unit_test_teardown(name, tear_down)
 
+/* RFC 4559 4: it has signed the connection in, for this very client. */
+static void
+a_connection_that_is_signed_in_is_left_to_nobody(void **state)
+{
+	static const struct {
+		const char *fields;
+		unsigned pooled;
+	} table[] = {
+		{ "Authorization: Negotiate YII=\r\n", 0 },
+		{ "Authorization: NTLM TlRM\r\n", 0 },
+		{ "Authorization: x\r\n", 0 },
+		{ "Authorization: bearer mine\r\n", 1 },
+		{ "Authorization: Basic bWU=\r\n", 1 },
+		{ "Authorization: SharedKeyLite acct1:c2ln\r\n", 1 },
+		{ "", 1 },
+	};
+
+	char head[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		if (i > 0)
+			fake_stop();
+		(void)snprintf(head, sizeof head,
+		    "GET / HTTP/1.1\r\nHost: up.example\r\n%s\r\n",
+		    table[i].fields);
+		fake_start_inside(head);
+		fake_upstream_says(ANSWER);
+		/* It is the client's for as long as that is there. */
+		fake_client_says("GET /2 HTTP/1.1\r\nHost: up.example\r\n"
+		                 "Connection: close\r\n\r\n");
+		fake_upstream_says(ANSWER);
+		if (fake.pooled != table[i].pooled)
+			fail_msg("%u pooled: %s", fake.pooled, table[i].fields);
+	}
+}
+
 /* The audit's reader has to know what was tried on which service. */
 static void
 the_record_of_a_broken_head_names_the_upstream_and_the_answer_does_not(
@@ -157,6 +195,7 @@ main(void)
 		T(the_port_may_stand_in_host_where_it_is_the_tunnels),
 		T(after_a_second_without_a_request_others_may_have_the_upstream),
 		T(what_is_not_for_the_tunnels_host_is_refused_in_http),
+		T(a_connection_that_is_signed_in_is_left_to_nobody),
 		T(the_record_of_a_broken_head_names_the_upstream_and_the_answer_does_not),
 	};
 
