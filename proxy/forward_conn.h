@@ -54,6 +54,7 @@ struct forward_exchange {
 	struct policy_target *target; /**< owned; the request borrows it */
 	struct forward_body up, down;
 	bool is_head, client_1_0, keep_client;
+	bool wants_h2;   /**< of the destination */
 	bool local;      /**< it goes no further: we answer */
 	bool reused;     /**< by the idle upstream */
 	bool retried;    /**< once already */

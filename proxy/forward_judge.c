@@ -129,6 +129,7 @@ forward_ask(struct forward *f, bool reuse)
 		.port = f->x.port,
 		.plaintext = !f->secure,
 		.tls = f->secure,
+		.h2 = f->x.wants_h2,
 		.bearer = &f->x.brought,
 		.local = f->x.local,
 		.fresh = !reuse || (!f->served && !forward_may_repeat(f)),
@@ -170,6 +171,16 @@ exchange_reset(struct forward *f)
 	f->snapshot = proxy_snapshot_ref(worker_snapshot(f->worker));
 }
 
+/* gRPC is spoken by HTTP/2 alone; all else is as well off without. */
+static bool
+is_grpc(const struct forward_request *r)
+{
+	struct slice type;
+
+	return http1_field_only(&r->http.fields, "content-type", &type) == OK &&
+	    slice_starts(type, SLICE("application/grpc"));
+}
+
 static void
 forward_accept(struct forward *f, struct forward_request *r)
 {
@@ -179,6 +190,7 @@ forward_accept(struct forward *f, struct forward_request *r)
 	f->x.port = to->port;
 	f->x.framing = r->framing;
 	f->x.local = r->answer_here;
+	f->x.wants_h2 = f->secure && is_grpc(r);
 	f->x.is_head = slice_is(r->http.method, "HEAD");
 	f->x.client_1_0 = r->http.version == HTTP1_0;
 	f->x.keep_client = r->framing.keep_alive && !f->draining;

@@ -29,7 +29,7 @@ set_options(nghttp2_option *o)
 }
 
 static enum status
-create_ng(struct h2_session *s)
+create_ng(struct h2_session *s, bool asks)
 {
 	nghttp2_session_callbacks *callbacks = NULL;
 	nghttp2_option *option = NULL;
@@ -40,7 +40,8 @@ create_ng(struct h2_session *s)
 	if (error == 0) {
 		h2_session_set_callbacks(callbacks);
 		set_options(option);
-		error = nghttp2_session_server_new3(
+		error = (asks ? nghttp2_session_client_new3
+		              : nghttp2_session_server_new3)(
 		    &s->ng, callbacks, s, option, &h2_session_mem);
 	}
 	nghttp2_option_del(option);
@@ -49,12 +50,15 @@ create_ng(struct h2_session *s)
 }
 
 static enum status
-say_settings(struct h2_session *s, unsigned streams)
+say_settings(struct h2_session *s, unsigned streams, bool asks)
 {
+	/* RFC 9113 6.5.2: a client's peers open no streams at all. */
 	const nghttp2_settings_entry settings[] = {
-		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
 		    (uint32_t)s->head_bytes_max },
+		{ asks ? NGHTTP2_SETTINGS_ENABLE_PUSH
+		       : NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+		    asks ? 0 : streams },
 	};
 	int error = nghttp2_submit_settings(
 	    s->ng, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
@@ -65,9 +69,9 @@ say_settings(struct h2_session *s, unsigned streams)
 	return status_of(error);
 }
 
-enum status
-h2_session_accept(
-    const struct h2_session_params *params, struct h2_session **out)
+static enum status
+session_create(
+    const struct h2_session_params *params, bool asks, struct h2_session **out)
 {
 	struct h2_session *s = calloc(1, sizeof *s);
 	enum status st;
@@ -81,15 +85,29 @@ h2_session_accept(
 	s->resets = budget_of(100, 33, s->now_ms);
 	s->chatter = budget_of(500, 50, s->now_ms);
 	s->windows = budget_of(2000, 500, s->now_ms);
-	st = create_ng(s);
+	st = create_ng(s, asks);
 	if (st == OK)
-		st = say_settings(s, params->streams);
+		st = say_settings(s, params->streams, asks);
 	if (st != OK) {
 		h2_session_destroy(s);
 		return E_NOMEM;
 	}
 	*out = s;
 	return OK;
+}
+
+enum status
+h2_session_accept(
+    const struct h2_session_params *params, struct h2_session **out)
+{
+	return session_create(params, false, out);
+}
+
+enum status
+h2_session_connect(
+    const struct h2_session_params *params, struct h2_session **out)
+{
+	return session_create(params, true, out);
 }
 
 void
@@ -172,6 +190,25 @@ fields_of(const struct h2_field *fields, size_t n, nghttp2_nv *nv)
 			.flags = f->secret ? NGHTTP2_NV_FLAG_NO_INDEX
 			                   : NGHTTP2_NV_FLAG_NONE };
 	}
+	return OK;
+}
+
+enum status
+h2_session_request(struct h2_session *s, const struct h2_field *fields,
+    size_t n, enum h2_more more, void *stream, int32_t *id)
+{
+	const nghttp2_data_provider body = { .read_callback =
+		                                 h2_session_on_pull };
+	nghttp2_nv nv[FIELDS_MAX];
+	int32_t made;
+
+	if (fields_of(fields, n, nv) != OK)
+		return E_INVALID;
+	made = nghttp2_submit_request(
+	    s->ng, NULL, nv, n, more == H2_MORE_NOTHING ? NULL : &body, stream);
+	if (made < 0)
+		return status_of(made);
+	*id = made;
 	return OK;
 }
 

@@ -45,7 +45,7 @@ enum h2_more {
  * but those two, and destroy, may be made. @stream is what open() gave.
  */
 struct h2_events {
-	/** A new one of the peer's. NULL: it is refused. */
+	/** A new one of the peer's, who asks. NULL: it is refused. */
 	void *(*open)(void *arg, int32_t id);
 	/** One field of a head, or of trailers. */
 	void (*field)(void *stream, struct slice name, struct slice value);
@@ -74,6 +74,9 @@ struct h2_session;
 /** The accepting side. E_NOMEM. *@out is owned. */
 enum status h2_session_accept(const struct h2_session_params *params,
     struct h2_session **out) ATTR_MUST_USE;
+/** The asking side; of the events open() and malformed() never come. E_NOMEM. */
+enum status h2_session_connect(const struct h2_session_params *params,
+    struct h2_session **out) ATTR_MUST_USE;
 /** NULL-safe. No event comes any more; streams are not closed one by one. */
 void h2_session_destroy(struct h2_session *s);
 
@@ -91,6 +94,10 @@ bool h2_session_is_over(const struct h2_session *s);
 /** A head is under way: its sender is to be quick. */
 bool h2_session_awaits(const struct h2_session *s);
 
+/** A request; its events are told of @stream. E_NOMEM, E_INVALID. */
+enum status h2_session_request(struct h2_session *s,
+    const struct h2_field *fields, size_t n, enum h2_more more, void *stream,
+    int32_t *id) ATTR_MUST_USE;
 /** A head: @more: a body or another head follows. E_NOMEM, E_INVALID. */
 enum status h2_session_answer(struct h2_session *s, int32_t id,
     const struct h2_field *fields, size_t n, enum h2_more more) ATTR_MUST_USE;

@@ -153,7 +153,7 @@ on_invalid_frame(
 
 	(void)ng;
 	(void)error;
-	if (frame->hd.type == NGHTTP2_HEADERS)
+	if (frame->hd.type == NGHTTP2_HEADERS && s->events->malformed != NULL)
 		s->events->malformed(s->arg);
 	return budget_spend(&s->resets, s->now_ms) ? 0 : too_much(s);
 }
@@ -186,13 +186,17 @@ on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void *arg)
 	return 0;
 }
 
-/* As many words on windows as there is something to take. */
+/* As many words on windows as there is something to take; and gRPC's clients
+ * measure the way by a PING for each round trip that brought them bytes. */
 static int
 on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
 	struct h2_session *s = arg;
 
 	(void)ng;
+	if (frame->hd.type <= NGHTTP2_HEADERS &&
+	    s->chatter.left < s->chatter.most)
+		s->chatter.left++;
 	if (frame->hd.type == NGHTTP2_DATA &&
 	    s->windows.left + 2 < s->windows.most)
 		s->windows.left += 2;

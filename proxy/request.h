@@ -32,6 +32,7 @@ struct request_params {
 	uint16_t port;
 	bool plaintext;
 	bool tls; /**< by a handshake of our own, as @host */
+	bool h2;  /**< in which HTTP/2 is asked for */
 	/** The client's own credential; lives until done(). NULL: not seen.
 	 * Without @tls it goes on as it is, but for a phantom. */
 	const struct forward_bearer *bearer;

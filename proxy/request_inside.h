@@ -45,6 +45,7 @@ struct request_secure {
 	bool counted;    /**< as one of its uid's handshakes */
 	bool waits_room; /**< until it can be */
 	struct turn turn;
+	bool h2; /**< the peer is asked for HTTP/2 */
 	struct event io, deadline;
 	struct stream stream;
 	const char *word; /**< static, or NULL */

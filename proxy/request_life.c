@@ -177,6 +177,7 @@ request_upstream(const struct request *r)
 		u.uid = 0;
 	u.trust = r->secure->trust;
 	u.tls = r->secure->word;
+	u.h2 = r->secure->h2;
 	memcpy(u.identity, r->secure->credential.identity, sizeof u.identity);
 	return u;
 }

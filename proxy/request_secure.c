@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/log_fold.h"
 #include "base/metrics.h"
+#include "proxy/h2_up.h"
 #include "proxy/tls_client.h"
 #include "proxy/upstream_pool.h"
 
@@ -21,6 +22,7 @@ request_secure_init(struct request *r, const struct request_params *params)
 		return E_NOMEM;
 	s->request = r;
 	s->bearer = params->bearer;
+	s->h2 = params->h2;
 	s->stream = stream_plain(-1);
 	s->tls_ms = -1;
 	r->secure = s;
@@ -193,6 +195,7 @@ handshake_step(struct request *r)
 	struct event_base *base = worker_base(r->worker);
 	evutil_socket_t fd = event_get_fd(&s->io);
 	event_callback_fn call = event_get_callback(&s->io);
+	bool h2;
 
 	if (st == E_PARTIAL) {
 		(void)event_del(&s->io);
@@ -207,10 +210,19 @@ handshake_step(struct request *r)
 	}
 	handshake_forget(s);
 	s->word = tls_client_word(s->handshake);
+	h2 = tls_client_is_h2(s->handshake);
 	s->stream = tls_client_take(s->handshake);
 	s->handshake = NULL;
 	s->tls_ms = request_now(r) - s->tls_start_ms;
-	request_open(r);
+	if (h2)
+		st =
+		    h2_up_start(s->stream, worker_clock(r->worker), &s->stream);
+	if (st == OK) {
+		request_open(r);
+		return;
+	}
+	s->stream = stream_plain(-1);
+	request_fail(r, REASON_LIMIT_REACHED);
 }
 
 static bool
@@ -270,6 +282,8 @@ request_handshake(struct request *r)
 	r->fd = -1;
 	metric_add(METRIC_UPSTREAM_TLS_TOTAL, 1);
 	tls_client_resume(s->handshake, request_host(r), r->port);
+	if (s->h2)
+		tls_client_offer_h2(s->handshake);
 	s->tls_start_ms = request_now(r);
 	(void)event_assign(
 	    &s->io, worker_base(r->worker), fd, EV_WRITE, handshake_on_io, r);
@@ -288,7 +302,8 @@ request_secure_reuses(struct request *r, const struct upstream_facts *u)
 
 	if (s == NULL)
 		return u->tls == NULL;
-	if (u->tls == NULL || u->trust != worker_trust(r->worker) ||
+	if (u->tls == NULL || u->h2 != s->h2 ||
+	    u->trust != worker_trust(r->worker) ||
 	    strcmp(u->identity, s->credential.identity) != 0)
 		return false;
 	s->word = u->tls;

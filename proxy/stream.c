@@ -90,6 +90,8 @@ stream_wants(
 		want |= s->read_waits_write ? EV_WRITE : EV_READ;
 	if (write)
 		want |= s->write_waits_read ? EV_READ : EV_WRITE;
+	if (s->ops->owes != NULL && s->ops->owes(s))
+		want |= EV_WRITE;
 	*events = want;
 	/* One that waits for room would be asked in vain, over and over. */
 	*again = read && !s->read_waits_write &&
@@ -114,6 +116,8 @@ stream_may_read(const struct stream *s, short what)
 {
 	if (s->read_waits_write)
 		return (what & EV_WRITE) != 0;
+	if ((what & EV_WRITE) != 0 && s->ops->owes != NULL && s->ops->owes(s))
+		return true;
 	return s->more || (what & EV_READ) != 0 ||
 	    (s->ops->ready != NULL && s->ops->ready(s));
 }

@@ -22,6 +22,8 @@ struct stream_ops {
 	    struct stream *s, struct event *readable, struct event *writable);
 	/** Whether reading is worth it though no event says so. */
 	bool (*ready)(const struct stream *s);
+	/** Whether it has bytes of its own to write, which reading does. */
+	bool (*owes)(const struct stream *s);
 	enum status (*read)(
 	    struct stream *s, char *to, size_t room, size_t *got);
 	enum status (*write)(

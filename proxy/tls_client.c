@@ -24,6 +24,7 @@ struct tls_client {
 	struct tls_client_ctx *ctx;
 	struct tls_conn *conn;
 	const char *problem;
+	bool offers_h2;
 };
 
 static const unsigned char protocols[] = "\x08http/1.1";
@@ -197,16 +198,17 @@ fail(struct tls_client *h, enum reason *why)
  * name that it found is there only if it did. A session that goes on is of
  * this host, and was kept when all that had been seen to. */
 static bool
-is_as_asked(SSL *ssl)
+is_as_asked(const struct tls_client *h)
 {
 	const unsigned char *chosen = NULL;
+	SSL *ssl = h->conn->ssl;
 	unsigned n = 0;
 
 	SSL_get0_alpn_selected(ssl, &chosen, &n);
 	return SSL_get_verify_result(ssl) == X509_V_OK &&
 	    SSL_get0_peer_certificate(ssl) != NULL &&
 	    (SSL_session_reused(ssl) == 1 || SSL_get0_peername(ssl) != NULL) &&
-	    (n == 0 ||
+	    (n == 0 || (h->offers_h2 && tls_client_is_h2(h)) ||
 	        slice_is((struct slice){ (const char *)chosen, n },
 	            (const char *)protocols + 1));
 }
@@ -224,7 +226,7 @@ tls_client_step(struct tls_client *h, short *events, enum reason *why)
 		*events = error == SSL_ERROR_WANT_READ ? EV_READ : EV_WRITE;
 		return E_PARTIAL;
 	}
-	if (done != 1 || !is_as_asked(ssl))
+	if (done != 1 || !is_as_asked(h))
 		return fail(h, why);
 	if (h->conn->home != NULL)
 		tls_home_settle(h->conn->home, ssl);
@@ -266,4 +268,24 @@ tls_client_cancel(struct tls_client *h)
 	tls_conn_destroy(h->conn);
 	tls_client_ctx_destroy(h->ctx);
 	free(h);
+}
+
+void
+tls_client_offer_h2(struct tls_client *h)
+{
+	static const unsigned char names[] = "\x02h2\x08http/1.1";
+
+	/* Where that fails HTTP/1.1 is what is spoken. */
+	h->offers_h2 =
+	    SSL_set_alpn_protos(h->conn->ssl, names, sizeof names - 1) == 0;
+}
+
+bool
+tls_client_is_h2(const struct tls_client *h)
+{
+	const unsigned char *name = NULL;
+	unsigned n = 0;
+
+	SSL_get0_alpn_selected(h->conn->ssl, &name, &n);
+	return n == 2 && memcmp(name, "h2", 2) == 0;
 }

@@ -38,6 +38,10 @@ enum status tls_client_start(struct tls_client_ctx *ctx, int fd,
  * if it did a while ago, and keeps what it needs to be spared the next time.
  */
 void tls_client_resume(struct tls_client *h, const char *host, uint16_t port);
+/** Before the first step: asks for HTTP/2, or HTTP/1.1 (RFC 7301). */
+void tls_client_offer_h2(struct tls_client *h);
+/** After OK: whether HTTP/2 was agreed on. */
+bool tls_client_is_h2(const struct tls_client *h);
 /** Forgets whom it has met. NULL-safe. */
 void tls_client_ctx_forget(struct tls_client_ctx *ctx);
 /**

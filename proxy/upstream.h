@@ -14,6 +14,7 @@ struct upstream_facts {
 	uint64_t trust;      /**< what its certificate was held against; 0:
 	                          no TLS */
 	const char *tls;     /**< its version, static; NULL: none */
+	bool h2;             /**< HTTP/2 was asked for */
 	char identity[64];   /**< whose tokens went through it, or "" and */
 	uint32_t uid;        /**< whose own requests did */
 };

@@ -176,7 +176,7 @@ is_as_wanted(const struct upstream_facts *is, const struct upstream_facts *want)
 {
 	return is->port == want->port && is->generation == want->generation &&
 	    is->trust == want->trust && is->uid == want->uid &&
-	    strcmp(is->host, want->host) == 0 &&
+	    is->h2 == want->h2 && strcmp(is->host, want->host) == 0 &&
 	    strcmp(is->identity, want->identity) == 0;
 }
 

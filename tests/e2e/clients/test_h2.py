@@ -5,6 +5,7 @@ import hashlib
 import json
 
 import pytest
+import test_plain_python as plain
 
 from lab import daemon, names, paths, seen
 
@@ -15,9 +16,12 @@ BYTES = 3_000_000
 def policy():
     """The lab's, but that requests to the origin that notes them are seen."""
     value = daemon.policy()
-    rules = [r for r in value["rules"] if names.SEEN not in r["hosts"]]
-    rule = {"id": "seen-inside", "effect": "allow", "hosts": [names.SEEN]}
-    value["rules"] = [*rules, {**rule, "methods": METHODS}]
+    looked_into = {names.SEEN, names.GRPC}
+    for rule in value["rules"]:
+        rule["hosts"] = [h for h in rule["hosts"] if h not in looked_into]
+    value["rules"] = [r for r in value["rules"] if r["hosts"]]
+    hosts = {"hosts": sorted(looked_into), "methods": METHODS}
+    value["rules"].append({"id": "inside", "effect": "allow", **hosts})
     return value
 
 
@@ -102,3 +106,52 @@ def test_sixty_at_once_on_one_connection(clients):
     assert len({r["path"] for r in finals}) == len(finals) == 60
     opened = [r for r in clients.records() if r["event"] == "open"]
     assert sum(r["method"] == "CONNECT" for r in opened) == 1
+
+
+@pytest.mark.parametrize("client", [None, "grpc"])
+def test_grpc_passes_by_http2_on_both_sides(azure, clients, client):
+    azure.call("talk")
+    used = clients.python(plain.GRPC, names.GRPC, name=client)
+    assert used.out.split() == ["True", "True"], used
+    inner = [r for r in clients.records() if r.get("path")]
+    finals = [r for r in inner if r["event"] == "request"]
+    assert [r["path"] for r in finals] == ["/lab.Talk/Shout", "/lab.Talk/Chat"]
+    assert [(r["status"], r["close"]) for r in finals] == [(200, "done")] * 2
+
+
+# A call that has no end, one that fails, one that answers while it is asked.
+CALLS = """
+import grpc, os, sys
+roots = open(os.environ["SSL_CERT_FILE"], "rb").read()
+with grpc.secure_channel(sys.argv[1] + ":443",
+                         grpc.ssl_channel_credentials(roots)) as channel:
+    try:
+        channel.unary_unary("/lab.Talk/Nothing")(b"x", timeout=20)
+    except grpc.RpcError as error:
+        print(error.code().name)
+    said = []
+    def pieces():
+        for i in range(5):
+            yield b"%d" % i
+            while len(said) <= i:
+                pass
+    for back in channel.stream_stream("/lab.Talk/Chat")(pieces(), timeout=20):
+        said.append(back)
+    print(said)
+    chat = channel.stream_stream("/lab.Talk/Chat")(iter([b"a" * 3000000]),
+                                                   timeout=20)
+    print(next(chat) == b"A" * 3000000)
+    for _ in range(30):
+        channel.unary_unary("/lab.Talk/Shout")(b"x", timeout=20)
+"""
+
+
+def test_calls_of_grpc_end_as_they_are_meant_to(azure, clients):
+    azure.call("talk")
+    used = clients.python(CALLS, names.GRPC)
+    said = "['0', '1', '2', '3', '4']".replace("'", "b'", 0)
+    assert used.code == 0, used
+    lines = used.out.splitlines()
+    assert lines[0] == "UNIMPLEMENTED"
+    assert lines[1].replace("b'", "'") == said
+    assert lines[2] == "True"

@@ -191,6 +191,27 @@ a_download_with_many_windows_is_none(void **state)
 	assert_int_equal(h2_peer_answer(id)->n, 24 * 65536);
 }
 
+/* How gRPC's clients measure a way: a PING for each round trip with bytes. */
+static void
+pings_beside_what_is_sent_are_no_flood(void **state)
+{
+	static const uint8_t opaque[8];
+	int32_t id = h2_peer_asks("GET", "/", "", NULL);
+
+	(void)state;
+	fake_upstream_says(
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < 2000; i++) {
+		fake_upstream_says("3\r\nabc\r\n");
+		h2_peer_turn();
+		(void)nghttp2_submit_ping(
+		    h2_peer.ng, NGHTTP2_FLAG_NONE, opaque);
+		h2_peer_turn();
+		assert_false(h2_peer.gone_away);
+	}
+	assert_int_equal(h2_peer_answer(id)->n, 6000);
+}
+
 static void
 more_streams_than_allowed_are_refused(void **state)
 {
@@ -327,6 +348,7 @@ main(void)
 		T(a_flood_of_empty_data_ends_it),
 		T(a_flood_of_windows_ends_it),
 		T(a_download_with_many_windows_is_none),
+		T(pings_beside_what_is_sent_are_no_flood),
 		T(more_streams_than_allowed_are_refused),
 		T(a_users_share_holds_for_streams),
 		T(what_is_no_http2_is_closed),

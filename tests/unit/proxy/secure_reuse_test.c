@@ -93,6 +93,29 @@ what_another_client_is_done_with_needs_no_handshake(void **state)
 	ready();
 }
 
+/* A pooled connection that HTTP/2 was not asked for speaks HTTP/1.1. */
+static void
+who_asks_for_http2_goes_on_with_nothing_else(void **state)
+{
+	struct request_params params = params_of(REQUEST_GATEWAY);
+
+	(void)state;
+	ask();
+	leave_to_others();
+	assert_int_equal(tls.offers_h2, 0);
+	params.h2 = true;
+	told = 0;
+	start(&params);
+	assert_false(request_is_reused(the_request));
+	assert_int_equal(tls.offers_h2, 1);
+	assert_true(request_upstream(the_request).h2);
+	leave_to_others();
+	told = 0;
+	start(&params);
+	assert_true(request_is_reused(the_request));
+	finish();
+}
+
 static void
 what_failed_once_is_asked_for_afresh(void **state)
 {
@@ -159,6 +182,7 @@ main(void)
 		S(an_idle_upstream_needs_no_handshake),
 		S(an_idle_upstream_that_is_not_fit_lends_no_word),
 		S(what_another_client_is_done_with_needs_no_handshake),
+		S(who_asks_for_http2_goes_on_with_nothing_else),
 		S(what_failed_once_is_asked_for_afresh),
 		S(without_injection_it_is_for_the_same_user_alone),
 		S(what_is_refused_takes_none_from_others),

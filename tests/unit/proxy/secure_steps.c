@@ -100,6 +100,20 @@ tls_client_resume(struct tls_client *h, const char *host, uint16_t at)
 }
 
 void
+tls_client_offer_h2(struct tls_client *h)
+{
+	(void)h;
+	tls.offers_h2++;
+}
+
+bool
+tls_client_is_h2(const struct tls_client *h)
+{
+	(void)h;
+	return false;
+}
+
+void
 tls_client_ctx_forget(struct tls_client_ctx *ctx)
 {
 	tls.forgets += ctx != NULL;

@@ -17,7 +17,7 @@ struct tls {
 	enum status step; /**< what a handshake comes to */
 	enum reason why;
 	bool full; /**< there is no room for one more */
-	unsigned started, cancelled, resumes, forgets;
+	unsigned started, cancelled, resumes, forgets, offers_h2;
 };
 
 extern struct tls tls;
