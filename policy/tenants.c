@@ -31,10 +31,16 @@ tenants_own_field(struct slice name)
 	return false;
 }
 
+/* Accounts of consumers are in no tenant: none of them may sign in. */
 const struct policy_tenants *
 policy_tenants_of(const struct policy *p, const char *host)
 {
-	return p != NULL && p->tenants != NULL && tenants_login_host(host)
-	    ? p->tenants
-	    : NULL;
+	static const struct policy_tenants consumers = { .policy =
+		                                             "restrict-msa" };
+
+	if (p == NULL || p->tenants == NULL || !tenants_login_host(host))
+		return NULL;
+	return host_in_suffix(slice_of(host), SLICE("login.live.com"))
+	    ? &consumers
+	    : p->tenants;
 }

@@ -86,6 +86,7 @@ forward_trailer_is_allowed(struct slice name)
 	return !is_one_of(name, hop_by_hop, ARRAY_LEN(hop_by_hop)) &&
 	    !is_one_of(name, claims, ARRAY_LEN(claims)) &&
 	    !is_one_of(name, forbidden, ARRAY_LEN(forbidden)) &&
+	    !tenants_own_field(name) &&
 	    !slice_eq_nocase(slice_head(name, 12), SLICE("x-forwarded-"));
 }
 

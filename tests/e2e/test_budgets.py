@@ -1,6 +1,7 @@
 """Upload budgets: cut to the byte, for each user, over crash and restart."""
 
 import signal
+import time
 
 import pytest
 from test_forward import head, say
@@ -29,6 +30,17 @@ def budget(_session_agent):
     agent.reload({**policy, "rules": RULES})
     yield agent
     agent.reload(lab_daemon.policy())
+
+
+def finals(agent, before, n, limit_s=5):
+    """The final records since, as soon as there are n of them."""
+    end = time.monotonic() + limit_s
+    while True:
+        new = agent.records()[before:]
+        new = [r for r in new if r["event"] == "request"]
+        if len(new) >= n or time.monotonic() > end:
+            return new
+        time.sleep(0.02)
 
 
 def put(agent, n, user="alice"):

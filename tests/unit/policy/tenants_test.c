@@ -29,7 +29,13 @@ login_hosts_are_told_and_no_others(void **state)
 	assert_string_equal(t->allowed, "contoso.com," TID);
 	assert_string_equal(t->policy, TID ":" TID);
 	assert_ptr_equal(policy_tenants_of(p, "weu.login.microsoft.com"), t);
-	assert_ptr_equal(policy_tenants_of(p, "login.live.com"), t);
+	assert_ptr_equal(policy_tenants_of(p, "login.windows.net"), t);
+	/* No consumer's account is one of a tenant. */
+	t = policy_tenants_of(p, "login.live.com");
+	assert_non_null(t);
+	assert_string_equal(t->policy, "restrict-msa");
+	assert_null(t->context);
+	assert_null(t->allowed);
 	assert_null(policy_tenants_of(p, "graph.microsoft.com"));
 	assert_null(policy_tenants_of(p, "evillogin.microsoft.com"));
 	assert_true(policy_inspects(p));

@@ -344,7 +344,9 @@ trailers_are_told_from_what_belongs_to_the_head(void **state)
 	static const char *const kept[] = { "X-Sum", "ETag", "Server-Timing" };
 	static const char *const dropped[] = { "Content-Length", "host",
 		"Transfer-Encoding", "Authorization", "Set-Cookie", "Via",
-		"Connection", "X-Forwarded-For", "Proxy-Status" };
+		"Connection", "X-Forwarded-For", "Proxy-Status",
+		"Restrict-Access-To-Tenants", "Restrict-Access-Context",
+		"Sec-Restrict-Tenant-Access-Policy" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
