@@ -1,6 +1,7 @@
 /* What OpenSSL does with memory: what it keeps, and when there is none. */
 #include "tests/unit/test.h"
 
+#include "proxy/tls_accept.h"
 #include "proxy/tls_mint.h"
 #include "tests/unit/proxy/tls_peer.h"
 
@@ -8,7 +9,9 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct pki_cert root, leaf;
 static struct tls_client_ctx *ctx;
@@ -268,12 +271,97 @@ without_memory_a_leaf_is_whole_or_none(void **state)
 	tls_ca_unref(ca);
 }
 
+/* Both ends by turns; memory fails on our side alone, once. */
+static enum status
+accept_shake(struct tls_accept *h, SSL *client)
+{
+	enum status st = E_PARTIAL;
+	unsigned n = countdown;
+
+	for (unsigned turn = 0; turn < 20 && st == E_PARTIAL; turn++) {
+		short events = 0;
+
+		countdown = 0;
+		ERR_clear_error();
+		(void)SSL_do_handshake(client);
+		ERR_clear_error();
+		countdown = failed ? 0 : n;
+		st = tls_accept_step(h, &events);
+		n = countdown;
+	}
+	countdown = 0;
+	return st;
+}
+
+static enum status
+accept_once(struct tls_accept_ctx *by, SSL_CTX *clients, unsigned n)
+{
+	struct tls_accept_params params = {
+		.ctx = by, .host = LINK_HOST, .now_unix_s = time(NULL)
+	};
+	SSL *client = SSL_new(clients);
+	struct tls_accept *h = NULL;
+	enum status st;
+	int fds[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	params.fd = fds[0];
+	assert_int_equal(SSL_set_fd(client, fds[1]), 1);
+	assert_int_equal(SSL_set1_host(client, LINK_HOST), 1);
+	SSL_set_connect_state(client);
+	failed = false;
+	countdown = n;
+	st = tls_accept_start(&params, &h);
+	if (st == OK)
+		st = accept_shake(h, client);
+	else
+		(void)close(fds[0]);
+	countdown = 0;
+	/* What is done is done with the right certificate. */
+	if (st == OK)
+		assert_int_equal(SSL_get_verify_result(client), X509_V_OK);
+	tls_accept_cancel(h);
+	SSL_free(client);
+	(void)close(fds[1]);
+	return st;
+}
+
+/* Each seventh allocation: OpenSSL can do without some. */
+static void
+without_memory_a_client_is_not_accepted(void **state)
+{
+	SSL_CTX *clients = SSL_CTX_new(TLS_client_method());
+	unsigned n = 0, refused = 0;
+	struct tls_accept_ctx *by;
+	struct tls_ca *ca = NULL;
+
+	(void)state;
+	assert_int_equal(tls_ca_new(root.x509, root.key, &ca), OK);
+	by = tls_accept_ctx_new(ca);
+	assert_non_null(by);
+	assert_int_equal(
+	    X509_STORE_add_cert(SSL_CTX_get_cert_store(clients), root.x509), 1);
+	SSL_CTX_set_verify(clients, SSL_VERIFY_PEER, NULL);
+	do {
+		enum status st = accept_once(by, clients, n += 7);
+
+		assert_true(st == OK || failed);
+		refused += st != OK;
+	} while (failed);
+	assert_true(refused > 20);
+	tls_accept_ctx_destroy(by);
+	tls_ca_unref(ca);
+	SSL_CTX_free(clients);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_memory_a_leaf_is_whole_or_none),
 		cmocka_unit_test(what_was_read_and_written_stays_in_no_buffer),
+		cmocka_unit_test(without_memory_a_client_is_not_accepted),
 		cmocka_unit_test(without_memory_a_handshake_fails),
 		cmocka_unit_test(without_memory_nobody_else_is_the_host),
 		cmocka_unit_test(without_memory_nobody_else_is_trusted),
