@@ -128,8 +128,8 @@ WRONG_REST = {
                 }
             ],
         },
-        "/tokens/0/form",
-        "not in this version",
+        "/tokens/0/audiences/0",
+        "no rule injects",
     ),
     "test of nothing": (
         {"tests": [{"request": {}, "expect": "allow"}]},
