@@ -57,6 +57,20 @@ forward_keep_upstream(struct forward *f)
 		    &f->idle, &now->limits);
 }
 
+/* Half of an answer without framing: only a reset tells it from a whole one
+ * (RFC 9112 8). */
+static bool
+forward_cuts_unframed(const struct forward *f)
+{
+	const struct forward_body *down = &f->x.down;
+
+	return f->x.answer_began &&
+	    (!down->done || !forward_side_is_flushed(&f->client)) &&
+	    !down->chunk &&
+	    (down->kind == HTTP1_BODY_UNTIL_CLOSE ||
+	        down->kind == HTTP1_BODY_CHUNKED);
+}
+
 /* Everything ends, with its record; the memory stays for this turn. */
 static void
 forward_close(struct forward *f, enum close_reason why)
@@ -73,6 +87,8 @@ forward_close(struct forward *f, enum close_reason why)
 	f->refusal = NULL;
 	lingering_destroy(f->last);
 	f->last = NULL;
+	if (forward_cuts_unframed(f))
+		stream_abort(&f->client.s);
 	forward_side_close(&f->client);
 	forward_side_close(&f->upstream);
 	(void)event_del(&f->wake);

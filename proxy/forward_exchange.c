@@ -26,15 +26,6 @@ forward_exchange_record(struct forward *f, enum close_reason why)
 	request_finish(r, &end);
 }
 
-/* Without framing only a reset tells a cut body from a whole one. */
-static void
-exchange_abort(struct forward *f, enum close_reason why)
-{
-	if (!f->x.down.chunk && f->x.down.kind != HTTP1_BODY_LENGTH)
-		stream_abort(&f->client.s);
-	forward_end(f, why);
-}
-
 void
 forward_exchange_fail(
     struct forward *f, enum reason code, enum close_reason why)
@@ -44,7 +35,7 @@ forward_exchange_fail(
 	request_set_code(f->x.request, code);
 	forward_side_close(&f->upstream);
 	if (f->x.answer_began || !forward_side_is_flushed(&f->client)) {
-		exchange_abort(f, why);
+		forward_end(f, why);
 		return;
 	}
 	f->x.status = reason_info(code)->status;
@@ -183,7 +174,7 @@ exchange_on_refused(void *arg, enum request_outcome outcome)
 
 	(void)outcome;
 	if (f->x.answer_began || !forward_side_is_flushed(&f->client))
-		exchange_abort(f, CLOSE_DENIED);
+		forward_end(f, CLOSE_DENIED);
 	else
 		forward_deny(f);
 }
