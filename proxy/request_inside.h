@@ -50,6 +50,7 @@ struct request_secure {
 	struct stream stream;
 	const char *word; /**< static, or NULL */
 	uint64_t trust;   /**< what the stream's peer was held against */
+	int64_t made_ms;  /**< and when */
 	int64_t tls_start_ms, tls_ms;
 };
 /** Of a request that brings a phantom; for request_phantom.c alone. */

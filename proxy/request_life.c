@@ -176,6 +176,7 @@ request_upstream(const struct request *r)
 	if (r->secure->credential.identity[0] != '\0')
 		u.uid = 0;
 	u.trust = r->secure->trust;
+	u.made_ms = r->secure->made_ms;
 	u.tls = r->secure->word;
 	u.h2 = r->secure->h2;
 	memcpy(u.identity, r->secure->credential.identity, sizeof u.identity);

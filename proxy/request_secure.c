@@ -213,7 +213,8 @@ handshake_step(struct request *r)
 	h2 = tls_client_is_h2(s->handshake);
 	s->stream = tls_client_take(s->handshake);
 	s->handshake = NULL;
-	s->tls_ms = request_now(r) - s->tls_start_ms;
+	s->made_ms = request_now(r);
+	s->tls_ms = s->made_ms - s->tls_start_ms;
 	if (h2)
 		st =
 		    h2_up_start(s->stream, worker_clock(r->worker), &s->stream);
@@ -304,10 +305,12 @@ request_secure_reuses(struct request *r, const struct upstream_facts *u)
 		return u->tls == NULL;
 	if (u->tls == NULL || u->h2 != s->h2 ||
 	    u->trust != worker_trust(r->worker) ||
+	    request_now(r) - u->made_ms >= UPSTREAM_LIFE_MS ||
 	    strcmp(u->identity, s->credential.identity) != 0)
 		return false;
 	s->word = u->tls;
 	s->trust = u->trust;
+	s->made_ms = u->made_ms;
 	return true;
 }
 
@@ -329,6 +332,7 @@ request_secure_takes_pooled(struct request *r)
 		return false;
 	s->word = want.tls;
 	s->trust = want.trust;
+	s->made_ms = want.made_ms;
 	r->address = want.address;
 	r->reused = true;
 	return true;

@@ -5,6 +5,9 @@
 #include "base/addr.h"
 #include "base/host.h"
 
+/** So long a certificate is believed that was shown once. */
+enum { UPSTREAM_LIFE_MS = 3600000 };
+
 /** A connection serves again only where all of this is as it was. */
 struct upstream_facts {
 	char host[HOST_BYTES]; /**< canonical */
@@ -17,6 +20,7 @@ struct upstream_facts {
 	bool h2;             /**< HTTP/2 was asked for */
 	char identity[64];   /**< whose tokens went through it, or "" and */
 	uint32_t uid;        /**< whose own requests did */
+	int64_t made_ms;     /**< of the boot clock: when it was verified */
 };
 
 #endif

@@ -140,9 +140,11 @@ void
 upstream_pool_put(struct upstream_pool *p, struct stream s,
     const struct upstream_facts *facts, const struct proxy_limits *limits)
 {
+	int64_t now_ms = clock_boot_ms(p->clock);
 	struct idle *i = NULL;
 
-	if (stream_is_quiet(&s) && pool_make_room(p, limits->upstreams_idle)) {
+	if (now_ms - facts->made_ms < UPSTREAM_LIFE_MS && stream_is_quiet(&s) &&
+	    pool_make_room(p, limits->upstreams_idle)) {
 		i = idle_new(p, &s, facts);
 		if (i == NULL)
 			shared_idle_leave(p->shared);
@@ -152,8 +154,7 @@ upstream_pool_put(struct upstream_pool *p, struct stream s,
 		stream_close(&s);
 		return;
 	}
-	i->until_ms =
-	    clock_boot_ms(p->clock) + (int64_t)limits->upstream_idle_ms;
+	i->until_ms = now_ms + (int64_t)limits->upstream_idle_ms;
 	LIST_INSERT_HEAD(&p->buckets[bucket_of(facts)], i, same);
 	TAILQ_INSERT_TAIL(&p->ages, i, age);
 }

@@ -13,7 +13,8 @@ idle_upstream(void)
 		.generation = 1,
 		.trust = worker_trust(fake.worker),
 		.tls = "TLSv1.2",
-		.identity = "host" };
+		.identity = "host",
+		.made_ms = fake.now_ms };
 }
 
 static void
@@ -39,7 +40,7 @@ an_idle_upstream_needs_no_handshake(void **state)
 static void
 an_idle_upstream_that_is_not_fit_lends_no_word(void **state)
 {
-	struct upstream_facts idle[4];
+	struct upstream_facts idle[5];
 	struct request_params params = params_of(REQUEST_GATEWAY);
 
 	(void)state;
@@ -48,6 +49,7 @@ an_idle_upstream_that_is_not_fit_lends_no_word(void **state)
 	idle[0].generation = 7;
 	idle[1].address.b[3] = 6;
 	idle[2].trust++;
+	idle[4].made_ms -= UPSTREAM_LIFE_MS;
 	/* Tokens of another identity went through it. */
 	assert_true(slice_copy(
 	    SLICE("alice"), idle[3].identity, sizeof idle[3].identity));

@@ -21,7 +21,8 @@ facts(void)
 		.generation = 1,
 		.trust = 1,
 		.tls = "TLSv1.3",
-		.identity = "host" };
+		.identity = "host",
+		.made_ms = 1000000 };
 }
 
 /* Ours goes into the pool, theirs is returned. */
@@ -168,6 +169,24 @@ it_goes_when_its_time_is_over(void **state)
 	(void)close(theirs);
 }
 
+/* Who is used each minute is not believed for ever. */
+static void
+after_an_hour_it_is_not_kept_any_more(void **state)
+{
+	const struct upstream_facts f = facts();
+	int theirs;
+
+	(void)state;
+	fake.now_ms = f.made_ms + 3599999;
+	theirs = put(&f);
+	assert_true(serves(f, 2));
+	(void)close(theirs);
+	fake.now_ms++;
+	theirs = put(&f);
+	assert_true(at_end(theirs));
+	(void)close(theirs);
+}
+
 static void
 it_goes_with_its_policy_and_with_its_trust(void **state)
 {
@@ -254,6 +273,7 @@ main(void)
 		S(the_last_one_that_was_used_serves_first),
 		S(one_that_speaks_or_ends_is_closed),
 		S(it_goes_when_its_time_is_over),
+		S(after_an_hour_it_is_not_kept_any_more),
 		S(it_goes_with_its_policy_and_with_its_trust),
 		S(beyond_the_limit_the_oldest_goes),
 		cmocka_unit_test(where_descriptors_are_few_clients_come_first),
