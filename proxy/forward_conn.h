@@ -72,6 +72,7 @@ struct forward_exchange {
 	unsigned interim;
 	int status;
 	uint64_t bytes_up, bytes_down;
+	char websocket[WEBSOCKET_KEY_BYTES]; /**< "": it asks for none */
 	char *own; /**< owned: what the client calls the gateway; or NULL */
 };
 

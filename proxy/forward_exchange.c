@@ -254,6 +254,17 @@ exchange_closes(const struct forward *f, const struct http1_framing *framing)
 	    framing->body == HTTP1_BODY_UNTIL_CLOSE;
 }
 
+/* RFC 9110 7.8: from here on there are bytes alone, both ways. */
+static void
+exchange_switch(struct forward *f, struct http1_framing *framing,
+    struct forward_answer *how)
+{
+	how->websocket = true;
+	*framing = (struct http1_framing){ .body = HTTP1_BODY_UNTIL_CLOSE };
+	forward_body_release(&f->x.up);
+	forward_body_init(&f->x.up, framing, false);
+}
+
 /* One head of the destination: a 1xx, or the final one. E_BUSY: another state
  * has the message now. */
 static enum status
@@ -274,7 +285,9 @@ exchange_take_head(struct forward *f, struct slice head)
 	    http1_response_framing(&r,
 	        f->x.is_head ? SLICE("HEAD") : SLICE("GET"), &framing) != OK)
 		return E_SYNTAX;
-	if (r.status < 200) {
+	if (r.status == 101 && websocket_is_accepted(&r, f->x.websocket)) {
+		exchange_switch(f, &framing, &how);
+	} else if (r.status < 200) {
 		if (++f->x.interim > FORWARD_INTERIM_MAX || r.status == 101)
 			return E_SYNTAX;
 		/* RFC 9110 15.2: never to a 1.0 client. */
@@ -286,8 +299,8 @@ exchange_take_head(struct forward *f, struct slice head)
 	if (r.status == 401 && forward_renew(f, &r.fields))
 		return E_BUSY;
 	how.chunked = framing.body == HTTP1_BODY_CHUNKED && !f->x.client_1_0;
-	how.close = exchange_closes(f, &framing);
-	f->x.keep_client = !how.close;
+	f->x.keep_client = !exchange_closes(f, &framing);
+	how.close = !f->x.keep_client && !how.websocket;
 	f->x.keep_upstream = framing.keep_alive;
 	f->x.status = r.status;
 	forward_body_init(&f->x.down, &framing, how.chunked);

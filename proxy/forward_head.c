@@ -117,30 +117,6 @@ connection_names(const struct http1_fields *f, struct slice spared)
 	return false;
 }
 
-/*
- * RFC 9110 7.2, by the grammar of RFC 3986 3.2: what the field says is not
- * used (RFC 9112 3.2.2), but a broken one is a broken request.
- */
-bool
-forward_host_is_valid(struct slice v)
-{
-	bool v6 = v.n > 0 && v.p[0] == '[';
-	size_t end = slice_find(v, v6 ? ']' : ':');
-	struct slice host = slice_head(v, end), port;
-
-	if (v6 && end == v.n)
-		return false;
-	port = slice_from(v, v6 ? end + 1 : end);
-	for (size_t i = v6 ? 1 : 0; i < host.n; i++)
-		if (!ascii_is_alnum(host.p[i]) &&
-		    strchr(v6 ? ".:" : "-._~%!$&'()*+,;=", host.p[i]) == NULL)
-			return false;
-	for (size_t i = 1; i < port.n; i++)
-		if (!ascii_is_digit(port.p[i]))
-			return false;
-	return host.n > 0 && (port.n == 0 || port.p[0] == ':');
-}
-
 static enum status
 check_host(const struct http1_request *r, struct forward_fault *fault)
 {
@@ -284,6 +260,10 @@ forward_head_read(struct slice head, const struct forward_route *route,
 		    "Connection names a field that is not hop-by-hop");
 	if (via_names(&out->http.fields, name))
 		return forward_fault_set(fault, REASON_LOOP, 0, NULL);
+	/* Elsewhere nobody could see that it is one. */
+	if (!out->secure || out->framing.body != HTTP1_BODY_NONE ||
+	    !websocket_is_asked(&out->http, out->websocket))
+		out->websocket[0] = '\0';
 	return check_max_forwards(out, fault);
 }
 
@@ -318,6 +298,8 @@ put_via(struct buf *out, enum http1_version version, const char *name)
 	buf_puts(out, name);
 	buf_puts(out, "\r\n");
 }
+
+static const char upgrade[] = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
 
 /* RFC 9112 3.2.1, 3.2.4: an empty path is "/", and "*" with OPTIONS. */
 static void
@@ -404,6 +386,8 @@ forward_head_put_request(const struct forward_request *r, const char *name,
 	put_via(out, r->http.version, name);
 	if (r->framing.body == HTTP1_BODY_CHUNKED)
 		buf_puts(out, "Transfer-Encoding: chunked\r\n");
+	if (r->websocket[0] != '\0')
+		buf_puts(out, upgrade);
 	buf_puts(out, "\r\n");
 }
 
@@ -470,7 +454,7 @@ forward_head_put_response(const struct http1_response *r,
 
 	/* 407 is this hop's own word (RFC 9110 15.5.8); nobody asked for 101. */
 	if (connection_names(all, SLICE("")) || r->status == 407 ||
-	    r->status == 101)
+	    (r->status == 101 && !how->websocket))
 		return E_SYNTAX;
 	buf_puts(out, "HTTP/1.1 ");
 	buf_put_u64(out, (uint64_t)r->status); /* 100 to 999 */
@@ -488,6 +472,8 @@ forward_head_put_response(const struct http1_response *r,
 	put_via(out, r->version, how->name);
 	if (how->chunked)
 		buf_puts(out, "Transfer-Encoding: chunked\r\n");
+	if (how->websocket)
+		buf_puts(out, upgrade);
 	if (how->close)
 		buf_puts(out, "Connection: close\r\n");
 	buf_puts(out, "\r\n");

@@ -7,6 +7,7 @@
 #include "policy/tenants.h"
 #include "proxy/forward_fault.h"
 #include "proxy/forward_route.h"
+#include "proxy/forward_upgrade.h"
 
 /** One request, read; slices point into its head, and into its route. */
 struct forward_request {
@@ -18,6 +19,8 @@ struct forward_request {
 	const struct policy_tenants *tenants; /**< to be told of, or NULL */
 	struct slice prefix;                  /**< of the path; a gateway's */
 	struct forward_bearer bearer;
+	/** What a WebSocket's answer has to prove; "": it is none. */
+	char websocket[WEBSOCKET_KEY_BYTES];
 };
 
 /**
@@ -54,6 +57,7 @@ struct forward_answer {
 	/** Of a gateway, whose addresses it should tell; or NULL. */
 	const struct forward_route *route;
 	struct slice own; /**< what the client calls it */
+	bool websocket;   /**< a 101 that may be told on */
 };
 
 /**
@@ -63,9 +67,6 @@ struct forward_answer {
 enum status forward_head_put_response(const struct http1_response *r,
     const struct http1_framing *framing, const struct forward_answer *how,
     struct buf *out) ATTR_MUST_USE;
-
-/** Whether a Host field has a value that it may have (RFC 9110 7.2). */
-bool forward_host_is_valid(struct slice value);
 
 /** Whether a trailer field may be passed on (RFC 9110 6.5.1). */
 bool forward_trailer_is_allowed(struct slice name);

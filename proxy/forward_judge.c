@@ -191,6 +191,7 @@ forward_accept(struct forward *f, struct forward_request *r)
 	f->x.framing = r->framing;
 	f->x.local = r->answer_here;
 	f->x.wants_h2 = f->secure && is_grpc(r);
+	memcpy(f->x.websocket, r->websocket, sizeof f->x.websocket);
 	f->x.is_head = slice_is(r->http.method, "HEAD");
 	f->x.client_1_0 = r->http.version == HTTP1_0;
 	f->x.keep_client = r->framing.keep_alive && !f->draining;

@@ -3,6 +3,30 @@
 
 #include <string.h>
 
+/*
+ * RFC 9110 7.2, by the grammar of RFC 3986 3.2: what the field says is not
+ * used (RFC 9112 3.2.2), but a broken one is a broken request.
+ */
+bool
+forward_host_is_valid(struct slice v)
+{
+	bool v6 = v.n > 0 && v.p[0] == '[';
+	size_t end = slice_find(v, v6 ? ']' : ':');
+	struct slice host = slice_head(v, end), port;
+
+	if (v6 && end == v.n)
+		return false;
+	port = slice_from(v, v6 ? end + 1 : end);
+	for (size_t i = v6 ? 1 : 0; i < host.n; i++)
+		if (!ascii_is_alnum(host.p[i]) &&
+		    strchr(v6 ? ".:" : "-._~%!$&'()*+,;=", host.p[i]) == NULL)
+			return false;
+	for (size_t i = 1; i < port.n; i++)
+		if (!ascii_is_digit(port.p[i]))
+			return false;
+	return host.n > 0 && (port.n == 0 || port.p[0] == ':');
+}
+
 enum status
 forward_route_target(const struct forward_route *route, struct slice target,
     struct uri *uri, struct forward_fault *fault)

@@ -53,6 +53,9 @@ bool forward_route_is_own(
 enum status forward_route_check_client(const struct forward_route *route,
     const struct http1_fields *f, struct forward_fault *fault) ATTR_MUST_USE;
 
+/** Whether a Host field has a value that it may have (RFC 9110 7.2). */
+bool forward_host_is_valid(struct slice value);
+
 struct forward_bearer forward_bearer_read(const struct http1_fields *f);
 /** Whether it may hold for the connection and not for the request alone: of
  * no scheme that is known for the latter. Source: RFC 4559 4. */

@@ -101,7 +101,10 @@ check_request(const struct forward_request *r)
 	check(framing.body == r->framing.body &&
 	    framing.length == r->framing.length);
 	check(count(&again.fields, "host") == 1);
-	check(count(&again.fields, "connection") == 0);
+	check(count(&again.fields, "connection") ==
+	    (r->websocket[0] != '\0' ? 1 : 0));
+	check(count(&again.fields, "upgrade") ==
+	    count(&again.fields, "connection"));
 	check(count(&again.fields, "proxy-authorization") == 0);
 	check(count(&again.fields, "x-forwarded-for") == 0);
 	check(count(&again.fields, "via") == count(&r->http.fields, "via") + 1);

@@ -23,6 +23,8 @@ def policy():
     for rule in value["rules"]:
         if rule["id"] in LOOKED_INTO:
             rule["methods"] = METHODS
+        if rule["id"] == "talk":
+            rule["inspect"] = True
     return value
 
 
@@ -155,3 +157,14 @@ def test_a_blob_goes_both_ways(clients, inside, untouched):
 def test_keyvault_challenge_flow(clients, inside, untouched):
     data.test_keyvault_challenge_flow(clients, None)
     inside(names.VAULT, "PUT", "GET")
+
+
+@pytest.mark.parametrize("name", ["websockets", "aiohttp"])
+def test_websockets_talk_both_ways_inside(azure, clients, inside, name):
+    azure.call("talk")
+    code, host, client = plain.TALKS[name]
+    result = clients.python(code, host, name=client)
+    assert result.out.split() == ["True", "True"], result
+    inside(host, "GET")
+    inner = [r for r in clients.records() if r.get("path")]
+    assert {r["status"] for r in inner if r["event"] == "request"} == {101}
