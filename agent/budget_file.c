@@ -7,11 +7,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+struct budget_file {
+	struct budget_ledger *ledger;
+	pthread_t thread;
+	pthread_mutex_t lock; /* over what follows */
+	pthread_cond_t wake;
+	bool over;
+};
 
 static const char form[] = "wayleave upload budgets 1\n";
 
@@ -66,7 +77,7 @@ map(int fd, const char *path, struct budget_ledger **out,
 		return status_set(detail, errno == ENOMEM ? E_NOMEM : E_IO,
 		    "cannot map \"%s\": %s", path, strerror(errno));
 	if (memcmp(l->form, form, sizeof form) != 0) {
-		budget_file_close(l);
+		(void)munmap(at, sizeof *l);
 		return status_set(detail, E_DENIED,
 		    "\"%s\" is no file of budgets; move it away, and counting "
 		    "begins anew",
@@ -86,16 +97,13 @@ open_file(const char *path, int *fd, struct status_detail *detail)
 	    "cannot open \"%s\": %s", path, strerror(errno));
 }
 
-enum status
-budget_file_open(const char *state_dir, struct budget_ledger **out,
-    struct status_detail *detail)
+static enum status
+open_ledger(
+    const char *path, struct budget_ledger **out, struct status_detail *detail)
 {
-	char path[CONFIG_PATH_BYTES + 16];
-	enum status st;
 	int fd = -1;
+	enum status st = open_file(path, &fd, detail);
 
-	(void)snprintf(path, sizeof path, "%s/budgets", state_dir);
-	st = open_file(path, &fd, detail);
 	if (st == E_NOTFOUND) {
 		st = make(path, detail);
 		if (st == OK)
@@ -110,9 +118,72 @@ budget_file_open(const char *state_dir, struct budget_ledger **out,
 	return st;
 }
 
-void
-budget_file_close(struct budget_ledger *l)
+/* A crash of the machine costs no more than this; a disk that is slow delays
+ * nobody. */
+static void *
+write_back(void *arg)
 {
-	if (l != NULL)
-		(void)munmap(l, sizeof *l);
+	struct budget_file *f = arg;
+	struct timespec until;
+
+	(void)pthread_mutex_lock(&f->lock);
+	while (!f->over) {
+		(void)clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		(void)pthread_cond_timedwait(&f->wake, &f->lock, &until);
+		(void)pthread_mutex_unlock(&f->lock);
+		(void)msync(f->ledger, sizeof *f->ledger, MS_SYNC);
+		(void)pthread_mutex_lock(&f->lock);
+	}
+	(void)pthread_mutex_unlock(&f->lock);
+	return NULL;
+}
+
+enum status
+budget_file_open(const char *state_dir, struct budget_file **out,
+    struct status_detail *detail)
+{
+	char path[CONFIG_PATH_BYTES + 16];
+	struct budget_file *f = calloc(1, sizeof *f);
+	enum status st;
+
+	if (f == NULL)
+		return status_set(detail, E_NOMEM, "no memory");
+	(void)snprintf(path, sizeof path, "%s/budgets", state_dir);
+	st = open_ledger(path, &f->ledger, detail);
+	if (st != OK) {
+		free(f);
+		return st;
+	}
+	(void)pthread_mutex_init(&f->lock, NULL);
+	(void)pthread_cond_init(&f->wake, NULL);
+	if (pthread_create(&f->thread, NULL, write_back, f) != 0) {
+		(void)munmap(f->ledger, sizeof *f->ledger);
+		free(f);
+		return status_set(detail, E_NOMEM, "no thread for budgets");
+	}
+	*out = f;
+	return OK;
+}
+
+struct budget_ledger *
+budget_file_ledger(struct budget_file *f)
+{
+	return f->ledger;
+}
+
+void
+budget_file_close(struct budget_file *f)
+{
+	if (f == NULL)
+		return;
+	(void)pthread_mutex_lock(&f->lock);
+	f->over = true;
+	(void)pthread_cond_signal(&f->wake);
+	(void)pthread_mutex_unlock(&f->lock);
+	(void)pthread_join(f->thread, NULL);
+	(void)pthread_cond_destroy(&f->wake);
+	(void)pthread_mutex_destroy(&f->lock);
+	(void)munmap(f->ledger, sizeof *f->ledger);
+	free(f);
 }

@@ -115,7 +115,7 @@ struct daemon {
 	struct trust_load trust;
 	struct status_detail ca_problem; /**< "" when the CA file is good */
 	struct ca *ca;                   /**< for inspection; NULL: none */
-	struct budget_ledger *ledger;    /**< NULL: no rule had a budget yet */
+	struct budget_file *budgets;     /**< NULL: no rule had one yet */
 	bool ca_ready;                   /**< clients find its files */
 	struct ca_work ca_work;
 	int exit_code;

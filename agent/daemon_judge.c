@@ -88,11 +88,12 @@ daemon_open_budgets(
 {
 	enum status st;
 
-	if (d->ledger != NULL || !policy_has_budgets(p))
+	if (d->budgets != NULL || !policy_has_budgets(p))
 		return OK;
-	st = budget_file_open(d->config->state_dir, &d->ledger, detail);
+	st = budget_file_open(d->config->state_dir, &d->budgets, detail);
 	if (st == OK)
-		proxy_shared_set_ledger(d->shared, d->ledger);
+		proxy_shared_set_ledger(
+		    d->shared, budget_file_ledger(d->budgets));
 	return st;
 }
 

@@ -296,7 +296,7 @@ daemon_unmake(struct daemon *d)
 	peer_source_destroy(d->peers);
 	if (d->shared != NULL)
 		proxy_shared_destroy(d->shared);
-	budget_file_close(d->ledger);
+	budget_file_close(d->budgets);
 	if (d->snapshot != NULL)
 		proxy_snapshot_unref(d->snapshot);
 	ca_unref(d->ca);
