@@ -133,8 +133,8 @@ h2_session_feed(struct h2_session *s, struct slice in, int64_t now_ms)
 		return OK;
 	if (n == NGHTTP2_ERR_NOMEM)
 		return E_NOMEM;
-	h2_session_terminate(
-	    s, s->deaf ? H2_ENHANCE_YOUR_CALM : H2_PROTOCOL_ERROR);
+	h2_session_terminate(s,
+	    s->deaf && !s->faulty ? H2_ENHANCE_YOUR_CALM : H2_PROTOCOL_ERROR);
 	return E_SYNTAX;
 }
 

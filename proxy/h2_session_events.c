@@ -47,6 +47,23 @@ stream_of(nghttp2_session *ng, int32_t id)
 	return nghttp2_session_get_stream_user_data(ng, id);
 }
 
+/* RFC 9113 5.1.1. Frames may still come on what we have closed, but not on
+ * what was never open: nghttp2 tells the two apart no more. */
+static bool
+is_passed_over(struct h2_session *s, int32_t id)
+{
+	if (id % 2 == 0)
+		return false;
+	if (id <= s->last_id)
+		return id >= s->passed_from && id <= s->passed;
+	if (id > s->last_id + 2) {
+		s->passed_from = s->last_id + 1;
+		s->passed = id - 2;
+	}
+	s->last_id = id;
+	return false;
+}
+
 /* A frame's header: none of it costs its sender more than nine bytes. */
 static int
 on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
@@ -54,10 +71,12 @@ on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
 	struct h2_session *s = arg;
 	bool fits = true;
 
-	(void)ng;
 	s->data_bytes = 0;
 	switch (hd->type) {
 	case NGHTTP2_HEADERS:
+		s->faulty = nghttp2_session_check_server_session(ng) != 0 &&
+		    is_passed_over(s, hd->stream_id);
+		fits = !s->faulty;
 		s->continuations = 0;
 		s->head_open = (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
 		break;

@@ -22,11 +22,14 @@ struct h2_session {
 	size_t data_bytes; /* of the DATA frame that is under way */
 	unsigned continuations;
 	int64_t now_ms;
-	struct budget resets;  /* RST_STREAM, and what earns one */
-	struct budget chatter; /* PING, SETTINGS, PRIORITY, empty DATA */
-	struct budget windows; /* WINDOW_UPDATE */
+	struct budget resets;        /* RST_STREAM, and what earns one */
+	struct budget chatter;       /* PING, SETTINGS, PRIORITY, empty DATA */
+	struct budget windows;       /* WINDOW_UPDATE */
+	int32_t last_id;             /* of a stream of the peer's */
+	int32_t passed_from, passed; /* the last that it left out, or 0 */
 	bool head_open;
-	bool deaf; /* nothing is read any more */
+	bool faulty; /* it broke a rule that nghttp2 does not hold it to */
+	bool deaf;   /* nothing is read any more */
 };
 
 /** Has nghttp2 tell @c's session what happens. */

@@ -248,6 +248,28 @@ a_users_share_holds_for_streams(void **state)
 	assert_int_equal(fake.started, 3);
 }
 
+/* RFC 9113 5.1.1: what was passed over is closed for good. */
+static void
+an_id_that_was_passed_over_does_not_come_back(void **state)
+{
+	static const char get[] = "\x82\x87\x84\x41\x0e"
+	                          "127.0.0.1:3190";
+	const uint8_t whole =
+	    NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM;
+
+	(void)state;
+	h2_peer_frame(NGHTTP2_HEADERS, whole, 1, get, sizeof get - 1);
+	h2_peer_frame(NGHTTP2_HEADERS, whole, 7, get, sizeof get - 1);
+	h2_peer_turn();
+	assert_false(h2_peer.gone_away);
+	assert_int_equal(fake.started, 2);
+	h2_peer_frame(NGHTTP2_HEADERS, whole, 5, get, sizeof get - 1);
+	h2_peer_turn();
+	assert_true(h2_peer.gone_away);
+	assert_int_equal(h2_peer.why, NGHTTP2_PROTOCOL_ERROR);
+	assert_int_equal(fake.started, 2);
+}
+
 static void
 what_is_no_http2_is_closed(void **state)
 {
@@ -351,6 +373,7 @@ main(void)
 		T(pings_beside_what_is_sent_are_no_flood),
 		T(more_streams_than_allowed_are_refused),
 		T(a_users_share_holds_for_streams),
+		T(an_id_that_was_passed_over_does_not_come_back),
 		T(what_is_no_http2_is_closed),
 		T(who_says_nothing_is_closed_as_without_a_head),
 		T(a_head_that_does_not_end_is_not_waited_for),
