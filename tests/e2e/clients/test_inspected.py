@@ -134,8 +134,8 @@ def test_java_writes_and_reads_a_blob(clients, inside, untouched):
     inside(names.ACCT1, "PUT", "GET")
 
 
-def test_git_clones_and_pushes(clients, hosts, shop, inside, untouched):
-    tools.test_git_clones_and_pushes(clients, hosts, shop, None)
+def test_git_clones_and_pushes(clients, shop, inside, untouched):
+    tools.clone_and_push(clients, shop, "seen-clone")
     inside(names.PACKAGES, "GET", "POST")
 
 

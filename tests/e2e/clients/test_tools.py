@@ -96,19 +96,24 @@ def test_pip_installs_from_an_index(clients, hosts, shop, untouched):
     clients.refused(refused)
 
 
-def test_git_clones_and_pushes(clients, hosts, shop, untouched):
+def clone_and_push(clients, shop, name):
+    """A folder and a branch of that name."""
     url = f"{shop}/git/{packages.NAME}.git"
-    used = clients.run(["git", "clone", "-q", url, "clone"])
+    used = clients.run(["git", "clone", "-q", url, name])
     assert used.code == 0, used
     script = (
-        "cd clone && cat README && dd if=/dev/urandom of=more bs=64k count=40"
+        'cd "$0" && cat README && dd if=/dev/urandom of=more bs=64k count=40'
         " && git add . && git -c user.name=a -c user.email=a@a commit -qm more"
-        " && git push -q origin HEAD:more && git ls-remote -q origin more"
+        ' && git push -q origin "HEAD:$0" && git ls-remote -q origin "$0"'
     )
-    used = clients.run(["sh", "-c", script])
+    used = clients.run(["sh", "-c", script, name])
     assert used.code == 0, used
     assert packages.SAYS in used.out
-    assert "refs/heads/more" in used.out
+    assert f"refs/heads/{name}" in used.out
+
+
+def test_git_clones_and_pushes(clients, hosts, shop, untouched):
+    clone_and_push(clients, shop, "clone")
     assert clients.allowed(names.PACKAGES, "connect") >= 3
     url = f"https://{hosts['foreign']}/git/{packages.NAME}.git"
     argv = ["git", "clone", "-q", url, "refused"]
