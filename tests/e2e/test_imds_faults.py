@@ -189,8 +189,10 @@ def test_the_platforms_budget_is_kept_through_all_of_it(stories):
     log = stories[2]
     assert log["most"] <= 4
     at = sorted(r["time"] for r in log["requests"])
-    # Ten starts a second, as sent; they are seen a little apart.
-    assert min(b - a for a, b in zip(at, at[10:])) > 0.85
+    # Ten starts a second, as sent; a busy machine sees some of them late,
+    # which moves the ends of a long stretch no more than those of a short.
+    assert min(b - a for a, b in zip(at, at[10:])) > 0.6
+    assert min(b - a for a, b in zip(at, at[30:])) > 2.6
     for fault in FAILING:
         early = [t for t in times(stories, fault) if t < at[0] + 10]
         assert len(early) <= 12, fault
