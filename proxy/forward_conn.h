@@ -63,8 +63,9 @@ struct forward_exchange {
 	bool body_began; /**< some of the client's body was taken */
 	bool keeps;      /**< all of it that was taken is kept */
 	struct buf kept;
-	size_t replayed;   /**< bytes of `kept` that went out again */
-	bool abandoned;    /**< the destination takes no more of the body */
+	bool replays;    /**< `kept` goes before what the client still sends */
+	size_t replayed; /**< bytes of `kept` that went out again */
+	bool abandoned;  /**< the destination takes no more of the body */
 	bool answer_began; /**< its final head is on the way to the client */
 	bool broken;       /**< the destination's socket failed */
 	bool heard;        /**< a byte of the destination came */

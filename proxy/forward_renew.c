@@ -16,7 +16,7 @@ forward_renew_prepare(struct forward *f)
 static bool
 renew_replays(const struct forward *f)
 {
-	return f->x.renewed && f->x.replayed < f->x.kept.n;
+	return f->x.replays && f->x.replayed < f->x.kept.n;
 }
 
 struct slice
@@ -92,8 +92,18 @@ renew_again(struct forward *f)
 	f->x.retried = f->x.broken = f->x.abandoned = f->x.heard = false;
 	f->x.bytes_up = f->x.bytes_down = 0;
 	f->x.status = 0;
+	f->x.keeps = false;
+	f->x.replays = true;
 	f->x.replayed = 0;
 	forward_ask(f, true);
+}
+
+/* It will not be sent again. */
+static void
+renew_keep_no_more(struct forward *f)
+{
+	f->x.keeps = false;
+	buf_release(&f->x.kept);
 }
 
 /* There is none: what was said is for the client. */
@@ -102,6 +112,7 @@ renew_give_up(struct forward *f)
 {
 	struct stream s = f->held;
 
+	renew_keep_no_more(f);
 	f->held = stream_plain(-1);
 	forward_resume_upstream(f, s);
 	f->state = FORWARD_EXCHANGE;
@@ -141,8 +152,10 @@ forward_renew(struct forward *f, const struct http1_fields *fields)
 		forward_deadline(f, 0); /* request.c has its own */
 		return true;
 	}
-	if (st != OK || !another)
+	if (st != OK || !another) {
+		renew_keep_no_more(f);
 		return false;
+	}
 	renew_again(f);
 	return true;
 }

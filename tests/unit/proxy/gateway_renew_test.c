@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HOST   "Host: 127.0.0.1:3190\r\n"
@@ -163,6 +164,39 @@ where_there_is_no_other_token_the_answer_is_the_clients(void **state)
 	fake_upstream_says(STALE);
 	assert_int_equal(fake.renewals, 1);
 	assert_passed_on();
+}
+
+/* Else what is left of the body would be read as a request. */
+static void
+what_was_kept_counts_once_where_it_is_not_sent_again(void **state)
+{
+	static const enum status answers[] = { OK, E_NOTFOUND, E_PARTIAL };
+
+	static const char rest[] = "GET /evil HTTP/1.1\r\n" HOST "\r\n";
+	char first[256];
+
+	(void)state;
+	(void)snprintf(first, sizeof first,
+	    "POST / HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n%.*s",
+	    2 * strlen(rest), (int)strlen(rest), rest);
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		start_injecting(first);
+		fake.renews = false;
+		fake.renew_status = answers[i];
+		(void)fake_upstream_got();
+		fake_upstream_says(STALE);
+		if (answers[i] == E_PARTIAL)
+			fake.renewed(fake.renewed_arg, false);
+		fake_turn();
+		assert_null(strstr(fake_upstream_got(), "evil"));
+		/* An answer before its request's end is the last one. */
+		assert_non_null(strstr(fake_client_got(), "close"));
+		(void)send(fake.client_fd, rest, strlen(rest), MSG_NOSIGNAL);
+		fake_turn();
+		assert_int_equal(fake.started, 1);
+		if (i + 1 < ARRAY_LEN(answers))
+			(void)tear_down(NULL);
+	}
 }
 
 static void
@@ -407,6 +441,7 @@ main(void)
 		T(a_body_that_waited_for_the_word_is_not_begun),
 		T(what_may_be_the_tokens_fault_is_tried),
 		T(where_there_is_no_other_token_the_answer_is_the_clients),
+		T(what_was_kept_counts_once_where_it_is_not_sent_again),
 		T(what_a_new_token_would_not_mend_is_the_clients),
 		T(a_body_that_cannot_be_kept_is_not_sent_twice),
 		T(the_second_401_is_the_clients),
