@@ -26,6 +26,7 @@
 	X(DNS_CACHE_HITS_TOTAL, "dns_cache_hits_total", "counter", "Answers given from the cache") \
 	X(TOKENS_SERVED_TOTAL, "tokens_served_total", "counter", "Tokens handed to workloads") \
 	X(PHANTOMS_ISSUED_TOTAL, "phantoms_issued_total", "counter", "Phantoms among the tokens handed to workloads") \
+	X(ECHOES_REFUSED_TOTAL, "echoes_refused_total", "counter", "Answers not passed on for the credential in them") \
 	X(TOKENS_REFUSED_TOTAL, "tokens_refused_total", "counter", "Token requests refused") \
 	X(TOKEN_FETCHES_TOTAL, "token_fetches_total", "counter", "Token requests sent upstream") \
 	X(TOKEN_FETCH_ERRORS_TOTAL, "token_fetch_errors_total", "counter", "Token requests that failed upstream") \

@@ -376,7 +376,8 @@ forward_init(struct forward *f, const struct forward_params *params)
 	f->held = stream_plain(-1);
 	forward_side_init(&f->client, head_max + FORWARD_PIECE_BYTES,
 	    FORWARD_RESPONSE_HEAD_BYTES + FORWARD_HEAD_SLACK +
-	        FORWARD_PIECE_BYTES + FORWARD_BODY_OVERHEAD);
+	        FORWARD_PIECE_BYTES + FORWARD_BODY_OVERHEAD +
+	        (f->secure ? FORWARD_CREDENTIAL_BYTES : 0));
 	forward_side_init(&f->upstream, FORWARD_RESPONSE_HEAD_BYTES,
 	    head_max + FORWARD_HEAD_SLACK + FORWARD_PIECE_BYTES +
 	        FORWARD_BODY_OVERHEAD +

@@ -37,6 +37,45 @@ put_run(const struct forward_body *b, struct slice run, struct buf *out)
 		buf_puts(out, "\r\n");
 }
 
+struct put {
+	const struct forward_body *body;
+	struct buf *out;
+};
+
+static void
+on_put(void *arg, struct slice run)
+{
+	const struct put *p = arg;
+
+	put_run(p->body, run, p->out);
+}
+
+static enum status
+put_watched(const struct forward_body *b, struct slice run, struct buf *out)
+{
+	struct put to = { b, out };
+	const struct guard_out put = { on_put, &to };
+
+	if (b->guard != NULL)
+		return guard_feed(b->guard, run, &put);
+	put_run(b, run, out);
+	return OK;
+}
+
+/* Before anything that says that the body is whole. */
+static enum status
+put_rest(const struct forward_body *b, struct buf *out)
+{
+	struct put to = { b, out };
+	const struct guard_out put = { on_put, &to };
+
+	if (b->guard == NULL)
+		return OK;
+	if (guard_finds(b->guard, buf_slice(&b->trailers)))
+		return E_DENIED;
+	return guard_end(b->guard, &put);
+}
+
 /* RFC 9112 7.1.2: the decoder has checked that each line is a field. */
 static void
 put_trailers(const struct forward_body *b, struct buf *out)
@@ -81,8 +120,11 @@ feed_chunked(
 		st = http1_chunked_feed(&b->chunked, slice_from(in, *used),
 		    &run, &took, &b->trailers);
 		*used += took;
-		put_run(b, run, out);
+		if (put_watched(b, run, out) != OK)
+			return E_DENIED;
 	}
+	if (st == OK)
+		st = put_rest(b, out);
 	if (st != OK)
 		return st;
 	if (b->no_bearer && names_bearer(b))
@@ -111,11 +153,14 @@ forward_body_feed(
 	}
 	if (b->kind == HTTP1_BODY_LENGTH && in.n > b->left)
 		in = slice_head(in, (size_t)b->left);
-	buf_put_slice(out, in);
+	if (put_watched(b, in, out) != OK)
+		return E_DENIED;
 	*used = in.n;
 	if (b->kind == HTTP1_BODY_LENGTH) {
 		b->left -= in.n;
 		b->done = b->left == 0;
+		if (b->done && put_rest(b, out) != OK)
+			return E_DENIED;
 	}
 	if (buf_status(out) != OK)
 		return buf_status(out);
@@ -123,9 +168,12 @@ forward_body_feed(
 }
 
 enum status
-forward_body_eof(struct forward_body *b)
+forward_body_eof(struct forward_body *b, struct buf *out)
 {
-	if (b->kind == HTTP1_BODY_UNTIL_CLOSE)
+	if (b->kind == HTTP1_BODY_UNTIL_CLOSE) {
+		if (put_rest(b, out) != OK)
+			return E_DENIED;
 		b->done = true;
+	}
 	return b->done ? OK : E_CLOSED;
 }

@@ -34,8 +34,8 @@ enum {
 	FORWARD_HEAD_SLACK = 1024, /**< Via, Host, Date */
 	FORWARD_PIECE_BYTES = 65536,
 	FORWARD_DENIAL_BYTES = 16384,
-	FORWARD_INTERIM_MAX = 32, /**< 1xx answers to one request */
-	FORWARD_CREDENTIAL_BYTES = 32768,
+	FORWARD_INTERIM_MAX = 32,         /**< 1xx answers to one request */
+	FORWARD_CREDENTIAL_BYTES = 32768, /**< also held back of an answer */
 	FORWARD_KEPT_BYTES = 32768, /**< of a body, to send it once more */
 };
 
@@ -53,6 +53,8 @@ struct forward_exchange {
 	struct http1_framing framing;
 	struct policy_target *target; /**< owned; the request borrows it */
 	struct forward_body up, down;
+	struct secret *watched; /**< that the answer must not have; or NULL */
+	struct guard guard;     /**< borrows from it */
 	bool is_head, client_1_0, keep_client;
 	bool wants_h2;   /**< of the destination */
 	bool local;      /**< it goes no further: we answer */
@@ -166,7 +168,7 @@ void forward_exchange_refuse(
     struct forward *f, enum reason code, enum close_reason why);
 /** Whether it may be sent once more when nobody knows what became of it. */
 bool forward_may_repeat(const struct forward *f);
-/** Writes the message's record. */
+/** Writes the message's record, and lets go of what was put in. */
 void forward_exchange_record(struct forward *f, enum close_reason why);
 
 /* forward_renew.c */

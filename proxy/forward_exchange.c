@@ -1,6 +1,7 @@
 /* One allowed message: its body up, its answer down, its end. */
 #include "proxy/forward_conn.h"
 
+#include "base/log.h"
 #include "base/metrics.h"
 
 static void
@@ -18,6 +19,9 @@ forward_exchange_record(struct forward *f, enum close_reason why)
 		.close = close_word(why) };
 	struct request *r = f->x.request;
 
+	secret_unref(f->x.watched);
+	f->x.watched = NULL;
+	f->x.down.guard = NULL;
 	f->x.request = NULL;
 	if (r == NULL)
 		return;
@@ -149,7 +153,10 @@ forward_exchange_start(struct forward *f)
 	forward_renew_prepare(f);
 	f->state = FORWARD_EXCHANGE;
 	exchange_put_head(f);
-	request_drop_credential(f->x.request);
+	secret_unref(f->x.watched);
+	f->x.watched = request_take_credential(f->x.request);
+	if (f->x.watched != NULL)
+		guard_init(&f->x.guard, secret_bytes(f->x.watched));
 	if (buf_status(&f->upstream.out) != OK) {
 		forward_exchange_fail(f, REASON_LIMIT_REACHED, CLOSE_LIMIT);
 		return;
@@ -304,8 +311,27 @@ exchange_take_head(struct forward *f, struct slice head)
 	f->x.keep_upstream = framing.keep_alive;
 	f->x.status = r.status;
 	forward_body_init(&f->x.down, &framing, how.chunked);
+	f->x.down.guard = f->x.watched != NULL ? &f->x.guard : NULL;
 	f->x.answer_began = true;
 	return forward_head_put_response(&r, &framing, &how, &f->client.out);
+}
+
+static void
+exchange_say_echo(const struct forward *f)
+{
+	metric_add(METRIC_ECHOES_REFUSED_TOTAL, 1);
+	log_warning("%s sent back the credential that was put into a request "
+	            "to it: the answer is not passed on",
+	    f->x.host.name);
+}
+
+static bool
+exchange_echoes(const struct forward *f, struct slice head)
+{
+	if (f->x.watched == NULL || !guard_finds(&f->x.guard, head))
+		return false;
+	exchange_say_echo(f);
+	return true;
 }
 
 static void
@@ -331,6 +357,8 @@ step_head_down(struct forward *f)
 		forward_end(f, CLOSE_CLIENT);
 		return;
 	}
+	if (st == OK && exchange_echoes(f, slice_head(in, end)))
+		st = E_SYNTAX;
 	if (st == OK)
 		st = exchange_take_head(f, slice_head(in, end));
 	if (st == E_BUSY)
@@ -367,12 +395,15 @@ step_body_down(struct forward *f)
 	    used == 0)
 		st = f->x.broken || !f->upstream.s.clean
 		    ? E_CLOSED
-		    : forward_body_eof(&f->x.down);
+		    : forward_body_eof(&f->x.down, &f->client.out);
 	if (st == E_CLOSED)
 		forward_exchange_fail(f, REASON_UPSTREAM_RESET, CLOSE_UPSTREAM);
-	else if (st != OK && st != E_PARTIAL)
+	else if (st != OK && st != E_PARTIAL) {
+		if (st == E_DENIED)
+			exchange_say_echo(f);
 		forward_exchange_fail(
 		    f, REASON_UPSTREAM_PROTOCOL, CLOSE_UPSTREAM);
+	}
 }
 
 static void

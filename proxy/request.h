@@ -80,8 +80,8 @@ const struct secret *request_credential(const struct request *r);
 enum status request_renew(struct request *r,
     void (*done)(void *arg, bool another), void *arg,
     bool *another) ATTR_MUST_USE;
-/** It has gone: its memory is given back, its name stays for the records. */
-void request_drop_credential(struct request *r);
+/** It has gone: its memory is the caller's, its name stays for the records. */
+struct secret *request_take_credential(struct request *r);
 enum reason request_code(const struct request *r);
 /** The HTTP status of its refusal. */
 int request_status(const struct request *r);

@@ -281,11 +281,14 @@ request_credential(const struct request *r)
 	return r->secure == NULL ? NULL : r->secure->credential.secret;
 }
 
-void
-request_drop_credential(struct request *r)
+struct secret *
+request_take_credential(struct request *r)
 {
-	if (r->secure == NULL)
-		return;
-	secret_unref(r->secure->credential.secret);
-	r->secure->credential.secret = NULL;
+	struct secret *taken = NULL;
+
+	if (r->secure != NULL) {
+		taken = r->secure->credential.secret;
+		r->secure->credential.secret = NULL;
+	}
+	return taken;
 }

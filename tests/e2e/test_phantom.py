@@ -3,6 +3,7 @@ ones, and nobody else has any use for them."""
 
 import base64
 import json
+import re
 import time
 
 import jwt
@@ -374,3 +375,16 @@ def test_a_vaults_client_is_told_what_to_bring(phantoms):
     done = agent.lab.run_as("alice", curl, env=agent.environment())
     assert json.loads(done.out)["value"] == "in-the-vault", done
     phantoms.reload(rules=policy(*EVERY))
+
+
+# All that comes back of it is how every token begins.
+@pytest.mark.parametrize("piece", [1, 40, 100000])
+def test_a_token_that_is_sent_back_does_not_arrive(phantoms, piece):
+    agent = phantoms.agent
+    before = len(agent.records())
+    answer = phantoms.say(head(f"GET /echo/{piece}"))
+    assert not re.search(r"eyJ[A-Za-z0-9_-]{14}", answer.text), answer
+    assert not answer.text.endswith("0\r\n\r\n")
+    (ended,) = agent.finals(before, path=f"/echo/{piece}")
+    assert ended["code"] == "UPSTREAM_PROTOCOL"
+    assert "sent back the credential" in agent.journal()

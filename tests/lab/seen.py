@@ -1,11 +1,12 @@
 """An https origin that notes each head as it came, and who it proves.
 
-It never sends a token back: what an Authorization field held is told to the
-test alone, as whose token for which audience it is.
+What an Authorization field held is told to the test alone, as whose token for
+which audience it is, and sent back only where that is asked for.
 
     /bytes/N    N bytes            /chunked/N  the same, chunked
     /close/N    to a clean end     /cut/N      to an end without close_notify
     /events/N   N events, one each 0.3 s       /wait/S  answers late
+    /echo/N     what Authorization held, in pieces of N bytes
     /status/N   that status        /no-body    417 instead of 100 Continue
 """
 
@@ -148,6 +149,15 @@ class Seen(web.Handler):
         if self.command != "HEAD":
             self.wfile.write(b"0\r\n\r\n")
         return None
+
+    def _echo(self, n):
+        text = self.headers.get("Authorization", "").encode()
+        self._head(("Transfer-Encoding", "chunked"))
+        for i in range(0, len(text), n):
+            piece = text[i : i + n]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
 
     def _close(self, n):
         self._cut(n)

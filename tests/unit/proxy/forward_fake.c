@@ -184,11 +184,12 @@ request_renew(struct request *r, void (*done)(void *arg, bool another),
 	return fake.renew_status;
 }
 
-void
-request_drop_credential(struct request *r)
+struct secret *
+request_take_credential(struct request *r)
 {
 	(void)r;
 	fake.dropped++;
+	return fake.token != NULL ? secret_ref(fake.token) : NULL;
 }
 
 int

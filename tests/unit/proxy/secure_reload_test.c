@@ -194,7 +194,7 @@ a_token_that_was_sent_takes_no_memory(void **state)
 {
 	(void)state;
 	ask();
-	request_drop_credential(the_request);
+	secret_unref(request_take_credential(the_request));
 	assert_null(request_credential(the_request));
 	ready();
 	finish();

@@ -310,7 +310,7 @@ another_token_is_asked_for_by_the_name_of_the_spent_one(void **state)
 
 	(void)state;
 	ask();
-	request_drop_credential(the_request);
+	secret_unref(request_take_credential(the_request));
 	assert_int_equal(renew(&another), OK);
 	assert_false(another);
 	assert_string_equal(port.spent_id, last_record()->token_id);
