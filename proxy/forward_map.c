@@ -9,7 +9,8 @@ enum { MAPPED_BYTES_MORE = 16 }; /* "https://", ":65535" */
 static const char *const addresses[] = { "location", "content-location",
 	"operation-location", "azure-asyncoperation" };
 static const char *const sources[] = { "origin", "referer", "x-ms-copy-source",
-	"x-ms-rename-source" };
+	"x-ms-rename-source", "x-ms-file-rename-source",
+	"x-ms-previous-snapshot-url" };
 
 static bool
 is_one_of(struct slice name, const char *const *names, size_t n)
@@ -143,6 +144,20 @@ attribute_name(struct slice attribute)
 	    slice_head(attribute, slice_find(attribute, '=')));
 }
 
+/* RFC 6265bis 5.6: without Secure no cookie is for all sites. */
+static bool
+is_dropped(struct slice attribute)
+{
+	struct slice name = attribute_name(attribute);
+	struct slice value = slice_trim_ows(
+	    slice_from(attribute, slice_find(attribute, '=') + 1));
+
+	return slice_is_nocase(name, "domain") ||
+	    slice_is_nocase(name, "secure") ||
+	    (slice_is_nocase(name, "samesite") &&
+	        slice_is_nocase(value, "none"));
+}
+
 /* A client keeps none for another host, nor sends it in clear if it may not:
  * here the next hop is as near as the client itself. */
 static bool
@@ -158,8 +173,7 @@ cookie_back(
 		value = slice_from(value, end + 1);
 		end = slice_find(value, ';');
 		one = slice_head(value, end);
-		if (slice_is_nocase(attribute_name(one), "domain") ||
-		    slice_is_nocase(attribute_name(one), "secure"))
+		if (is_dropped(one))
 			continue;
 		path =
 		    slice_trim_ows(slice_from(one, slice_find(one, '=') + 1));

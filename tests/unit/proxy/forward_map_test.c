@@ -65,6 +65,8 @@ static const struct row back[] = {
 	    "a=b; Path=/; HttpOnly" },
 	{ &plain, "Set-Cookie", "a=b;secure;DOMAIN = .example", "a=b" },
 	{ &plain, "Set-Cookie", "secure=domain", "secure=domain" },
+	{ &plain, "Set-Cookie", "a=b; SameSite=None; Secure", "a=b" },
+	{ &plain, "Set-Cookie", "a=b; SameSite=Lax", "a=b; SameSite=Lax" },
 	{ &deep, "Set-Cookie", "a=b; Path=/a/b/c; x", "a=b; Path=/c; x" },
 	{ &deep, "Set-Cookie", "a=b; path=/a/b", "a=b; Path=/" },
 	{ &deep, "Set-Cookie", "a=b; path=/", "a=b; path=/" },
@@ -81,6 +83,8 @@ static const struct row forth[] = {
 	{ &plain, "x-ms-copy-source", "http://u@" OWN "/c/b", NULL },
 	{ &plain, "x-ms-copy-source", "https://" OWN "/c/b", NULL },
 	{ &plain, "x-ms-rename-source", "/c/b", NULL },
+	{ &plain, "x-ms-file-rename-source", "http://" OWN "/c/b", "https://up.example/c/b" },
+	{ &plain, "x-ms-previous-snapshot-url", "http://" OWN "/c/b?snapshot=1", "https://up.example/c/b?snapshot=1" },
 	{ &plain, "X-Other", "http://" OWN "/c/b", NULL },
 };
 
