@@ -67,19 +67,32 @@ is_upstream(const struct forward_route *route, struct slice text)
 	    strcmp(a.host.name, route->host) == 0;
 }
 
-/* "/path": of the destination, which has no gateway outside its prefix. */
+static void
+put_own(struct slice own, struct buf *out)
+{
+	buf_puts(out, "http://");
+	buf_put_slice(out, own);
+}
+
+/* "/path": of the destination, which has no gateway outside its prefix. What
+ * is below it may begin with two slashes, which alone would name a host. */
 static bool
-path_back(const struct forward_route *route, struct slice path, struct buf *out)
+path_back(const struct forward_route *route, struct slice own,
+    struct slice path, struct buf *out)
 {
 	struct slice rest;
 
 	if (route->prefix[0] == '\0')
 		return false;
-	if (!path_is_below(route, path, &rest))
+	if (!path_is_below(route, path, &rest)) {
 		put_upstream(route, out);
-	else if (!slice_starts(rest, SLICE("/")))
+		rest = path;
+	} else if (!slice_starts(rest, SLICE("/"))) {
 		buf_putc(out, '/');
-	buf_put_slice(out, path_is_below(route, path, &rest) ? rest : path);
+	} else if (rest.n > 1 && (rest.p[1] == '/' || rest.p[1] == '\\')) {
+		put_own(own, out);
+	}
+	buf_put_slice(out, rest);
 	return true;
 }
 
@@ -92,15 +105,14 @@ address_back(const struct forward_route *route, struct slice own,
 	size_t end;
 
 	if (slice_starts(url, SLICE("/")) && !relative)
-		return path_back(route, url, out);
+		return path_back(route, own, url, out);
 	if (!relative && !slice_eq_nocase(slice_head(url, scheme.n), scheme))
 		return false;
 	rest = slice_from(url, relative ? 2 : scheme.n);
 	end = authority_end(rest);
 	if (is_upstream(route, slice_head(rest, end)) &&
 	    path_is_below(route, slice_from(rest, end), &path)) {
-		buf_puts(out, "http://");
-		buf_put_slice(out, own);
+		put_own(own, out);
 		buf_put_slice(out, path);
 		return true;
 	}

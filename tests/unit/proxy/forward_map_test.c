@@ -52,6 +52,8 @@ static const struct row back[] = {
 	{ &deep, "Location", "/a/b/x", "/x" },
 	{ &deep, "Location", "/a/b", "/" },
 	{ &deep, "Location", "/a/b?q", "/?q" },
+	{ &deep, "Location", "/a/b//evil.example/x", "http://" OWN "//evil.example/x" },
+	{ &deep, "Location", "/a/b/\\evil.example", "http://" OWN "/\\evil.example" },
 	{ &deep, "Location", "/login", "https://up.example:8443/login" },
 	{ &deep, "Location", "/a/bc", "https://up.example:8443/a/bc" },
 	{ &plain, "Link", "<https://up.example/2>; rel=\"next\", <https://c.example/>; rel=x",
