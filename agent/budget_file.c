@@ -4,10 +4,12 @@
 
 #include "agent/config.h"
 #include "agent/trusted_file.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +120,19 @@ open_ledger(
 	return st;
 }
 
+/* A disk that fails is said once, and so is its being well again. */
+static bool
+say_if(bool before, bool written)
+{
+	if (before && !written)
+		log_warning("upload budgets: what was sent is not on the disk: "
+		            "%s",
+		    strerror(errno));
+	else if (written && !before)
+		log_info("upload budgets: what was sent is on the disk again");
+	return written;
+}
+
 /* A crash of the machine costs no more than this; a disk that is slow delays
  * nobody. */
 static void *
@@ -125,18 +140,40 @@ write_back(void *arg)
 {
 	struct budget_file *f = arg;
 	struct timespec until;
+	bool written = true;
 
 	(void)pthread_mutex_lock(&f->lock);
 	while (!f->over) {
-		(void)clock_gettime(CLOCK_REALTIME, &until);
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec++;
 		(void)pthread_cond_timedwait(&f->wake, &f->lock, &until);
 		(void)pthread_mutex_unlock(&f->lock);
-		(void)msync(f->ledger, sizeof *f->ledger, MS_SYNC);
+		written = say_if(
+		    written, msync(f->ledger, sizeof *f->ledger, MS_SYNC) == 0);
 		(void)pthread_mutex_lock(&f->lock);
 	}
 	(void)pthread_mutex_unlock(&f->lock);
 	return NULL;
+}
+
+/* By a clock that nobody sets, and without signals, which are the loop's. */
+static bool
+start(struct budget_file *f)
+{
+	pthread_condattr_t by;
+	sigset_t all, before;
+	int error;
+
+	(void)pthread_condattr_init(&by);
+	(void)pthread_condattr_setclock(&by, CLOCK_MONOTONIC);
+	(void)pthread_mutex_init(&f->lock, NULL);
+	(void)pthread_cond_init(&f->wake, &by);
+	(void)pthread_condattr_destroy(&by);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
+	error = pthread_create(&f->thread, NULL, write_back, f);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error == 0;
 }
 
 enum status
@@ -155,9 +192,7 @@ budget_file_open(const char *state_dir, struct budget_file **out,
 		free(f);
 		return st;
 	}
-	(void)pthread_mutex_init(&f->lock, NULL);
-	(void)pthread_cond_init(&f->wake, NULL);
-	if (pthread_create(&f->thread, NULL, write_back, f) != 0) {
+	if (!start(f)) {
 		(void)munmap(f->ledger, sizeof *f->ledger);
 		free(f);
 		return status_set(detail, E_NOMEM, "no thread for budgets");
