@@ -2,6 +2,7 @@
 #include "proxy/forward_conn.h"
 
 #include "base/log.h"
+#include "base/log_fold.h"
 #include "base/metrics.h"
 
 static void
@@ -319,7 +320,12 @@ exchange_take_head(struct forward *f, struct slice head)
 static void
 exchange_say_echo(const struct forward *f)
 {
+	struct proxy_worker *w = f->worker;
+
 	metric_add(METRIC_ECHOES_REFUSED_TOTAL, 1);
+	if (!log_fold_is_due(worker_log_fold(w), f->x.host.name, "echo",
+	        clock_boot_ms(worker_clock(w))))
+		return;
 	log_warning("%s sent back the credential that was put into a request "
 	            "to it: the answer is not passed on",
 	    f->x.host.name);

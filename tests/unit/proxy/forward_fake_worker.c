@@ -3,6 +3,7 @@
 
 #include "tests/unit/proxy/forward_fake.h"
 
+#include "base/log_fold.h"
 #include "proxy/relay.h"
 #include "proxy/upstream_pool.h"
 
@@ -31,6 +32,15 @@ worker_clock(struct proxy_worker *w)
 {
 	(void)w;
 	return &clock_system;
+}
+
+struct log_fold *
+worker_log_fold(struct proxy_worker *w)
+{
+	static struct log_fold fold;
+
+	(void)w;
+	return &fold;
 }
 
 const struct proxy_ports *
