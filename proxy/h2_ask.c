@@ -111,6 +111,8 @@ h2_told_put(struct h2_told *t, bool ends, bool to_head, struct buf *out,
 	if (t->bad || t->status[0] == '\0' ||
 	    slice_is(slice_of(t->status), "101"))
 		return E_SYNTAX;
+	if (buf_status(&t->fields) != OK)
+		return buf_status(&t->fields);
 	*interim = t->status[0] == '1';
 	*chunked = !ends && !bare && !t->has_length;
 	buf_puts(out, "HTTP/1.1 ");
@@ -122,8 +124,6 @@ h2_told_put(struct h2_told *t, bool ends, bool to_head, struct buf *out,
 	else if (ends && !bare && !t->has_length)
 		buf_puts(out, "content-length: 0\r\n");
 	buf_puts(out, "\r\n");
-	if (buf_status(&t->fields) != OK)
-		return buf_status(&t->fields);
 	buf_clear(&t->fields);
 	t->status[0] = '\0';
 	t->has_length = false;

@@ -1,9 +1,8 @@
 /* One HTTP/2 connection to a destination, one message at a time. */
 #include "proxy/h2_up.h"
 
-#include "proxy/forward_body.h"
 #include "proxy/h2_ask.h"
-#include "proxy/h2_request.h"
+#include "proxy/h2_up_inside.h"
 
 #include <stdlib.h>
 
@@ -11,133 +10,17 @@ enum {
 	HEAD_BYTES_MAX = 1 << 20,
 	UP_BYTES = 65536,
 	ENOUGH_BYTES = 32768,
-	OUT_BYTES_MAX = 2 * 65536 + ENOUGH_BYTES,
+	OUT_BYTES_MAX = 2 * 65536 + 2 * ENOUGH_BYTES, /* and a head */
 	CHUNK_BYTES = 16384,
 	TRAILERS_BYTES = 8192,
 	TEXT_BYTES_MAX = 4 * 65536,
 	READ_BYTES = 16384,
 	RESPONSE_HEAD_BYTES = 65536,
 	TURNS = 8,
-};
-
-enum up_state {
-	UP_HEAD, /* a request's head is awaited */
-	UP_BODY,
-	UP_SAID, /* all of it was taken */
-};
-
-struct h2_up {
-	struct stream under;
-	struct h2_session *session;
-	const struct clock *clock;
-	struct buf out; /* secret: frames */
-	size_t sent;
-	/* What is written. */
-	enum up_state state;
-	struct buf head; /* secret */
-	struct http1_scan scan;
-	struct forward_body body;
-	struct buf up; /* body that is to be pulled */
-	size_t pulled;
-	int32_t id; /* of the last stream; 0: none yet */
-	bool open;  /* the session knows it */
-	bool to_head;
-	/* What is read. */
-	struct h2_told told;
-	struct buf text;
-	size_t text_read;
-	struct buf data, trailers;
-	bool answered, chunked, ended, end_told;
-	bool broken;
+	HEARD_MAX = 16, /* reads in a row: more than the stream's window */
 };
 
 static const struct stream_ops up_ops;
-
-/* What the session tells. */
-
-static void
-on_field(void *stream, struct slice name, struct slice value)
-{
-	struct h2_up *u = stream;
-
-	if (!u->answered)
-		h2_told_field(&u->told, name, value);
-	else if (h2_field_is_sound(name, value))
-		h2_trailer_put(&u->trailers, name, value);
-}
-
-static void
-on_head(void *stream, bool ends)
-{
-	struct h2_up *u = stream;
-	bool interim = false;
-
-	if (!u->answered) {
-		if (h2_told_put(&u->told, ends, u->to_head, &u->text,
-		        &u->chunked, &interim) != OK)
-			u->broken = true;
-		u->answered = !interim;
-	}
-	u->ended = u->ended || ends;
-}
-
-static void
-on_data(void *stream, struct slice bytes)
-{
-	struct h2_up *u = stream;
-
-	buf_put_slice(&u->data, bytes);
-	if (buf_status(&u->data) != OK)
-		u->broken = true;
-}
-
-static void
-on_end(void *stream)
-{
-	struct h2_up *u = stream;
-
-	u->ended = true;
-}
-
-static enum h2_more
-on_pull(void *stream, char *to, size_t room, size_t *n)
-{
-	struct h2_up *u = stream;
-	struct slice left =
-	    slice_head(slice_from(buf_slice(&u->up), u->pulled), room);
-
-	if (left.n > 0)
-		memcpy(to, left.p, left.n);
-	*n = left.n;
-	u->pulled += left.n;
-	if (u->pulled < u->up.n)
-		return H2_MORE_LATER;
-	buf_clear(&u->up);
-	u->pulled = 0;
-	return u->state == UP_SAID ? H2_MORE_NOTHING : H2_MORE_LATER;
-}
-
-/* One that answers all and wants no more of the request says so with no error
- * (RFC 9113 8.1). */
-static void
-on_closed(void *stream, uint32_t error)
-{
-	struct h2_up *u = stream;
-
-	(void)error;
-	u->open = false;
-	if (!u->ended)
-		u->broken = true;
-}
-
-static const struct h2_events up_events = {
-	.field = on_field,
-	.head = on_head,
-	.data = on_data,
-	.end = on_end,
-	.pull = on_pull,
-	.closed = on_closed,
-};
 
 /* Bytes of the session go to the socket as it takes them. */
 static enum status
@@ -149,19 +32,16 @@ up_send(struct h2_up *u)
 		struct slice left;
 		size_t put = 0;
 
-		if (u->out.n - u->sent < ENOUGH_BYTES &&
-		    h2_session_pull(
-		        u->session, &u->out, u->out.n + ENOUGH_BYTES) != OK)
-			return E_NOMEM;
-		left = slice_from(buf_slice(&u->out), u->sent);
+		/* A frame that was given and is not kept is a hole. */
+		if (h2_session_pull(u->session, &u->out, ENOUGH_BYTES) != OK) {
+			u->broken = true;
+			return E_IO;
+		}
+		left = buf_slice(&u->out);
 		if (left.n == 0)
 			return OK;
 		st = stream_write(&u->under, left, false, &put);
-		u->sent += put;
-		if (st == OK) {
-			buf_clear(&u->out);
-			u->sent = 0;
-		}
+		buf_consume(&u->out, put);
 	}
 	return st == OK || st == E_PARTIAL ? E_PARTIAL : st;
 }
@@ -171,7 +51,8 @@ up_owes(const struct stream *s)
 {
 	const struct h2_up *u = s->priv;
 
-	return u->sent < u->out.n;
+	/* Else what it waits for is watched anyway. */
+	return u->out.n > 0 && !u->under.write_waits_read;
 }
 
 /* A message is over when both halves are; then the next may come. */
@@ -185,6 +66,7 @@ begin_message(struct h2_up *u)
 		u->open = false;
 	}
 	u->state = UP_HEAD;
+	h2_up_drop_body(u);
 	buf_clear(&u->head);
 	u->scan = (struct http1_scan){ 0 };
 	buf_clear(&u->trailers);
@@ -262,37 +144,9 @@ take_body(struct h2_up *u, struct slice b, size_t *used)
 static bool
 has_text(const struct h2_up *u)
 {
-	return u->text_read < u->text.n || u->data.n > 0 ||
-	    (u->ended && !u->end_told);
-}
-
-static enum status
-up_write(struct stream *s, struct slice b, bool more_follows, size_t *put)
-{
-	struct h2_up *u = s->priv;
-	enum status st = OK;
-
-	(void)more_follows;
-	if (u->state == UP_SAID && b.n > 0 && u->answered && !has_text(u))
-		begin_message(u);
-	while (st == OK && *put < b.n && !u->broken) {
-		size_t used = 0;
-
-		if (u->state == UP_SAID)
-			return E_IO;
-		st = u->state == UP_HEAD
-		    ? take_head(u, slice_from(b, *put), &used)
-		    : take_body(u, slice_from(b, *put), &used);
-		*put += used;
-		if (st == E_PARTIAL && up_send(u) != E_IO &&
-		    u->up.n - u->pulled < UP_BYTES)
-			st = OK;
-	}
-	if (u->broken || (st != OK && st != E_PARTIAL) || up_send(u) == E_IO)
-		return E_IO;
-	/* For a window, and not for room. */
-	s->write_waits_read = st == E_PARTIAL && !up_owes(s);
-	return st;
+	return !u->marred &&
+	    (u->text_read < u->text.n || u->data.n > 0 ||
+	        (u->ended && !u->end_told));
 }
 
 /* The next bytes of the answer, if there are any. */
@@ -315,7 +169,9 @@ refill(struct h2_up *u)
 		buf_consume(&u->data, piece.n);
 	} else if (u->ended && !u->end_told) {
 		u->end_told = true;
-		if (!u->chunked)
+		/* RFC 9113 8.1: half of a message is none. */
+		u->marred = buf_status(&u->trailers) != OK;
+		if (!u->chunked || u->marred)
 			return;
 		buf_puts(&u->text, "0\r\n");
 		buf_put_slice(&u->text, buf_slice(&u->trailers));
@@ -330,6 +186,9 @@ give_text(struct h2_up *u, char *to, size_t room, size_t *got)
 		struct slice left;
 
 		refill(u);
+		u->marred = u->marred || buf_status(&u->text) != OK;
+		if (u->marred)
+			break;
 		left = slice_head(
 		    slice_from(buf_slice(&u->text), u->text_read), room - *got);
 		if (left.n > 0)
@@ -337,8 +196,7 @@ give_text(struct h2_up *u, char *to, size_t room, size_t *got)
 		*got += left.n;
 		u->text_read += left.n;
 	}
-	if (buf_status(&u->text) != OK || buf_status(&u->trailers) != OK)
-		u->broken = true;
+	u->broken = u->broken || u->marred;
 }
 
 /* OK: bytes came. E_PARTIAL: none now. E_CLOSED: the end. E_IO. */
@@ -361,6 +219,70 @@ up_hear(struct stream *s)
 	return u->under.eof ? E_CLOSED : E_PARTIAL;
 }
 
+/* The window is said behind what there is no room for yet: none of that may
+ * stay in the socket. It is no more than the stream's own window. E_IO: there
+ * will be no window. */
+static enum status
+hear_window(struct stream *s)
+{
+	struct h2_up *u = s->priv;
+	enum status st = OK;
+
+	for (unsigned i = 0; i < HEARD_MAX && st == OK; i++)
+		st = up_hear(s);
+	s->more = has_text(u) || (st == OK && u->under.more);
+	u->broken = u->broken || st == E_IO;
+	return st == E_CLOSED ? E_IO : st;
+}
+
+/* E_PARTIAL: there is no room for more of it. */
+static enum status
+take(struct h2_up *u, struct slice b, size_t *put)
+{
+	enum status st = OK;
+
+	while (st == OK && *put < b.n && !u->broken) {
+		size_t used = 0;
+
+		if (u->state == UP_SAID)
+			return E_IO;
+		st = u->state == UP_HEAD
+		    ? take_head(u, slice_from(b, *put), &used)
+		    : take_body(u, slice_from(b, *put), &used);
+		*put += used;
+		if (st == E_PARTIAL && up_send(u) != E_IO &&
+		    u->up.n - u->pulled < UP_BYTES)
+			st = OK;
+	}
+	return st;
+}
+
+static enum status
+up_write(struct stream *s, struct slice b, bool more_follows, size_t *put)
+{
+	struct h2_up *u = s->priv;
+	enum status st, sent;
+
+	(void)more_follows;
+	if (u->state == UP_SAID && b.n > 0 && u->answered && !has_text(u))
+		begin_message(u);
+	st = take(u, b, put);
+	sent = up_send(u);
+	if (st == E_PARTIAL && sent != E_IO && !up_owes(s)) {
+		sent = hear_window(s);
+		if (sent != E_IO) {
+			st = take(u, b, put);
+			sent = up_send(u);
+		}
+	}
+	if (u->broken || (st != OK && st != E_PARTIAL) || sent == E_IO)
+		return E_IO;
+	/* For a window, and not for room. */
+	s->write_waits_read =
+	    (st == E_PARTIAL && !up_owes(s)) || u->under.write_waits_read;
+	return st;
+}
+
 static enum status
 up_read(struct stream *s, char *to, size_t room, size_t *got)
 {
@@ -374,12 +296,14 @@ up_read(struct stream *s, char *to, size_t room, size_t *got)
 	}
 	sent = up_send(u);
 	s->more = has_text(u) || (st == OK && u->under.more);
+	/* One that has answered without all of the body is not for the next. */
+	s->eof = u->ended && !u->broken && !has_text(u) && u->pulled < u->up.n;
 	if (*got > 0)
 		return OK;
-	if (u->broken || st == E_IO || sent == E_IO || sent == E_NOMEM)
+	if (u->broken || st == E_IO || sent == E_IO)
 		return E_IO;
 	/* Said away, it takes no more (RFC 9113 6.8). */
-	s->eof = st == E_CLOSED || h2_session_is_over(u->session);
+	s->eof = s->eof || st == E_CLOSED || h2_session_is_over(u->session);
 	return OK;
 }
 
@@ -392,7 +316,7 @@ up_end(struct stream *s)
 		return;
 	h2_session_terminate(u->session, H2_NO_ERROR);
 	(void)up_send(u);
-	if (u->sent == u->out.n)
+	if (u->out.n == 0 && !u->broken)
 		stream_end(&u->under);
 }
 
@@ -443,7 +367,7 @@ enum status
 h2_up_start(struct stream under, const struct clock *clock, struct stream *out)
 {
 	struct h2_up *u = calloc(1, sizeof *u);
-	const struct h2_session_params params = { .events = &up_events,
+	const struct h2_session_params params = { .events = &h2_up_events,
 		.arg = u,
 		.head_bytes_max = RESPONSE_HEAD_BYTES,
 		.now_ms = clock_boot_ms(clock) };
