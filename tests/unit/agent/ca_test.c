@@ -316,7 +316,8 @@ a_next_one_that_is_damaged_is_dropped(void **state)
 static void
 rotate_until_killed(bool at_once)
 {
-	for (;;) {
+	/* No more days than the parent lets pass, however late it comes. */
+	for (unsigned i = 0; i < 40; i++) {
 		struct ca *ca = NULL;
 
 		if (ca_rotate(&world.s, at_once, &world.detail) == OK &&
@@ -326,6 +327,8 @@ rotate_until_killed(bool at_once)
 			_exit(1);
 		ca_unref(ca);
 	}
+	(void)sleep(60);
+	_exit(1);
 }
 
 /* Where it was is told by the files alone. */

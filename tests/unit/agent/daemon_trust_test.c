@@ -95,13 +95,11 @@ static void
 end_reading(void)
 {
 	bool was_again = world.d.trust.again;
-	int before = world.readings;
 
 	(void)sem_post(&world.go);
 	for (int i = 0; i < 5000; i++) {
 		(void)event_base_loop(world.d.base, EVLOOP_NONBLOCK);
-		if (!world.d.trust.busy ||
-		    (was_again && world.readings > before))
+		if (!world.d.trust.busy || (was_again && !world.d.trust.again))
 			return;
 		(void)usleep(1000);
 	}

@@ -17,6 +17,7 @@
 
 struct fake fake;
 unsigned fake_head_ms = 200;
+const struct clock *fake_clock = &clock_system;
 struct fake_next fake_next;
 const struct peer fake_peer = { .known = true, .uid = 1 };
 

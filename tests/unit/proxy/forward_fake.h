@@ -67,6 +67,8 @@ struct fake {
 extern struct fake fake;
 /** The limit that fake_start() gives to a head. */
 extern unsigned fake_head_ms;
+/** What time it is to the worker: the kernel's, where no test says. */
+extern const struct clock *fake_clock;
 
 /** What the next start answers the first question with. */
 struct fake_next {

@@ -9,12 +9,31 @@
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-enum { FLOOD = 3000 };
+enum { FLOOD = 3000, NOW_MS = 1000000 };
+
+/* Time stands still, however long a flood takes on a busy machine: nothing
+ * that comes back by the second comes back. */
+static int64_t
+boot_ms(void *ctx)
+{
+	(void)ctx;
+	return NOW_MS;
+}
+
+static int64_t
+unix_ns(void *ctx)
+{
+	(void)ctx;
+	return INT64_C(1763856000) * 1000000000;
+}
+
+static const struct clock still = { boot_ms, unix_ns, NULL };
 
 static int
 set_up(void **state)
 {
 	(void)state;
+	fake_clock = &still;
 	fake_head_ms = 60;
 	h2_peer_start();
 	return 0;
@@ -285,7 +304,7 @@ what_is_no_http2_is_closed(void **state)
 static int64_t
 later(unsigned ms)
 {
-	return clock_boot_ms(&clock_system) + ms;
+	return NOW_MS + (int64_t)ms;
 }
 
 static void

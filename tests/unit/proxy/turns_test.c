@@ -1,6 +1,7 @@
 /* Dear work by turns of the loop. */
 #include "tests/unit/test.h"
 
+#include "base/clock.h"
 #include "proxy/turns.h"
 
 #include <string.h>
@@ -96,14 +97,18 @@ who_cannot_go_on_holds_nobody_up(void **state)
 static void
 where_nobody_can_go_on_the_loop_rests(void **state)
 {
-	unsigned passes = 0;
+	int64_t began = clock_boot_ms(&clock_system);
+	unsigned passes = 0, pauses;
 
 	(void)state;
 	jobs[0].stuck = true;
 	wait_all(1);
 	for (; passes < 5; passes++)
 		(void)event_base_loop(base, EVLOOP_NONBLOCK);
-	assert_int_equal(jobs[0].calls, 1);
+	/* On a busy machine a pause may be over by now. */
+	pauses = (unsigned)((clock_boot_ms(&clock_system) - began) /
+	    (TURNS_PAUSE_MS / 2));
+	assert_in_range(jobs[0].calls, 1, 1 + pauses);
 	assert_true(evtimer_pending(&turns.timer, NULL));
 	/* And who comes then does not wait for that. */
 	assert_true(turns_wait(&turns, &jobs[1].turn));
