@@ -287,7 +287,7 @@ def test_only_a_proof_of_the_name_gets_the_token(gates, proved, port):
     who = f"alice {gateways.PROOFS_AUDIENCE}"
     found = [n["authorization"] for n in noted]
     assert found == ([] if code else [[who]])
-    record = [r for r in gates.agent.news() if r.get("port") == port][-1]
+    record = gates.agent.finals(port=port, protocol="gateway")[-1]
     assert record["verdict"] == "allow"
     assert record.get("code") == code
 

@@ -246,10 +246,15 @@ class Daemon:
         self.write(rules=rules)
         self.kill(signal.SIGHUP)
         end = time.monotonic() + limit_s
-        while self.generation() == before:
+        while self.generation() == before or self.is_writing():
             if time.monotonic() > end:
                 raise LabError("the reload did not happen")
             time.sleep(0.02)
+
+    def is_writing(self):
+        """What clients read of the inspection CA is not there yet."""
+        told = self.cli("status", "--json", user="root").out
+        return "the inspection CA are being written" in told
 
     def stop(self, number=signal.SIGTERM, limit_s=40):
         """End it; returns its exit code."""
@@ -296,8 +301,9 @@ class Daemon:
         return [json.loads(line) for line in result.out.splitlines()]
 
     def records(self):
-        """The audit so far."""
-        return [json.loads(x) for x in self.lab.read(AUDIT).splitlines()]
+        """The audit so far; a line that is being written is none yet."""
+        whole, _, _ = self.lab.read(AUDIT).rpartition("\n")
+        return [json.loads(x) for x in whole.splitlines()]
 
     def last_record(self, limit_s=5):
         """The newest one; the end of what was opened comes a little later."""

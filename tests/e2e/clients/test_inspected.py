@@ -166,5 +166,6 @@ def test_websockets_talk_both_ways_inside(azure, clients, inside, name):
     result = clients.python(code, host, name=client)
     assert result.out.split() == ["True", "True"], result
     inside(host, "GET")
+    clients.finals(host=host, method="GET")
     inner = [r for r in clients.records() if r.get("path")]
     assert {r["status"] for r in inner if r["event"] == "request"} == {101}
