@@ -116,7 +116,8 @@ forward_side_read(
 	char *to;
 
 	*got = 0;
-	if (!forward_side_is_open(s) || s->s.eof || room == 0)
+	if (!forward_side_is_open(s) || s->s.eof ||
+	    (room == 0 && !stream_owes(&s->s)))
 		return OK;
 	if (room > READ_BYTES)
 		room = READ_BYTES;

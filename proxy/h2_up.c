@@ -302,6 +302,8 @@ up_read(struct stream *s, char *to, size_t room, size_t *got)
 		return OK;
 	if (u->broken || st == E_IO || sent == E_IO)
 		return E_IO;
+	if (has_text(u))
+		return OK;
 	/* Said away, it takes no more (RFC 9113 6.8). */
 	s->eof = s->eof || st == E_CLOSED || h2_session_is_over(u->session);
 	return OK;

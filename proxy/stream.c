@@ -61,11 +61,17 @@ stream_is_open(const struct stream *s)
 	return s->fd >= 0;
 }
 
+bool
+stream_owes(const struct stream *s)
+{
+	return s->ops->owes != NULL && s->ops->owes(s);
+}
+
 enum status
 stream_read(struct stream *s, char *to, size_t room, size_t *got)
 {
 	*got = 0;
-	if (s->fd < 0 || s->eof || room == 0)
+	if (s->fd < 0 || s->eof || (room == 0 && !stream_owes(s)))
 		return OK;
 	return s->ops->read(s, to, room, got);
 }
@@ -90,7 +96,7 @@ stream_wants(
 		want |= s->read_waits_write ? EV_WRITE : EV_READ;
 	if (write)
 		want |= s->write_waits_read ? EV_READ : EV_WRITE;
-	if (s->ops->owes != NULL && s->ops->owes(s))
+	if (stream_owes(s))
 		want |= EV_WRITE;
 	*events = want;
 	/* One that waits for room would be asked in vain, over and over. */
@@ -116,7 +122,7 @@ stream_may_read(const struct stream *s, short what)
 {
 	if (s->read_waits_write)
 		return (what & EV_WRITE) != 0;
-	if ((what & EV_WRITE) != 0 && s->ops->owes != NULL && s->ops->owes(s))
+	if ((what & EV_WRITE) != 0 && stream_owes(s))
 		return true;
 	return s->more || (what & EV_READ) != 0 ||
 	    (s->ops->ready != NULL && s->ops->ready(s));

@@ -66,6 +66,8 @@ enum status stream_read(
  */
 enum status stream_write(struct stream *s, struct slice b, bool more_follows,
     size_t *put) ATTR_MUST_USE;
+/** Whether it has bytes of its own to write, beside its user's. */
+bool stream_owes(const struct stream *s);
 /**
  * The readiness to watch for (EV_READ, EV_WRITE) by who wants to @read and
  * @write. *@again: reading is worth it now, whatever the socket says.

@@ -144,6 +144,32 @@ nobody_is_woken_by_an_answer_that_has_no_room(void **state)
 	assert_int_equal(poll(&readable, 1, 0), 0);
 }
 
+/* Else a socket that has room again would be told of over and over. */
+static void
+what_is_owed_goes_though_there_is_no_room_for_the_answer(void **state)
+{
+	int few = 4608;
+	size_t before, n = 0;
+
+	(void)state;
+	assert_int_equal(
+	    setsockopt(up.fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof few), 0);
+	up_say(HEAD("POST", "Content-Length: 60000\r\n"));
+	(void)up_offer(0, 60000);
+	assert_true(stream_owes(&up));
+	for (int i = 0; i < 100 && stream_owes(&up); i++) {
+		origin_turn();
+		assert_int_equal(stream_read(&up, up_got, 0, &n), OK);
+	}
+	before = origin.n;
+	assert_false(stream_owes(&up));
+	origin_answers("200", "content-length", "3", 3);
+	assert_int_equal(stream_read(&up, up_got, 0, &n), OK);
+	assert_int_equal(n, 0);
+	assert_in_range(before, 10000, 60000);
+	assert_non_null(strstr(up_heard(), "\r\n\r\naaa"));
+}
+
 static enum status
 jammed_read(struct stream *s, char *to, size_t room, size_t *n)
 {
@@ -206,6 +232,7 @@ main(void)
 		T(a_head_that_does_not_fit_is_none),
 		T(an_upload_goes_on_though_nobody_reads_the_answer),
 		T(nobody_is_woken_by_an_answer_that_has_no_room),
+		T(what_is_owed_goes_though_there_is_no_room_for_the_answer),
 		T(a_layer_that_must_hear_first_is_not_asked_for_room),
 	};
 
