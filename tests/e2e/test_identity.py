@@ -121,7 +121,8 @@ def test_what_a_browser_or_relay_sends_is_refused(agent, field):
 def test_without_the_metadata_header_it_is_400_at_once(agent):
     start = time.monotonic()
     assert broker(agent, token_query())[0] == 400
-    assert time.monotonic() - start < 1
+    # Who waits for a token waits for five seconds.
+    assert time.monotonic() - start < 3
 
 
 def test_wrong_header_secret_is_refused(agent):
